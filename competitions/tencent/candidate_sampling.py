@@ -12,8 +12,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Bools, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Bools, CatalogueRows, Int64s
 from competitions.tencent.sequences import Histories
 
 DAY_H = 24
@@ -63,12 +62,7 @@ def measure_mix(candidates: CatalogueRows, history: Histories, moment: int) -> C
 
 
 def sample_candidates(
-    history: Histories,
-    target: Int64s,
-    hidden: Bools,
-    mix: CandidateMix,
-    moment: int,
-    rng: np.random.Generator,
+    history: Histories, target: Int64s, hidden: Bools, mix: CandidateMix, moment: int, rng: np.random.Generator
 ) -> CatalogueRows:
     """The targets, and ads drawn beside them until there are as many as in the ``mix``, ascending: in the mix's share
     of ``unseen`` ones ads that only the ``hidden`` events show, evenly; else such as the history shows, in the shares
@@ -81,24 +75,23 @@ def sample_candidates(
     unseen = np.setdiff1d(np.flatnonzero(after & (classes == NEVER)), chosen)
     seen = np.setdiff1d(np.flatnonzero(classes != NEVER), chosen)
     total = min(mix.count, len(unseen) + len(seen) + len(chosen))
-    # Unseen targets are among the candidates already, and count towards the share; so do seen ones in their class.
-    fresh = round(total * mix.unseen) - int((classes[chosen] == NEVER).sum())
-    fresh = min(max(fresh, 0), len(unseen))
-    rest = min(max(total - len(chosen) - fresh, 0), len(seen))
-    have = np.bincount(classes[chosen][classes[chosen] != NEVER], minlength=CLASSES)
-    targets = np.maximum(mix.share * (rest + have.sum()) - have, 0.0)
-    drawn = [chosen, rng.choice(unseen, fresh, replace=False), _draw_by_class(seen, classes[seen], targets, rest, rng)]
+    # Targets are among the candidates already, and count towards the share of the unseen, or of their class.
+    known = np.bincount(classes[chosen] + 1, minlength=CLASSES + 1)[1:]
+    new = min(max(round(total * mix.unseen) - (len(chosen) - int(known.sum())), 0), len(unseen))
+    rest = min(max(total - len(chosen) - new, 0), len(seen))
+    quota = np.maximum(mix.share * (rest + known.sum()) - known, 0.0)
+    drawn = [chosen, rng.choice(unseen, new, replace=False), _fill_quotas(seen, classes[seen], quota, rest, rng)]
     return CatalogueRows(np.sort(np.concatenate(drawn)).astype(np.int64))
 
 
-def _draw_by_class(values: Int64s, classes: Int64s, targets: Floats, count: int, rng: np.random.Generator) -> Int64s:
-    """So many of the ``values``, of each class about as many as ``targets``; where a class has fewer, more of the
-    others, in proportion.
+def _fill_quotas(values: Int64s, classes: Int64s, quota: Floats, count: int, rng: np.random.Generator) -> Int64s:
+    """So many of the ``values``, of each class about its ``quota``; where a class has fewer, more of the others, in
+    proportion: all classes are drawn from at once, each as quickly as its quota is used up.
     """
     shuffled = rng.permutation(len(values))
     order = shuffled[np.argsort(classes[shuffled], kind="stable")]
     sizes = np.bincount(classes, minlength=CLASSES)
     rank = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # within its class
     with np.errstate(divide="ignore"):
-        turn = (rank + 0.5) / targets[classes[order]]  # below 1: drawn; inf: of a class that nobody wants
-    return np.asarray(values[order[np.lexsort((rng.random(len(turn)), turn))[:count]]])
+        used = (rank + 0.5) / quota[classes[order]]  # share of the quota; inf: of a class without any
+    return np.asarray(values[order[np.lexsort((rng.random(len(used)), used))[:count]]])

@@ -6,13 +6,12 @@ table 60 bytes an item, an embedding 2 bytes a dimension and item.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType
 
 import numpy as np
 import numpy.typing as npt
 
 from common.io.notes import Note
-from competitions.tencent.ids import CatalogueRows, Oids
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 Int8s = npt.NDArray[np.int8]
@@ -21,6 +20,10 @@ Int64s = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.float16]
 Bools = npt.NDArray[np.bool_]
 Names = npt.NDArray[np.bytes_]  # of users, as the host gives them (``user_01343549``)
+# The two numberings of ads, as types: mypy checks them where one is handed over to the other. The organiser's own
+# numbers of creatives, about 20 billion; and the rows of ``Catalogue``, whose ``oid[rows]`` gives the former.
+Oids = NewType("Oids", Int64s)
+CatalogueRows = NewType("CatalogueRows", Int64s)
 
 
 class Field(NamedTuple):
@@ -66,6 +69,19 @@ def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:
     order = np.argsort(among, kind="stable")
     rows = order[np.minimum(np.searchsorted(among, values, sorter=order), len(order) - 1)]
     return np.where(among[rows] == values, rows, 0).astype(np.int64)
+
+
+def number_rows(rows: Int64s | None, size: int) -> Int32s:
+    """The index of each row of a catalogue of this ``size`` among the ``rows``, -1 for none; None for all rows.
+
+    >>> number_rows(np.array([1, 3]), size=5).tolist()
+    [-1, 0, -1, 1, -1]
+    """
+    if rows is None:
+        return np.arange(size, dtype=np.int32)
+    index = np.full(size, -1, np.int32)
+    index[rows] = np.arange(len(rows))
+    return index
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,6 @@ FEWEST_LEARNED = 1_000  # queries, below which a ranker grows with each that it 
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
 
 
-def target_ranks(rows: Int64s, target: Int64s) -> Int64s:
-    """The rank 1..top of each target, an ad, in its list of ``rows`` [queries, top] (0 for no ad); else 0."""
-    hits = (rows == target[:, None]) & (rows > 0)
-    return np.where(hits.any(1), hits.argmax(1) + 1, 0)
-
-
 def hit_and_ndcg(ranks: Int64s) -> tuple[Floats, Floats]:
     """Hit and NDCG of each query whose right ad has this rank (1..10, 0 where it is missing)."""
     hit = (ranks > 0).astype(np.float64)
@@ -78,14 +72,14 @@ def rank_targets(fold: Fold, top: TopK) -> Int64s:
     """The rank 1..10 of each query's target in its list, 0 where it is missing. ``ValueError`` without targets."""
     if fold.target is None:
         raise ValueError("the host has the answers")
-    return target_ranks(top.rows, fold.target)
+    hits = (top.rows == fold.target[:, None]) & (top.rows > 0)  # row 0 is no ad
+    return np.where(hits.any(1), hits.argmax(1) + 1, 0)
 
 
 def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
     """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
-    if fold.unseen is None:
-        raise ValueError("the host has the answers")
     ranks, weights = rank_targets(fold, top), list_weights(fold, host)
+    assert fold.unseen is not None
     scores: dict[str, Any] = mean_scores(ranks, weights)
     for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
         scores[name] = mean_scores(ranks[part], weights[part])["score"] if part.any() else None

@@ -168,13 +168,11 @@ def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
 
 def say_unread(files: RawFiles, config: TencentConfig) -> None:
     """Say which embeddings the setting names that are not there, and the other way round."""
-    named, names = config.host.embeddings, sorted(files.embeddings)
-    if isinstance(named, str):
-        return
-    for name in sorted(set(named) - set(names)):
-        say(f"  {name} is not in the files; the content of an ad comes from the others")
-    for name in sorted(set(names) - set(named)):
-        say(f"  {name} is not read: host.embeddings does not name it")
+    present, named = set(files.embeddings), config.host.embeddings
+    for name in sorted(present.symmetric_difference(present if isinstance(named, str) else named)):
+        is_read = "not read: host.embeddings does not name it"
+        is_there = "not in the files; the content of an ad comes from the others"
+        say(f"  {name} is {is_read if name in present else is_there}")
 
 
 def rank(
@@ -224,7 +222,7 @@ def fit_tables(
     # Of the values, so that what is fitted on a history is shared by folds of the same candidates.
     most, weights = settings.features.pool, fusion.value.weights
     pools = step(choose_pools, history, catalogue, fold, most, weights, plan.kinds, name="pool")
-    given = {
+    inputs = {
         "history": history,
         "catalogue": catalogue,
         "candidates": fold.value.candidates,
@@ -237,9 +235,8 @@ def fit_tables(
     tables: dict[str, Result[Table]] = {}
     for name in fusion.value.channels:
         fit = find_channel(name).fit
-        tables[name] = ready.contents.get(name) or step(
-            fit, *(given[each] for each in inspect.signature(fit).parameters), name=name
-        )
+        arguments = (inputs[each] for each in inspect.signature(fit).parameters)
+        tables[name] = ready.contents.get(name) or step(fit, *arguments, name=name)
     popularity = step(measure_popularity, history, catalogue, fold, pools, plan.kinds, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
     return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)

@@ -61,38 +61,35 @@ def check_names(config: TencentConfig) -> None:
 
 def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     """Decide what is left to the files. ``embeddings``: how many there are."""
-    actions = corpus.actions is not None
-    why = f"{schema.USER_ACTIONS} {'gives' if actions else 'is not there to give'} them for the host's queries"
-    decisions = [Decision("actions of the targets", "given" if actions else "not given", why)]
-    times, why = decide_times(corpus.train)
-    decisions.append(Decision("times", "used" if times else "not used", why))
-    clicks = corpus.train.action >= schema.CLICK
+    actions, clicks = corpus.actions is not None, corpus.train.action >= schema.CLICK
     exposures = bool(clicks.any() and not clicks.all())
-    why = f"{clicks.mean():.0%} of the events are clicks" if len(clicks) else "no events"
-    decisions.append(Decision("clicks and exposures", "counted apart" if exposures else "counted alike", why))
-    counted, why = decide_counted(corpus.train, config.ranker.counted)
-    decisions.append(Decision("ranker.counted", counted, why))
-    rewind, why = decide_rewind(corpus.train, times, actions, config.split)
-    decisions.append(Decision("split.kind", rewind.kind, why))
+    times, of_times = decide_times(corpus.train)
+    counted, of_counts = decide_counted(corpus.train, config.ranker.counted)
     # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
-    chosen, why = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
-    decisions.append(Decision("ranker.channels", ", ".join(chosen), why))
-    length, why = decide_list_length(len(corpus.candidates), config.ranker.list_length)
-    decisions.append(Decision("ranker.list_length", str(length), why))
-    return Plan(
-        rewind=rewind,
-        times=times,
-        exposures=exposures,
-        counted=counted,
-        channels=chosen,
-        list_length=length,
-        decisions=tuple(decisions),
+    rewind, of_rewind = decide_rewind(corpus.train, times, actions, config.split)
+    channels, of_channels = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
+    length, of_length = decide_list_length(len(corpus.candidates), config.ranker.list_length)
+    of_actions = f"{schema.USER_ACTIONS} {'gives' if actions else 'is not there to give'} them for the host's queries"
+    of_clicks = f"{clicks.mean():.0%} of the events are clicks" if len(clicks) else "no events"
+    decisions = (
+        Decision("actions of the targets", "given" if actions else "not given", of_actions),
+        Decision("times", "used" if times else "not used", of_times),
+        Decision("clicks and exposures", "counted apart" if exposures else "counted alike", of_clicks),
+        Decision("ranker.counted", counted, of_counts),
+        Decision("split.kind", rewind.kind, of_rewind),
+        Decision("ranker.channels", ", ".join(channels), of_channels),
+        Decision("ranker.list_length", str(length), of_length),
     )
+    return Plan(rewind, times, exposures, counted, channels, length, decisions)
 
 
 def decide_times(train: Sequences) -> tuple[bool, str]:
     """Not where nearly all steps between events take the same time."""
-    share = steady_share(train)
+    inside = np.ones(max(len(train.time) - 1, 0), bool)
+    ends = train.offsets[1:-1]
+    inside[ends[(ends > 0) & (ends < len(train.time))] - 1] = False
+    steps = np.diff(train.time)[inside]
+    share = float(np.unique(steps, return_counts=True)[1].max() / len(steps)) if len(steps) else 0.0
     if share >= ORDER_ONLY:
         return False, f"{share:.0%} of the gaps between events are equal: times only give the order"
     return True, f"times differ: the most common gap between events is {share:.0%} of all gaps"
@@ -140,17 +137,6 @@ def share_of_users(train: Sequences, reference: int, days: int) -> bool:
     return bool(len(np.unique(owner)) >= QUERY_SHARE * len(train))
 
 
-def steady_share(train: Sequences) -> float:
-    """The share of the commonest time between two events of a user; 0 where no user has two."""
-    inside = np.ones(max(len(train.time) - 1, 0), bool)
-    ends = train.offsets[1:-1]
-    inside[ends[(ends > 0) & (ends < len(train.time))] - 1] = False
-    steps = np.diff(train.time)[inside]
-    if not len(steps):
-        return 0.0
-    return float(np.unique(steps, return_counts=True)[1].max() / len(steps))
-
-
 def decide_channels(
     corpus: Corpus, embeddings: int, times: bool, folds: int, config: TencentConfig
 ) -> tuple[tuple[str, ...], str]:
@@ -161,8 +147,8 @@ def decide_channels(
     given, ads = config.ranker.channels, len(corpus.catalogue.oid)
     if not isinstance(given, str):
         return tuple(given), "set"
-    why = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads: all channels they allow, with learned"
-    why += " weights"
+    what = f"{embeddings} embedding{'s' if embeddings != 1 else ''}, {ads:,} ads"
+    why = f"{what}: all channels they allow, with learned weights"
     missing = {content.CHANNEL.name: not embeddings, covisits.NAME: not times}
     chosen = [name for name in CHANNELS if not missing.get(name)]
     seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, config.sequence)

@@ -18,11 +18,10 @@ from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
-from competitions.tencent.corpus import Bools, Corpus, Halves, Int64s
+from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Halves, Int64s
 from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_features
-from competitions.tencent.features.popularity import ALWAYS, Pools, Popularity
+from competitions.tencent.features.popularity import ALWAYS, AROUND, Pools, Popularity
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval.search import Candidates, Queries, Search
 from competitions.tencent.sequences import blocks
@@ -33,7 +32,6 @@ T = TypeVar("T")
 
 BLOCK = 32  # queries whose features are held at once
 WAYS = ("ranker", "first search", "popularity")  # to answer, the end of the chain first
-AROUND = ("events 24 h before", "events 24 h behind")  # columns of popularity
 KIND = "lightgbm_softmax"
 FEWEST = 20  # lists, below which no trees are fitted
 

@@ -17,13 +17,13 @@ the later one shows.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.time_units import DAY_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
-from competitions.tencent.corpus import Bools, Int8s, Int64s, Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Bools, CatalogueRows, Int8s, Int64s, Sequences
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, last_times, whole
 
@@ -167,60 +167,53 @@ def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> list
 
 
 def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
-    """Everybody's reference some days earlier, again and again."""
+    """Everybody's reference some days earlier, again and again; what the fold before shows is all that there is."""
     last = _last_click(train)
     # A click behind the common reference says that the user's own is later: it lies behind that click.
     own = np.where(last >= 0, np.maximum(how.reference, train.time[last] + 1), how.reference)
     mix = measure_mix(test.candidates, whole(train), how.reference)
     folds, visible = [], train.offsets[1:]
     for back, most in enumerate(how.queries, 1):
-        reference = how.reference - back * how.days * DAY_S
-        event = _first_click(train, own - back * how.days * DAY_S)
-        is_query = (event >= 0) & (event < visible)  # the target of a later fold is hidden here as well
-        ends = np.where(is_query, event, visible)
-        users = np.flatnonzero(is_query & (event > train.offsets[:-1]))
-        users = users[_is_new(train, users, event[users])]
+        step = back * how.days * DAY_S
+        ends = _end_at_click(train, own - step, visible)
+        users = np.flatnonzero((ends < visible) & (ends > train.offsets[:-1]))
+        users = users[_is_new(train, users, ends[users])]
         rng = np.random.default_rng([seed, 11, back])
         users = users if len(users) <= most else np.sort(rng.choice(users, most, replace=False))
         if len(users):
-            later = take_history(train, visible)
-            further = max(len(test.users) - len(users), 0)
-            candidates = _draw_candidates(later, ends, event[users], further, mix, reference, rng)
+            later, further = take_history(train, visible), max(len(test.users) - len(users), 0)
+            candidates = _draw_candidates(later, ends, ends[users], further, mix, how.reference - step, rng)
             folds.append(_build_fold(train, ends, users, candidates, how))
         visible = ends
     return folds
 
 
-def _first_click(train: Sequences, moment: Int64s) -> Int64s:
-    """The first click (or more) of each user at or behind a ``moment`` [users], -1 for none.
+def _end_at_click(train: Sequences, moment: Int64s, visible: Int64s) -> Int64s:
+    """The event that each history ends at, without it: the first click (or more) at or behind a ``moment`` [users] and
+    before ``visible`` [users], which stays where there is none.
 
-    Events are in order of time within a user, so that those before the moment are a prefix.
+    >>> log = Sequences(np.array([0, 3]), np.int32([1, 2, 3]), np.int8([1, 1, 1]), np.array([10, 20, 30]))
+    >>> [_end_at_click(log, np.array([moment]), np.array([2])).tolist() for moment in (5, 15, 25)]
+    [[0], [1], [2]]
     """
     events = np.flatnonzero(train.action >= schema.CLICK)
     owner = np.searchsorted(train.offsets, events, side="right") - 1
-    behind = events[train.time[events] >= moment[owner]]
-    owner = np.searchsorted(train.offsets, behind, side="right") - 1
-    users, first = np.unique(owner, return_index=True)
-    event = np.full(len(train), -1)
-    event[users] = behind[first]
-    return event
+    is_target = (train.time[events] >= moment[owner]) & (events < visible[owner])
+    users, first = np.unique(owner[is_target], return_index=True)
+    ends = visible.copy()
+    ends[users] = events[is_target][first]
+    return ends
 
 
 def _draw_candidates(
-    later: Histories,
-    ends: Int64s,
-    event: Int64s,
-    further: int,
-    mix: CandidateMix,
-    reference: int,
-    rng: np.random.Generator,
+    later: Histories, ends: Int64s, event: Int64s, further: int, mix: CandidateMix, reference: int, rng: Generator
 ) -> CatalogueRows:
     """The targets and ads as alive around the earlier ``reference`` as the organiser's are around theirs; of what the
     ``later`` fold shows alone. ``further``: how many more users the organiser asks, whose targets are rivals too: the
     ads of as many other hidden clicks stand for these.
     """
-    train, hidden = later.sequences, np.zeros(len(later.sequences.item), bool)
-    history = take_history(train, ends)
+    train, history = later.sequences, take_history(later.sequences, ends)
+    hidden = np.zeros(len(train.item), bool)
     hidden[later.events()] = True
     hidden[history.events()] = False
     # Unseen rivals are those of the days of the question, not of all days that are hidden.

@@ -29,8 +29,7 @@ from common.io.submission import (
 )
 from common.io.submission import read_back as read_csv_back
 from common.io.tables import read_csv
-from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.ids import Oids
+from competitions.tencent.corpus import Corpus, Int64s, Oids
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answers, weigh_scores
 from competitions.tencent.split import Fold

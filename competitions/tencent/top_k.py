@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Int32s, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Int32s, Int64s
 from competitions.tencent.sequences import Histories
 
 SeenPairs = tuple[Int64s, Int64s]  # index of the query in a block, index of the ad

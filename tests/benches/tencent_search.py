@@ -21,11 +21,10 @@ from common.day.stamp import make_stamp
 from common.engine.console import print_table, wide_console
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus, Embedding, Sequences
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Embedding, Sequences
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import BLOCK, take_queries
 from competitions.tencent.retrieval import kernel
 from competitions.tencent.retrieval.content import map_tensor, of_embedding, prepare_content

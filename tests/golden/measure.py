@@ -34,7 +34,7 @@ from competitions.news.simulator import simulate as news_simulation
 from competitions.tencent import competition as tencent
 from competitions.tencent import metrics as tencent_metrics
 from competitions.tencent import pipeline as tencent_pipeline
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.io import reader as tencent_raw
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.simulator import simulate as tencent_simulation

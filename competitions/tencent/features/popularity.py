@@ -20,8 +20,7 @@ import numpy.typing as npt
 
 from common.arrays import Singles
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Catalogue, Halves, Int64s
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s, number_rows
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
@@ -37,10 +36,8 @@ GROUP_SLOTS = 8  # of a group, at which its pool is chosen
 GROUP_QUERIES = 125_000  # at most: what a group's queries are answered with is a step
 LONG_H = 2_000.0  # hours from which on an age is one class
 EVENTS, CLICKS = "events", "clicks"  # what windows count
-ALWAYS = "events in all"
-BY_VALUE = "{} within a day"
-# What retrieval weighs too, by the beginning of a column's name. A column of another name is the ranker's alone.
-FUSED = ("events ", "clicks ", "age", "runs on", "unseen", *(BY_VALUE.format(name) for name in schema.ITEM_FEATURES))
+SIDES = ("before", "behind")
+AROUND, ALWAYS = tuple(f"{EVENTS} 24 h {side}" for side in SIDES), f"{EVENTS} in all"  # columns, see ``describe``
 Floats = npt.NDArray[np.float64]
 
 
@@ -118,17 +115,10 @@ class Popularity:
     names: tuple[str, ...]
     table: Halves
 
-    @property
-    def fused(self) -> tuple[str, ...]:
-        """The columns that retrieval weighs."""
-        return tuple(name for name in self.names if name.startswith(FUSED))
-
-    def of(self, query_times: Int64s, item: CatalogueRows, names: Sequence[str] = ()) -> Singles:
-        """Of these ads of the pool [queries, any] at the times of the queries, float32 [queries, any, names]; all names
-        unless some are given.
-        """
-        own = self.table[self.slots.find(query_times)[:, None], np.searchsorted(self.pool, item)]
-        return np.asarray(own[:, :, [self.names.index(name) for name in names]] if names else own, np.float32)
+    def of(self, query_times: Int64s, item: CatalogueRows) -> Singles:
+        """Of these ads of the pool [queries, any] at the times of the queries, float32 [queries, any, names]."""
+        slots, ads = self.slots.find(query_times)[:, None], np.searchsorted(self.pool, item)
+        return np.asarray(self.table[slots, ads], np.float32)
 
     def add_up(self, weights: dict[str, float]) -> Singles:
         """The columns times their weights, 0 for one without, float32 [slots, ads]."""
@@ -205,15 +195,14 @@ def choose_pools(
     slots = make_slots(fold.query_times, groups)
     if len(rows) <= most:
         return Pools(slots.edges, (rows,) * len(slots.times))
-    if not kinds or not any(name.startswith(FUSED) for name in weights):
-        weights = {ALWAYS: 1.0}
     log, chosen = AdLog(history, catalogue, rows, kinds or (EVENTS,)), []
     for own in np.split(np.sort(fold.query_times), np.cumsum(slots.queries)[:-1]):
         chance = np.zeros(len(rows))
         within = make_slots(own, GROUP_SLOTS)
         for moment, count in zip(within.times, within.queries, strict=True):
             columns = describe(log, int(moment))
-            utility = np.sum([weights.get(name, 0.0) * column for name, column in columns.items()], 0)
+            used = {name: weights[name] for name in columns if kinds and name in weights} or {ALWAYS: 1.0}
+            utility = np.sum([weight * columns[name] for name, weight in used.items()], 0)
             share = np.exp(utility - utility.max())
             chance += count * share / share.sum()
         chosen.append(CatalogueRows(rows[np.sort(np.argpartition(-chance, most)[:most])]))
@@ -226,24 +215,14 @@ def measure_popularity(
     """Of each group of queries the columns of its pool at their times. ``kinds``: what is counted in windows, none
     where times say nothing: then only how many events an ad has.
     """
-    log = AdLog(history, catalogue, pools.rows[0], kinds)
-    describe_group = _describe_group if kinds else _count_group
-    return [describe_group(log.of(pool), fold.query_times[own]) for own, pool in pools.pair(fold.query_times)]
-
-
-def _count_group(log: AdLog, query_times: Int64s) -> Popularity:
-    """How many events each ad has, whatever the time."""
-    counted = np.log1p(log.total[EVENTS]).astype(np.float16)
-    slots = Slots(np.empty(0, np.int64), np.zeros(1, np.int64), np.array([len(query_times)]))
-    return Popularity(slots, log.rows, (ALWAYS,), counted[None, :, None])
-
-
-def _describe_group(log: AdLog, query_times: Int64s) -> Popularity:
-    """All that is known of each ad at the time of each slot."""
-    slots = make_slots(query_times, count_slots(len(log.rows)))
-    described = [describe(log, int(moment)) for moment in slots.times]
-    table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
-    return Popularity(slots, log.rows, tuple(described[0]), table)
+    log, groups = AdLog(history, catalogue, pools.rows[0], kinds), []
+    for own, pool in pools.pair(fold.query_times):
+        ads, slots = log.of(pool), make_slots(fold.query_times[own], count_slots(len(pool)) if kinds else 1)
+        counted = {ALWAYS: np.log1p(ads.total[EVENTS])}
+        described = [describe(ads, int(moment)) if kinds else counted for moment in slots.times]
+        table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
+        groups.append(Popularity(slots, pool, tuple(described[0]), table))
+    return groups
 
 
 def describe(log: AdLog, moment: int) -> dict[str, Floats]:
@@ -253,7 +232,7 @@ def describe(log: AdLog, moment: int) -> dict[str, Floats]:
     """
     columns: dict[str, Floats] = {}
     for kind in log.kinds:
-        for side, counts in zip(("before", "behind"), log.count_windows(moment, kind), strict=True):
+        for side, counts in zip(SIDES, log.count_windows(moment, kind), strict=True):
             columns |= {
                 f"{kind} {hours} h {side}": np.log(count + FLOOR) for hours, count in zip(EDGES_H, counts, strict=True)
             }
@@ -265,7 +244,7 @@ def describe(log: AdLog, moment: int) -> dict[str, Floats]:
     alive, near = log.count_near(moment)
     for field in log.fields:
         means = mean_by_value(field.codes[alive], near, field.codes[log.rows])
-        columns[BY_VALUE.format(field.name)] = np.log(means + FLOOR)
+        columns[f"{field.name} within a day"] = np.log(means + FLOOR)
     return columns
 
 

@@ -1,9 +1,9 @@
 """Read multimodal embeddings, of the three forms that the host gives them in, into one float16 table by item."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,13 +16,12 @@ from common.engine.progress import say
 from common.io.agreement import FEWEST, MOST
 from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id
-from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines
+from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines, refuse_any
 from competitions.tencent.io.parquet_layout import Batch, read_batches, to_numpy
 from competitions.tencent.io.projection import Vectors, project
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 
 Block = tuple[Int64s, Halves, int]  # original ids, their vectors, and how many entries are without one
-Refuse = Callable[[int, str], NoReturn]  # refuses the vector at an index of a block
 LARGEST = float(np.finfo(np.float16).max)
 LEAST = 2.0**-10  # as the largest number: a tenth of it has all digits of a float16, a hundredth has not
 SEEN = 16  # of so many vectors one is looked at for it
@@ -97,7 +96,7 @@ class _Files:
             if path.suffix == ".pkl":
                 blocks = _read_pickled(path)
             elif path.suffix == ".parquet":
-                blocks = map(_parse_batch, read_batches((path,), ("anonymous_cid", "emb"), ROWS))
+                blocks = read_batches((path,), ("anonymous_cid", "emb"), _parse_batch, ROWS)
             else:
                 blocks = read_lines(path, parse_lines)
             for oids, block, without in blocks:
@@ -117,12 +116,8 @@ def parse_lines(text: bytes) -> Block:
     lines = decode_lines(text, LINE)
     filled = [number for number, line in enumerate(lines) if isinstance(line.emb, list)]
     vectors = [lines[number].emb for number in filled]
-
-    def refuse(index: int, reason: str) -> NoReturn:
-        raise LineError(filled[index], reason)
-
     lengths, flat = np.array(list(map(len, vectors)), np.int64), np.fromiter(chain.from_iterable(vectors), np.float64)
-    oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, refuse)
+    oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, filled)
     return oids, block, len(lines) - len(filled)
 
 
@@ -137,16 +132,15 @@ def _read_pickled(path: Path) -> Iterator[Block]:
     ids = list(arrays)
     for begin in range(0, len(ids), ROWS):
         chosen = ids[begin : begin + ROWS]
-
-        def refuse(index: int, reason: str, chosen: Sequence[object] = chosen) -> NoReturn:
-            raise UserError(f"{path}, id {brief(chosen[index])}: {reason}; download it again")
-
         vectors = [arrays[key] for key in chosen]
         # What is no row of numbers has no width that a vector could have.
         lengths = np.array([len(one) if one.ndim == 1 and one.dtype.kind in "fiu" else 0 for one in vectors], np.int64)
-        if not lengths.all():
-            refuse(int(np.argmin(lengths)), "no vector of numbers")
-        yield *_encode(chosen, lengths, np.concatenate(vectors), refuse), 0
+        try:
+            refuse_any(lengths == 0, "no vector of numbers")
+            yield *_encode(chosen, lengths, np.concatenate(vectors), range(len(chosen))), 0
+        except LineError as error:
+            index, reason = error.args
+            raise UserError(f"{path}, id {brief(chosen[index])}: {reason}; download it again") from error
 
 
 def _parse_batch(batch: Batch) -> Block:
@@ -157,27 +151,22 @@ def _parse_batch(batch: Batch) -> Block:
     column = column.filter(valid)
     flat = pc.fill_null(column.flatten(), np.nan).to_numpy(zero_copy_only=False)
     lengths, ids = to_numpy(pc.list_value_length(column)), batch.column("anonymous_cid", pa.string()).filter(valid)
-
-    def refuse(index: int, reason: str) -> NoReturn:
-        batch.refuse(int(rows[index]), reason)
-
-    return *_encode(ids.to_pylist(), lengths, flat, refuse), batch.rows - len(rows)
+    return *_encode(ids.to_pylist(), lengths, flat, rows.tolist()), batch.rows - len(rows)
 
 
 def _encode(
-    ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], refuse: Refuse
+    ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], rows: Sequence[int]
 ) -> tuple[Int64s, Halves]:
-    """Original ids, and vectors as one table; ``flat``: the vectors end to end."""
+    """Original ids, and vectors as one table; ``flat``: the vectors end to end; ``rows``: where they stand, for the
+    ``LineError`` of one that is refused.
+    """
     width = max(int(lengths[0]) if len(lengths) else 1, 1)
-    if (lengths != width).any():
-        index = int(np.argmax(lengths != width))
-        refuse(index, WRONG_WIDTH.format(lengths[index], width))
+    refuse_any(lengths != width, WRONG_WIDTH.format("{}", width), rows, lengths)
     oids = np.fromiter((parse_id(one) if isinstance(one, str) else 0 for one in ids), np.int64, len(ids))
     if not oids.all():
         index = int(np.argmin(oids))
-        refuse(index, f"{brief(ids[index])} is not an original id")
+        raise LineError(rows[index], f"{brief(ids[index])} is not an original id")
     vectors = flat.reshape(-1, width)
-    wrong = ~(np.abs(vectors) <= LARGEST).all(axis=1)
-    if wrong.any():
-        refuse(int(np.argmax(wrong)), f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)")
+    beyond = f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)"
+    refuse_any(~(np.abs(vectors) <= LARGEST).all(axis=1), beyond, rows)
     return oids, vectors.astype(np.float16)

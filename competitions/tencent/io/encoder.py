@@ -24,11 +24,11 @@ from competitions.tencent.corpus import (
     Int32s,
     Int64s,
     Names,
+    Oids,
     RawFiles,
     Sequences,
     find_rows,
 )
-from competitions.tencent.ids import Oids
 from competitions.tencent.io.indexer import Indexer
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.sequences import whole

@@ -16,18 +16,11 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.notes import Note
-from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s, Names, RawFiles, find_rows
+from competitions.tencent.corpus import Int8s, Int32s, Int64s, Names, RawFiles, find_rows
 from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, parse_id
-from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines
-from competitions.tencent.io.schema import (
-    CLICK,
-    CONVERSION,
-    EXPOSURE,
-    ITEM_FEATURES,
-    MAX_SECONDS,
-    NULL_ACTION,
-)
+from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines, refuse_any
+from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, MAX_SECONDS, NULL_ACTION
 
 LARGEST = 1 << 62  # id or value of a feature that is taken
 VALUE: Any = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | str | None
@@ -135,14 +128,13 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
     columns: Any = zip(*chain.from_iterable(lines), strict=True) if len(line) else [()] * 6
     user, item, _, item_features, action, time = columns
     owner = [rows[0][0] if rows else "" for rows in lines]
-    _refuse(np.array(user, object) != np.array(owner, object)[line], line, "rows of different users in one line")
+    refuse_any(np.array(user, object) != np.array(owner, object)[line], "rows of different users in one line", line)
 
     rids = np.fromiter((user if type(user) is int else 0 for user in owner), np.int64, len(owner))
-    first = rids[np.argmax(rids > users)]
-    _refuse(rids > users, np.arange(len(lines)), f"user {first} is beyond the {users} users of the indexer")
+    refuse_any(rids > users, f"user {{}} is beyond the {users} users of the indexer", values=rids)
     event, time = pl.Series(item, dtype=pl.Int64), pl.Series(time, dtype=pl.Int64)
     is_event = event.is_not_null().to_numpy()
-    _refuse(is_event & time.is_null().to_numpy(), line, "an event without a time")
+    refuse_any(is_event & time.is_null().to_numpy(), "an event without a time", line)
     items_of_rows = event.fill_null(0).to_numpy()
     new_oid, new_features = _parse_unseen(items_of_rows, item_features, line, items, unseen)
     return RawSequences(
@@ -155,12 +147,6 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
         new_oid=new_oid,
         new_features=new_features,
     )
-
-
-def _refuse(wrong: Bools, line: Int64s, reason: str) -> None:
-    """Stop at the first row that is wrong; ``line`` of each row."""
-    if np.any(wrong):
-        raise LineError(int(line[np.argmax(wrong)]), reason)
 
 
 def _parse_names(users: Sequence[int | str]) -> Names:
@@ -177,8 +163,7 @@ def _parse_unseen(
     """The original ids of unseen items, each once with its first features."""
     beyond = item > known
     if not unseen:
-        first = item[np.argmax(beyond)] if len(item) else 0
-        _refuse(beyond, line, f"item {first} is beyond the {known} items of the indexer")
+        refuse_any(beyond, f"item {{}} is beyond the {known} items of the indexer", line, item)
     rows = np.flatnonzero(beyond)
     oids, first_rows = np.unique(item[rows], return_index=True)
     decoded = []

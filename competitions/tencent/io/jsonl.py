@@ -1,23 +1,38 @@
 """Read large JSON files in pieces that end at line ends; each piece comes back as arrays."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
+import numpy as np
+import polars as pl
 
 from common.arrays import join
 from common.engine.errors import UserError
+from competitions.tencent.corpus import Bools, Int64s
 
 T = TypeVar("T")
+Entries: TypeAlias = Sequence[Any] | Int64s | pl.Series
 PIECE_BYTES = 1 << 24
 # What decoding raises; RecursionError of brackets in thousands, even where they are skipped.
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class LineError(Exception):
-    """A line that cannot be read, by two arguments: its number in the piece, from 0, and why."""
+    """A line or row that cannot be read, by two arguments: its number in the piece, from 0, and why."""
+
+
+def refuse_any(
+    wrong: Bools, reason: str, lines: Sequence[int] | Int64s = (), values: Sequence[Any] | Int64s = ()
+) -> None:
+    """``LineError`` at the first entry that is ``wrong``; a ``{}`` of the reason is its value. ``lines``: where the
+    entries stand, by default each in a line of its own.
+    """
+    if np.any(wrong):
+        at = int(np.argmax(wrong))
+        raise LineError(int(lines[at]) if len(lines) else at, reason.format(*values[at : at + 1]))
 
 
 def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> T:

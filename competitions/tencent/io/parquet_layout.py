@@ -3,11 +3,11 @@
 Files are read batch by batch, with the number of the row in every refusal.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,17 +17,14 @@ import pyarrow.parquet as pq
 
 from common.arrays import join
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Bools, Int32s, Int64s, RawFiles
+from competitions.tencent.corpus import Int32s, Int64s, RawFiles
 from competitions.tencent.io import schema
-from competitions.tencent.io.encoder import (
-    UNKNOWN,
-    RawCandidates,
-    RawSequences,
-    clip,
-)
+from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, clip
 from competitions.tencent.io.indexer import Indexer
+from competitions.tencent.io.jsonl import LineError, refuse_any
 from competitions.tencent.io.schema import ITEM_FEATURES
 
+T = TypeVar("T")
 BATCH_ROWS = 1 << 16
 EVENT = ("item_id", "action_type", "timestamp")
 EVENTS = pa.list_(pa.struct([(name, pa.int64()) for name in EVENT]))
@@ -40,27 +37,15 @@ OLDER = {"item_id": "creative_id"}
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of a file; ``first``: how many rows stand before them in it."""
+    """Some rows of a file."""
 
     path: Path
-    first: int
     table: Any
 
     @property
     def rows(self) -> int:
         """How many."""
         return int(self.table.num_rows)
-
-    def refuse(self, row: int, reason: str) -> NoReturn:
-        """Stop the reading at a row of the batch."""
-        raise UserError(f"{self.path}, row {self.first + row + 1}: {reason}; download the file again")
-
-    def refuse_any(self, wrong: Bools, reason: str, lengths: Int64s | None = None) -> None:
-        """Stop at the first row that is wrong; where rows are lists of ``lengths``, ``wrong`` is by element."""
-        if wrong.any():
-            index = np.argmax(wrong)  # its row is the first whose elements end behind it
-            row = index if lengths is None else np.searchsorted(np.cumsum(lengths), index, side="right")
-            self.refuse(int(row), reason)
 
     def column(self, name: str, kind: Any) -> Any:
         """A column as an arrow type; refused where it cannot be cast, or lacks a field of a struct."""
@@ -82,10 +67,9 @@ class Batch:
     def rids(self, name: str, known: int, what: str) -> Int64s:
         """A column of re-ids, of which the indexer has 1..``known``."""
         rids = self.numbers(name, -1)
-        self.refuse_any(rids == -1, f"no {name}")
-        wrong = (rids < 1) | (rids > known)
-        first = rids[np.argmax(wrong)] if len(rids) else 0
-        self.refuse_any(wrong, f"{name} {first} is not one of the indexer's {known} {what}")
+        refuse_any(rids == -1, f"no {name}")
+        reason = f"{name} {{}} is not one of the indexer's {known} {what}"
+        refuse_any((rids < 1) | (rids > known), reason, values=rids)
         return rids
 
 
@@ -102,10 +86,10 @@ def to_numpy(column: Any, missing: int = 0) -> Int64s:
 
 
 def read_batches(
-    paths: tuple[Path, ...], names: tuple[str, ...], rows: int = 0, older: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Batch]:
-    """Columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; refused: a file that lacks one.
-    ``older``: what a column is called in older files.
+    paths: tuple[Path, ...], names: tuple[str, ...], parse: Callable[[Batch], T], rows: int = BATCH_ROWS
+) -> Iterator[T]:
+    """Apply ``parse`` to columns of the files in their order, ``rows`` at a time; its ``LineError`` becomes a
+    ``UserError``. Refused: a file that lacks a column.
     """
     for path in paths:
         try:
@@ -113,15 +97,18 @@ def read_batches(
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
         held = file.schema_arrow.names
-        stored = [older[name] if name in older and name not in held and older[name] in held else name for name in names]
+        stored = [OLDER[name] if name not in held and OLDER.get(name) in held else name for name in names]
         for name in stored:
             if (count := held.count(name)) != 1:
                 raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
         first = 0
         try:
-            for batch in file.iter_batches(rows or BATCH_ROWS, columns=stored):
-                yield Batch(path, first, batch.select(stored).rename_columns(list(names)))
+            for batch in file.iter_batches(rows, columns=stored):
+                yield parse(Batch(path, batch.select(stored).rename_columns(list(names))))
                 first += batch.num_rows
+        except LineError as error:
+            row, reason = error.args
+            raise UserError(f"{path}, row {first + row + 1}: {reason}; download the file again") from error
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
@@ -129,27 +116,33 @@ def read_batches(
 
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
     """Re-ids and features of item_feat/."""
-    for batch in read_batches(files.files["items"], ("item_id", *ITEM_FEATURES)):
+
+    def parse(batch: Batch) -> tuple[Int64s, Int32s]:
         features = np.stack([batch.numbers(name) for name in ITEM_FEATURES], axis=1)
         for at, name in enumerate(ITEM_FEATURES):
-            batch.refuse_any(features[:, at] < 0, f"feature {name} is negative")
-        yield batch.rids("item_id", indexer.known, "items"), clip(features)
+            refuse_any(features[:, at] < 0, f"feature {name} is negative")
+        return batch.rids("item_id", indexer.known, "items"), clip(features)
+
+    return read_batches(files.files["items"], ("item_id", *ITEM_FEATURES), parse)
 
 
 def read_candidates(files: RawFiles) -> RawCandidates:
     """Read candidate/."""
+
+    def parse(batch: Batch) -> RawCandidates:
+        features = [_candidate_values(batch, name) for name in ITEM_FEATURES]
+        return RawCandidates(batch.numbers("item_id", -1), np.stack(features, axis=1))
+
     paths = files.files["candidates"]
-    batches = read_batches(paths, ("item_id", *ITEM_FEATURES), older=OLDER)
-    parts = [
-        RawCandidates(
-            oid=batch.numbers("item_id", -1),
-            features=np.stack([_candidate_values(batch, name) for name in ITEM_FEATURES], axis=1),
-        )
-        for batch in batches
-    ]
-    if not parts:
-        raise UserError(f"{paths[0].parent} has no candidate; download it again")
-    return join(parts)
+    return _join(read_batches(paths, ("item_id", *ITEM_FEATURES), parse), f"{paths[0].parent} has no candidate")
+
+
+def _join(parts: Iterator[T], empty: str) -> T:
+    """Parts of dataclasses of arrays end to end; refused where there are none."""
+    listed = list(parts)
+    if not listed:
+        raise UserError(f"{empty}; download it again")
+    return join(listed)
 
 
 def _candidate_values(batch: Batch, name: str) -> Int32s:
@@ -159,36 +152,35 @@ def _candidate_values(batch: Batch, name: str) -> Int32s:
     value, cold = fields["feature_value"], (fields.to_series(0) == 1).fill_null(False)
     number = value.cast(pl.Int64, strict=False)
     wrong = (~cold & value.is_not_null() & (number.is_null() | (number < 0)).fill_null(True)).to_numpy()
-    reason = f"feature {name}: {value[int(np.argmax(wrong))]!r} is not marked as cold and no number of the indexer"
-    batch.refuse_any(wrong, reason)
+    refuse_any(wrong, f"feature {name}: {{!r}} is not marked as cold and no number of the indexer", values=value)
     return clip(number.set(cold & value.is_not_null(), UNKNOWN).fill_null(0).to_numpy())
 
 
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     """Read seq/."""
-    parts = [_parse_users(batch, indexer) for batch in read_batches(files.files[role], ("user_id", "seq"))]
-    if not parts:
-        raise UserError(f"{files.files[role][0].parent} has no event; download it again")
-    return join(parts)
+    paths, parse = files.files[role], partial(_parse_users, indexer=indexer)
+    return _join(read_batches(paths, ("user_id", "seq"), parse), f"{paths[0].parent} has no event")
 
 
 def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
     """The re-ids of the users of seq/, without reading their events."""
-    batches = read_batches(files.files["sequences"], ("user_id",))
-    return np.concatenate([[0], *(batch.rids("user_id", indexer.users, "users") for batch in batches)])[1:]
+    paths, users = files.files["sequences"], indexer.users
+    rids = read_batches(paths, ("user_id",), lambda batch: batch.rids("user_id", users, "users"))
+    return np.concatenate([[0], *rids])[1:]
 
 
 def _parse_users(batch: Batch, indexer: Indexer) -> RawSequences:
     rids = batch.rids("user_id", indexer.users, "users")
     column = batch.column("seq", EVENTS)
     lengths = to_numpy(pc.list_value_length(column))
+    rows = np.repeat(np.arange(len(lengths)), lengths)
     item, action, time = (to_numpy(events, -1) for events in column.flatten().flatten())
     for wrong, reason in (
         ((item < 1) | (item > indexer.known), f"an item that is not one of the indexer's {indexer.known}"),
         ((time < 0) | (time > schema.MAX_SECONDS), "an event without a time, or with one that is no time in seconds"),
         ((action < schema.NULL_ACTION) | (action > schema.CONVERSION), "an action that is not 0, 1, 2 or null"),
     ):
-        batch.refuse_any(wrong, reason, lengths)
+        refuse_any(wrong, reason, rows)
     return RawSequences(
         rid=rids,
         name=np.zeros(len(rids), "S1"),

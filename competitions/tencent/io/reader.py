@@ -13,8 +13,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.agreement import MOST, Dates, compare
 from common.io.notes import Note
-from competitions.tencent.corpus import Corpus, Int32s, Int64s, Names, RawFiles
-from competitions.tencent.ids import CatalogueRows, Oids
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, Names, Oids, RawFiles
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source, encode

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.generative import SemanticIdHead
 from competitions.tencent.lab.semantic_ids import Trie

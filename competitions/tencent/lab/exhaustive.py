@@ -7,8 +7,7 @@ from torch import Tensor
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.corpus import CatalogueRows, Int64s, number_rows
 from competitions.tencent.sequences import Histories, blocks
 from competitions.tencent.top_k import TopK, find_seen
 

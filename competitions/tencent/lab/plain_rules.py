@@ -19,9 +19,8 @@ from competitions.tencent.lab.regression import fit_regression, score_regression
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
-from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
-from competitions.tencent.retrieval.kernel import score_kernel
+from competitions.tencent.retrieval.kernel import BETA, score_kernel
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
@@ -144,7 +143,7 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
     return functional.normalize(mean, dim=1) @ content[torch.from_numpy(rows)].T
 
 
-def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: float = DEFAULT_WIDTH) -> Tensor:
+def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: float = BETA) -> Tensor:
     """The kernel over the whole history, see ``score_kernel``, in blocks of queries."""
     parts, candidates = [], content[torch.from_numpy(rows)]
     for block in blocks(len(queries), BLOCK):

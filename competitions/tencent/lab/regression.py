@@ -11,8 +11,7 @@ import scipy.sparse as sp
 from scipy.linalg import solve
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import number_rows
+from competitions.tencent.corpus import Int64s, number_rows
 from competitions.tencent.retrieval.sparse_history import (
     RANKER_WEIGHTS,
     Log,

@@ -11,17 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ids import number_rows
+from competitions.tencent.corpus import Catalogue, Int64s, number_rows
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
-from competitions.tencent.retrieval.sparse_history import (
-    CLICK_WEIGHTS,
-    Log,
-    Sparse,
-    flatten_log,
-    number_items,
-)
+from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, Log, Sparse, flatten_log, number_items
 from competitions.tencent.sequences import Histories
 
 NAME = "behaviour"

@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Int64s
 from competitions.tencent.retrieval.histories import WeightedHistories
 from competitions.tencent.sequences import Histories
 

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from competitions.tencent.corpus import Catalogue, Embedding, Halves
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Embedding, Halves
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
 from competitions.tencent.retrieval.kernel import prepare_search, score_kernel

@@ -14,8 +14,7 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from common.engine.progress import track
-from competitions.tencent.corpus import Catalogue, Int64s
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Int64s, number_rows
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.retrieval.sparse_history import (

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.arrays import Floats, Singles
-from competitions.tencent.corpus import Catalogue, Int32s, Int64s
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,

@@ -17,10 +17,11 @@ from common.arrays import Floats, Singles
 from common.engine.progress import say, track
 from common.optimise import minimise
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Bools, Corpus, Int64s
+from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Int64s
+from competitions.tencent.features.popularity import ALWAYS, AROUND
 from competitions.tencent.fold_tables import FoldTables, Fusion
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.retrieval.channel import Channel
+from competitions.tencent.retrieval.kernel import BETA
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search, scale_part
 from competitions.tencent.sequences import blocks
@@ -31,8 +32,7 @@ FIRST, DRAWN = 200, 250  # candidates that the even sum puts first, and those th
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 150
 BLOCK = 32
-POPULAR = ("events 24 h before", "events 24 h behind", "events in all")  # what counts evenly before weights are learned
-DEFAULT_WIDTH = 12.0  # of a kernel
+POPULAR = (*AROUND, ALWAYS)  # what counts evenly before weights are learned
 RIDGE = 1e-3
 CONSTANT = 1e-5  # a standard deviation that is none
 LEAST_WEIGHT = 0.05  # nats that a standard deviation of a channel's scores moves: of less it leaves
@@ -42,7 +42,7 @@ Members = dict[str, tuple[str, ...]]  # the parts of each channel
 def weigh_evenly(channels: Mapping[str, Channel]) -> Fusion:
     """One each, for a log without earlier queries, and to learn from."""
     names = [part for channel in channels.values() for part in channel.parts]
-    widths = {name: DEFAULT_WIDTH for name, channel in channels.items() if channel.widths}
+    widths = {name: BETA for name, channel in channels.items() if channel.widths}
     return Fusion(dict.fromkeys([*names, *POPULAR], 1.0), widths, tuple(channels))
 
 
@@ -189,40 +189,35 @@ def collect_scores(
     """What every channel, and every fused column of popularity, says of each query's ``target``, a row of the
     catalogue, of the candidates that the search puts first, and of a draw of the others; group by group.
     """
-    names: tuple[str, ...] = ()
-    values, stands_for = [], []
+    parts = []
     for group, own in enumerate(tables.pools.split(queries.time)):
         search = Search(tables, settings, group)
-        index, part = search.index_of_row[target[own]].astype(np.int64), queries.take(own)
         for rows in track(list(blocks(len(own), BLOCK)), "learning fusion weights"):
-            names, described, weight = _collect_block(search, part.take(rows), index[rows], rng)
-            values.append(described)
-            stands_for.append(weight)
-    weights = np.concatenate(stands_for)
-    possible, popular = weights > 0, tables.popularity[0].fused
-    return ChannelScores(names, np.concatenate(values), possible, np.where(possible, weights, 1.0), popular)
+            parts.append(_collect_block(search, queries.take(own[rows]), target[own[rows]], rng))
+    names, values, weights = zip(*parts, strict=True)
+    stands_for = np.concatenate(weights)
+    possible = stands_for > 0
+    stands_for = np.where(possible, stands_for, 1.0)
+    return ChannelScores(names[0], np.concatenate(values), possible, stands_for, tables.popularity[0].names)
 
 
 @torch.inference_mode()
 def _collect_block(
     search: Search, queries: Queries, target: Int64s, rng: np.random.Generator
 ) -> tuple[tuple[str, ...], Singles, Singles]:
-    """The names, the values and how many candidates each stands for, of some queries of a group; ``target``: an index
-    in its pool.
-    """
-    popularity = search.popularity
-    total, parts = search.popular[torch.from_numpy(popularity.slots.find(queries.time))], dict[str, Singles]()
+    """The names, the values and how many candidates each stands for, of some queries of a group."""
+    popularity, parts = search.popularity, dict[str, Singles]()
+    total = search.popular[torch.from_numpy(popularity.slots.find(queries.time))]
     seen = search.find_seen(queries.histories)
     for channel, scores in search.score(search.block(queries), seen):
         for name, each in scores.items():
             parts[name] = scale_part(channel, name, each).numpy()
             total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
     total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
-    sampled, weight = sample_candidates(total.numpy(), target, rng)
-    scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]
-    popular = popularity.of(queries.time, CatalogueRows(search.pool[sampled]), popularity.fused)
-    values = np.concatenate([np.stack(scored, 2), popular], 2) if scored else popular
-    return (*parts, *popularity.fused), values, weight
+    sampled, weight = sample_candidates(total.numpy(), search.index_of_row[target].astype(np.int64), rng)
+    scored = [np.take_along_axis(each, sampled, 1)[:, :, None] for each in parts.values()]
+    popular = popularity.of(queries.time, CatalogueRows(search.pool[sampled]))
+    return (*parts, *popularity.names), np.concatenate([*scored, popular], 2), weight
 
 
 def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from common.arrays import Singles, take
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Int64s, Sequences
+from competitions.tencent.corpus import CatalogueRows, Int64s, Sequences, number_rows
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows, number_rows
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
 from competitions.tencent.retrieval.histories import NOW, WeightedHistories, heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from common.arrays import Singles
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.corpus import Catalogue, Halves, Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s
 from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower

@@ -13,8 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Int32s, Int64s
-from competitions.tencent.ids import CatalogueRows, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.counts import unpack_full

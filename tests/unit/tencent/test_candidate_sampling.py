@@ -12,8 +12,7 @@ from competitions.tencent.candidate_sampling import (
     measure_mix,
     sample_candidates,
 )
-from competitions.tencent.corpus import Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from competitions.tencent import metrics, split
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.expected_score import expect_score, say_expected
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.split import Rewind
 from competitions.tencent.top_k import FoldAnswers, TopK
 from tests.unit.tencent.training_inputs import CONFIG, make_sequences

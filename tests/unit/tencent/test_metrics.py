@@ -3,16 +3,24 @@ import math
 import numpy as np
 import pytest
 
-from competitions.tencent.ids import CatalogueRows
-from competitions.tencent.metrics import FEWEST_LEARNED, judge_ways, mean_scores, target_ranks, weigh_scores
+from competitions.tencent.corpus import CatalogueRows, Int64s
+from competitions.tencent.metrics import FEWEST_LEARNED, judge_ways, mean_scores, rank_targets, weigh_scores
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 from tests.unit.tencent.training_inputs import CONFIG
 
 
+def make_fold(target: Int64s) -> Fold:
+    """A query of each target, a click that was seen before."""
+    zeros, no_ads = np.zeros(len(target), np.int64), CatalogueRows(np.empty(0, np.int64))
+    ones = np.ones(len(target), np.int8)
+    return Fold(zeros, np.arange(len(target)), zeros, zeros, no_ads, zeros + 1, target, zeros > 0, ones)
+
+
 def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
-    rows = np.array([[4, 2, 9], [4, 2, 9], [0, 5, 0], [1, 2, 3]])
-    assert target_ranks(rows, np.array([9, 8, 0, 1])).tolist() == [3, 0, 0, 1]
+    rows = CatalogueRows(np.array([[4, 2, 9], [4, 2, 9], [0, 5, 0], [1, 2, 3]]))
+    fold = make_fold(np.array([9, 8, 0, 1]))
+    assert rank_targets(fold, TopK(rows, np.zeros(rows.shape, np.float32))).tolist() == [3, 0, 0, 1]
 
 
 def test_scores_by_hand() -> None:
@@ -58,9 +66,8 @@ def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
     answer: str, learned: int, chosen: str
 ) -> None:
     """Sixty users whose ad the popular order has and the ranker's has not."""
-    target, zeros = np.arange(1, 61), np.zeros(60, np.int64)
-    no_ads, users = CatalogueRows(np.empty(0, np.int64)), np.arange(60)
-    fold = Fold(zeros, users, zeros, zeros, no_ads, zeros + 1, target, zeros > 0, np.ones(60, np.int8))
+    target = np.arange(1, 61)
+    fold = make_fold(target)
     right = TopK(CatalogueRows(target[:, None]), np.ones((60, 1), np.float32))
     ways = {"ranker": TopK(CatalogueRows(target[:, None] + 100), right.scores), "popularity": right}
     chain = judge_ways(fold, FoldAnswers(ways), CONFIG.host, answer, learned)

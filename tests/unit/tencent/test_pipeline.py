@@ -10,8 +10,7 @@ import pytest
 
 from common.engine.run import Run, derive
 from competitions.tencent import metrics, pipeline, split, submission
-from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import CatalogueRows, Oids
+from competitions.tencent.corpus import CatalogueRows, Corpus, Oids
 from competitions.tencent.plan import make_plan
 from competitions.tencent.retrieval import counts
 from competitions.tencent.retrieval.fusion import weigh_evenly

@@ -20,7 +20,6 @@ from competitions.tencent.plan import (
     decide_rewind,
     decide_times,
     make_plan,
-    steady_share,
 )
 from competitions.tencent.retrieval import counts, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
@@ -44,10 +43,10 @@ def draw_users() -> Sequences:
 
 
 def test_steps_are_those_inside_a_history_alone() -> None:
-    assert steady_share(STEADY) == 1.0
-    assert steady_share(VARIED) == pytest.approx(2 / 3)
-    assert steady_share(make_sequences([(1, 1, 5)], [], [(2, 1, 9)])) == 0.0
-    assert steady_share(make_sequences([], [])) == 0.0
+    assert decide_times(STEADY)[1].startswith("100% of the gaps")
+    assert decide_times(VARIED)[1].endswith("is 67% of all gaps")
+    for without in (make_sequences([(1, 1, 5)], [], [(2, 1, 9)]), make_sequences([], [])):
+        assert decide_times(without)[1].endswith("is 0% of all gaps")
 
 
 def test_times_that_only_count_steps_are_not_used() -> None:

@@ -14,11 +14,10 @@ from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.tencent import ranking
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Corpus
+from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.features import pair_features, popularity
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.sequences import blocks

@@ -10,8 +10,7 @@ from common.engine.errors import UserError
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent import split
 from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
-from competitions.tencent.corpus import Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, rewind

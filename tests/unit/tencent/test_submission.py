@@ -10,7 +10,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.tencent import submission
-from competitions.tencent.ids import Oids
+from competitions.tencent.corpus import Oids
 from tests.unit.tencent.tencent_files import refusal
 
 BASE = 20_000_000_000

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.top_k import TopK
 
 

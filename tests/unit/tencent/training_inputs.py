@@ -7,8 +7,7 @@ import numpy as np
 from common.engine import config as configuration
 from competitions import tencent
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, Corpus, Names, Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Names, Sequences
 from competitions.tencent.io import schema
 from competitions.tencent.plan import check_names
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.learning.adversarial_validation import find_drift
-from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.day import judged
 from competitions.tencent.day.judged import (
     DRIFTING,
@@ -16,7 +16,6 @@ from competitions.tencent.day.judged import (
     sample_rows,
     say_folds,
 )
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences, name_users

@@ -8,12 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Corpus
+from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.day import validation
 from competitions.tencent.day.validation import list_candidates, list_validation
 from competitions.tencent.features.popularity import GROUPS
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.search import Search
 from competitions.tencent.split import Fold

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Embedding
+from competitions.tencent.corpus import CatalogueRows, Embedding
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.pair_features import WIDTH_FACTORS, share_values
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.histories import KINDS, WeightedHistories

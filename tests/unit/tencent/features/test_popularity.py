@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Catalogue, Corpus, Int64s, Sequences
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Int64s, Sequences
 from competitions.tencent.features import popularity as popularity_module
 from competitions.tencent.features.popularity import (
     CLICKS,
@@ -28,7 +28,6 @@ from competitions.tencent.features.popularity import (
     make_slots,
     measure_popularity,
 )
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking import answer_queries, take_queries
 from competitions.tencent.retrieval.search import Search
@@ -98,20 +97,19 @@ def last_of(event: Event) -> int:
     return event[-1]
 
 
-def test_retrieval_weighs_no_column_that_it_is_not_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_of_your_own_is_measured_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2)], [(3, 1, 1)])
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
     inputs = (whole(log), make_catalogue(11), fold)
     popularity = measure_all(*inputs)
-    assert popularity.fused == popularity.names
     monkeypatch.setattr(
         popularity_module, "describe", lambda log, *rest: {"trend": log.rows / 2, **describe(log, *rest)}
     )
     more = measure_all(*inputs)
-    assert (more.names, more.fused) == (("trend", *popularity.names), popularity.names)
+    assert more.names == ("trend", *popularity.names)
     times, item = fold.query_times, CatalogueRows(np.array([[4, 3], [2, 5]]))
     assert more.of(times, item)[:, :, 0].tolist() == [[2, 1.5], [1, 2.5]]
-    assert np.array_equal(more.of(times, item, more.fused), popularity.of(times, item))
+    assert np.array_equal(more.of(times, item)[:, :, 1:], popularity.of(times, item))
 
 
 @pytest.mark.parametrize("kinds", [(EVENTS,), BOTH])

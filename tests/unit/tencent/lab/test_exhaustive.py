@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from common.engine.errors import UserError
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.top_k import TopK

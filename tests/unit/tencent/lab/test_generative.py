@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import Int64s
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Int64s
 from competitions.tencent.lab import beam_search as beams
 from competitions.tencent.lab import generative
 from competitions.tencent.lab.beam_search import beam_search

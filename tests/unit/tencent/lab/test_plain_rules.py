@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from competitions.tencent.corpus import Catalogue, Corpus
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus
 from competitions.tencent.day.ladder import RULES
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.lab.plain_rules import (
     ALS,
     AROUND,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.lab import quantisation
 from competitions.tencent.lab.quantisation import BITS, answer_in_bits, round_off
 from competitions.tencent.retrieval.content import Content

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Bools, Catalogue, Corpus, Sequences
+from competitions.tencent.corpus import Bools, Catalogue, CatalogueRows, Corpus, Sequences
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.io import schema
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import content, registry

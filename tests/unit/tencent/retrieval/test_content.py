@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Embedding
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Embedding
 from competitions.tencent.retrieval.content import Content, of_embedding, prepare_content
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.tencent_folds import make_block

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Catalogue
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Catalogue, CatalogueRows
 from competitions.tencent.retrieval import counts as cooccurrence
 from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.counts import (

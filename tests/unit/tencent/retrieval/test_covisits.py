@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from competitions.tencent.corpus import Sequences
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.retrieval import covisits
 from competitions.tencent.retrieval.covisits import BACKWARD, FADE, NAME, REACH, SOURCES, closeness, fit
 from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS

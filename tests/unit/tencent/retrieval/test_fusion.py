@@ -10,7 +10,6 @@ from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.fusion import (
-    DEFAULT_WIDTH,
     LEAST_WEIGHT,
     POPULAR,
     RIDGE,
@@ -21,6 +20,7 @@ from competitions.tencent.retrieval.fusion import (
     sample_candidates,
     weigh_evenly,
 )
+from competitions.tencent.retrieval.kernel import BETA
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 
 QUERIES, POOL = 1_500, 400
@@ -190,7 +190,7 @@ def test_before_anything_is_learned_all_count_alike() -> None:
     assert even.channels == ("81", "82", "counts")
     assert set(even.weights.values()) == {1.0}
     assert {*POPULAR} <= {*even.weights}
-    assert even.widths == {"81": DEFAULT_WIDTH, "82": DEFAULT_WIDTH}
+    assert even.widths == {"81": BETA, "82": BETA}
     assert name_channels(["values"], ["81"]) == ("values",)
 
 

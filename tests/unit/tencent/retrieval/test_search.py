@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.fold_tables import FoldTables, Fusion
-from competitions.tencent.ids import CatalogueRows
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.fusion import DEFAULT_WIDTH, ChannelScores, collect_scores, learn_fusion
+from competitions.tencent.retrieval.fusion import ChannelScores, collect_scores, learn_fusion
+from competitions.tencent.retrieval.kernel import BETA
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.features.test_popularity import plant_halves
@@ -39,7 +40,7 @@ def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple
     # As it is: that it is centred is tested in test_content.py.
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
     tables = fit_fold(corpus, contents, fold, settings, ("content",))
-    fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": DEFAULT_WIDTH}, ("81",))
+    fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": BETA}, ("81",))
     return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold)
 
 
@@ -58,7 +59,7 @@ def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
     search, queries = make_search()
     scores = search.retrieve(queries).scores
     weights = np.array([0.9 * 60, 60.0])
-    near = np.exp(DEFAULT_WIDTH * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
+    near = np.exp(BETA * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
     assert scores[0, 0] == pytest.approx(
         np.log(weights @ near) + 2.0 * np.log(0.3), abs=5e-3
     )  # vectors of half the bits

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.corpus import Catalogue, Embedding
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Embedding
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from competitions.tencent.ids import CatalogueRows
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
 from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix
 from competitions.tencent.retrieval.sparse_history import ActionWeights

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 
 from common.simulation.writer import Simulation
-from competitions.tencent.corpus import Corpus
-from competitions.tencent.ids import Oids
+from competitions.tencent.corpus import Corpus, Oids
 from competitions.tencent.io import reader, schema
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import calibration, simulate
