@@ -1,8 +1,8 @@
 """The pictures of the README, in English and Chinese: ``python -m tests.benches.pictures``.
 
-cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: ten methods on real clicks,
-from the table LADDER of competitions/news/figures.json, which ``make ladder-news RAW=globo-tenth`` and ``make
-figures-news`` write. report.png: the first screen of the report of a run on real rows, by Chromium: ``--report FILE``.
+cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: ten methods of news, from the
+first of LADDERS that competitions/news/figures.json has (``make ladder-news RAW=host``, ``make figures-news``).
+report.png: the first screen of the report of a run on real rows, by Chromium: ``--report FILE``.
 """
 # ruff: noqa: RUF001  (Chinese punctuation)
 
@@ -20,7 +20,6 @@ from common.day.stamp import FILE, read_figures
 from competitions import ROOM
 
 PICTURES = ROOM / "pictures"
-LADDER = "ladder globo-tenth"
 MOST_BYTES = {".svg": 60_000, ".png": 200_000}
 WINDOW = (1200, 900)
 NORMAL_95 = 1.96
@@ -50,7 +49,7 @@ FUSION = Stage("#7b4fb3", ("all channels fused", "多路召回融合"))
 RANKING = Stage("#c2571a", ("ranking", "精排"))
 METHODS = (
     Method("popularity-ever", POPULARITY, ("popularity, all time", "全时段热度")),
-    Method("popularity", POPULARITY, ("popularity within an hour", "一小时内的热度")),
+    Method("popularity", POPULARITY, ("an hour before and behind", "前后各一小时的热度")),
     Method("item-cf", RETRIEVAL, ("item CF", "ItemCF")),
     Method("als", RETRIEVAL, ("matrix factorisation (ALS)", "矩阵分解（ALS）")),
     Method("swing", RETRIEVAL, ("swing", "Swing")),
@@ -60,10 +59,21 @@ METHODS = (
     Method("gru4rec", RANKING, ("GRU4Rec over these candidates", "GRU4Rec，对这些候选排序")),
     Method("lightgbm-pair", RANKING, ("LightGBM lambdarank, all features", "LightGBM lambdarank，全部特征")),
 )
-TITLE = (
-    "News, real clicks (a tenth of globo.com's users): MRR@5 on validation, dot and 95 % interval",
-    "News，真实点击（globo.com 十分之一的用户）：验证集 MRR@5，圆点与 95 % 区间",
-)
+# The tables that the picture may be of, and its title: real clicks before simulated ones.
+LADDERS: dict[str, Text] = {
+    "ladder host": (
+        "News, real clicks of globo.com: MRR@5 on validation, dot and 95 % interval",
+        "News，globo.com 的真实点击：验证集 MRR@5，圆点与 95 % 区间",
+    ),
+    "ladder quarter": (
+        "News, real clicks of globo.com, a quarter of the users: MRR@5 on validation, dot and 95 % interval",
+        "News，globo.com 的真实点击，四分之一的用户：验证集 MRR@5，圆点与 95 % 区间",
+    ),
+    "ladder simulated/0.04": (
+        "News, simulated clicks: MRR@5 on validation, dot and 95 % interval",
+        "News，模拟点击：验证集 MRR@5，圆点与 95 % 区间",
+    ),
+}
 # The stages of a request, with what is left of the items after each in news and in tencent.
 STAGES: tuple[tuple[Text, Text], ...] = (
     (("Log", "日志"), ("364,047 articles; 660,000 ads", "364,047 篇文章；660,000 个广告")),
@@ -81,7 +91,7 @@ GIVEN: dict[str, Text] = {
 FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
     "news": (
         ("io/reader.py", "split.py"), ("retrieval/channels.py", "retrieval/neighbours.py"), ("retrieval/fusion.py",),
-        ("features.py", "pair_features.py"), ("ranking.py", "lab/gru4rec.py"), ("lab/reranking.py", "submission.py"),
+        ("features.py", "pair_features.py"), ("ranking.py",), ("submission.py",),
     ),
     "flight": (
         ("io/reader.py", "split.py"), None, None,
@@ -106,13 +116,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--report", type=Path, help="a report.html of a run on real rows")
     report = parser.parse_args(words).report
-    rows = read_figures(ROOM / "news" / FILE)[LADDER].rows
     for number, language in enumerate(LANGUAGES):
         keep(PICTURES / f"cascade{language}.svg", draw_cascade(number).encode())
-        keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(rows, number).encode())
+        keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(*choose_ladder(), number).encode())
     if report is not None:
         keep(PICTURES / "report.png", photograph(report))
     return 0
+
+
+def choose_ladder() -> tuple[Sequence[dict[str, str]], Text]:
+    """The rows of the first of LADDERS that was climbed, and the picture's title."""
+    figures = read_figures(ROOM / "news" / FILE)
+    return next((figures[key].rows, title) for key, title in LADDERS.items() if key in figures)
 
 
 def photograph(report: Path) -> bytes:
@@ -148,7 +163,7 @@ def text(x: float, y: float, words: str, more: str = "") -> str:
     return f'<text x="{x}" y="{y}"{" " if more else ""}{more}>{escape(words)}</text>'
 
 
-def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
+def draw_ladder(rows: Sequence[dict[str, str]], title: Text, language: int) -> str:
     """A line a method: its score as a dot with the interval of 95 %, and the numbers; stages by colour, an axis below.
 
     ``rows``: of the ladder's table, which must have each of METHODS. ``language``: 0 English, 1 Chinese.
@@ -156,21 +171,23 @@ def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
     scores = {row["rung"]: row["score"] for row in rows}
     line, names, plot, top = 26, 270, 470, 74
     parts = {key: [float(part) for part in scores[key].split(" ± ")] for key, _, _ in METHODS}
-    most = 0.02 * -(-max(score + NORMAL_95 * error for score, error in parts.values()) // 0.02)
+    most = max(score + NORMAL_95 * error for score, error in parts.values())
+    tick = 0.02 if most < 0.2 else 0.05
+    most = tick * -(-most // tick)
     bottom = top + line * len(METHODS)
 
     def place(value: float) -> float:
         return round(names + plot * max(value, 0.0) / most, 1)
 
     def draw() -> Iterator[str]:
-        yield text(12, 24, TITLE[language], 'font-weight="600" font-size="14"')
+        yield text(12, 24, title[language], 'font-weight="600" font-size="14"')
         for number, stage in enumerate((POPULARITY, RETRIEVAL, FUSION, RANKING)):
             yield f'<circle cx="{names + 6 + 180 * number}" cy="46" r="5" fill="{stage.colour}"/>'
             yield text(names + 17 + 180 * number, 50, stage.name[language])
-        for step in range(round(most / 0.02) + 1):
-            x = place(0.02 * step)
+        for step in range(round(most / tick) + 1):
+            x = place(tick * step)
             yield f'<line x1="{x}" x2="{x}" y1="{top}" y2="{bottom}" stroke="#e5e5e5"/>'
-            yield text(x, bottom + 18, f"{0.02 * step:.2f}", 'text-anchor="middle" fill="#62676f"')
+            yield text(x, bottom + 18, f"{tick * step:.2f}", 'text-anchor="middle" fill="#62676f"')
         for number, (key, stage, name) in enumerate(METHODS):
             (score, error), middle = parts[key], top + line * (number + 0.5)
             low, high = place(score - NORMAL_95 * error), place(score + NORMAL_95 * error)
@@ -180,7 +197,7 @@ def draw_ladder(rows: Sequence[dict[str, str]], language: int) -> str:
             yield text(names + plot + 16, middle + 4, f"{score:.4f} ± {error:.4f}")
         yield text(names + plot / 2, bottom + 38, "MRR@5", 'text-anchor="middle" font-weight="600"')
 
-    return frame(names + plot + 150, bottom + 50, TITLE[language], draw())
+    return frame(names + plot + 150, bottom + 50, title[language], draw())
 
 
 def draw_cascade(language: int) -> str:

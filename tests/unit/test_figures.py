@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -213,7 +214,7 @@ def ladder(*rows: tuple[str, str, str]) -> Figure:
 
 
 SCORES = """# Path
-<!-- scores: news als, mmr = MMR; flight logit -->
+<!-- scores: news als, mmr = MMR; flight logit; with gain -->
 old
 <!-- end -->
 """
@@ -229,24 +230,30 @@ def write_room(room: Path, **figures: dict[str, Figure]) -> Path:
     return room
 
 
-def test_the_path_shows_simulated_and_real_scores_side_by_side(tmp_path: Path) -> None:
+def test_the_path_shows_simulated_and_real_scores_side_by_side_and_which_version_has_each(tmp_path: Path) -> None:
     simulated = ladder(("als", "ALS", ".1036 ± .0086"), ("mmr", "re-ranked", ".2818 ± .0120"))
-    real = ladder(("als", "ALS: users", ".0434 ± .0033"))
+    simulated.rows[1]["gain"] = "+.0058 ± .0025"
+    old = Figure(
+        "make ladder", msgspec.structs.replace(STAMP, version="0.15.0"), None, ladder(("als", "", ".04 ± .01")).rows
+    )
     room = write_room(
         tmp_path,
-        news={"ladder simulated/0.04": simulated, "ladder globo-tenth": real},
+        news={"ladder simulated/0.04": simulated, "ladder host": old},
         flight={"ladder larch": ladder(("logit", "logit", ".4161 ± .0227"))},
     )
     command.write_learning(room)
-    rows = (
-        "| ALS | `make rung-news RUNG=als` | .1036 ± .0086 | Globo .0434 ± .0033 |\n"
-        "| MMR | `make rung-news RUNG=mmr` | .2818 ± .0120 |  |\n"
-        "| logit | `make rung-flight RUNG=logit` |  | larch .4161 ± .0227 |\n"
+    table = (
+        "| method | command | simulated | real rows | gain, simulated |\n"
+        "| --- | --- | ---: | ---: | ---: |\n"
+        "| ALS | `make rung-news RUNG=als` | .1036 ± .0086 | Globo .04 ± .01 |  |\n"
+        "| MMR | `make rung-news RUNG=mmr` | .2818 ± .0120 |  | +.0058 ± .0025 |\n"
+        "| logit | `make rung-flight RUNG=logit` |  | larch .4161 ± .0227 |  |\n"
+        "\n<sub>news: simulated 0.16.0, Globo 0.15.0; flight: larch 0.16.0</sub>\n"
     )
     for file in ("LEARNING.md", "learning/swing.md"):
-        assert (room / file).read_text() == SCORES.replace("old\n", learning.HEADS + rows)
+        assert (room / file).read_text() == SCORES.replace("old\n", table)
     chinese = (room / "LEARNING.zh.md").read_text()
-    assert "| ALS | `make rung-news RUNG=als` | 0.1036 ± 0.0086 | Globo 0.0434 ± 0.0033 |" in chinese
+    assert "| ALS | `make rung-news RUNG=als` | 0.1036 ± 0.0086 | Globo 0.04 ± 0.01 |  |" in chinese
     assert chinese == learning.fill(chinese, learning.read_ladders(room), chinese=True)
 
 
