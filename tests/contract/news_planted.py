@@ -141,7 +141,8 @@ def add_future(folder: Path) -> int:
         .agg(pl.all().exclude("step").last(), has_step=pl.col("step").any())
     )
     later = ends.with_columns(
-        click_timestamp=pl.col("click_timestamp") + 45_000, click_article_id=pl.lit(READ_ONCE + 1, pl.Int64)
+        click_timestamp=pl.col("click_timestamp") + split.SESSION_MS + 1,
+        click_article_id=pl.lit(READ_ONCE + 1, pl.Int64),
     )
     later = later.select(log.columns)
     names = {"user_id": "user", "click_article_id": "item", "click_timestamp": "time"}
