@@ -42,9 +42,7 @@ def serve(
     record = read_own_record(registry.find_run(build, [name], run or "last"), name)
     if not http:
         exported = export_run(record, build / name, REQUESTS)
-        console, row = wide_console(), news.measure(*exported)
-        print_table(console, f"{len(exported.bodies)} requests, one at a time, then in batches", [row])
-        print_table(console, "Over HTTP, with concurrent clients", news.measure_http(*exported))
+        print_table(wide_console(), f"{len(exported.bodies)} requests, one at a time", [news.measure(*exported)])
         return
     with news.listen(port) as server:  # a taken port is told before the models are loaded
         exported = export_run(record, build / name, 1)
@@ -54,7 +52,7 @@ def serve(
         print(f"  curl -s {url}{news.RECOMMEND} --data {shlex.quote(exported.bodies[0].decode())}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             news.make_server(app).run(sockets=[server])
-    print(f"Ended after {app.state.batches.answered} requests.")
+    print(f"Ended after {app.state.answered} requests.")
 
 
 def export_run(record: RunRecord, build: Path, requests: int) -> "Export":
