@@ -39,10 +39,10 @@ def check_names(config: NewsConfig) -> None:
 
 
 def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
-    """Decide what config.toml leaves to the log, and say which clicks the split took for targets."""
+    """Decide what config.toml leaves to the log, and say which clicks and users the split took."""
     negatives, why = decide_negatives(fold.queries.filter(role="train").height, config)
     drawn = Decision("rank.negatives", str(negatives), why)
-    return Plan(negatives, (explain_targets(clicks), drawn))
+    return Plan(negatives, (explain_targets(clicks), explain_validation(clicks, fold), drawn))
 
 
 def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:
@@ -60,3 +60,17 @@ def explain_targets(clicks: pl.DataFrame) -> Decision:
     value = f"clicks after a gap of {GAP_MS / 1000:g} s" if ends_on_gap(clicks) else "last clicks"
     share = terminal_share(clicks)
     return Decision("targets", value, f"{share:.0%} of the train users end with a gap of {GAP_MS / 1000:g} s")
+
+
+def explain_validation(clicks: pl.DataFrame, fold: Fold) -> Decision:
+    """Whom the validation users stand for. Test users come first: some end before the train log begins."""
+    ends = clicks.filter("is_target").group_by("user").agg(pl.col("time").max())
+    begin = clicks.filter(~pl.col("is_test")).select(pl.col("time").min()).item()
+    early = ends.select((pl.col("time") < begin).mean()).item()
+    valid, weight = fold.queries.filter(role="valid"), pl.col("weight")
+    own = valid.select(weight.filter(pl.col("user").is_in(ends["user"].implode())).sum() / weight.sum()).item()
+    why = (
+        f"{early:.0%} of the test users end before the first click of a train user; earlier clicks of test users have "
+    )
+    why += f"{own:.0%} of the weight"
+    return Decision("validation", "users like the test's by 4 hours and clicks in the session", why)

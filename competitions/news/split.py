@@ -9,12 +9,14 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.learning.split import Fold
-from common.time_units import DAY_MS
+from common.time_units import HOUR_MS
 from competitions.news.config import SplitSettings
 
 GAP_MS = 30_000  # the step with which a session ends in the host's log: the hidden click is nearly always after it
-CELL = ["day", "length"]  # of the last visible click, and of the visible history
-HEAVY = 16  # clicks of a history from which on classes of length are finer
+CELL = ["block", "session"]  # when the last visible click came, and how many clicks its session has
+BLOCK_HOURS = 4
+SESSION_MS = 30 * 60_000  # a longer wait begins a new session
+LONG_SESSION = 4  # so many clicks of a session, and more, are one class
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -54,16 +56,16 @@ def terminal_share(clicks: pl.DataFrame) -> float:
 def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
-    Validation: the last click of train users, drawn so that day of the last visible click and length of the visible
-    history are distributed as for the test users; at most a quarter of the train users. On days and lengths that no
-    train user has, a test user's own latest visible target stands in. ``weight`` of a validation query: the test's
-    share of its day and length over validation's, 1 on average. Training: the latest targets of other users, train and
-    test alike, at most ``train_queries``. ``queries`` carries ``role`` ("train" or "valid").
+    Validation: the last click of train users, drawn so that the block of hours of the last visible click and the
+    number of visible clicks in its session are distributed as for the test users; at most a quarter of the train users.
+    Blocks and sessions that no train user has: a test user's own latest visible target stands in. ``weight`` of a
+    validation query: the test's share of its cell over validation's, 1 on average. Training: the latest targets of
+    other users, train and test alike, at most ``train_queries``. ``queries`` carries ``role`` ("train" or "valid").
     """
     targets = find_targets(clicks)
     test = stratify_test(clicks)
-    own = stratify_targets(targets.filter(pl.col("is_last") & ~pl.col("is_test")))
-    latest = stratify_targets(targets.filter("is_test"))
+    own = stratify_targets(targets.filter(pl.col("is_last") & ~pl.col("is_test")), clicks)
+    latest = stratify_targets(targets.filter("is_test"), clicks)
     pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user")
     size = min(settings.valid_queries, own.height // 4)
     users = _draw_valid(pool, test, size, seed, own.height)
@@ -82,25 +84,25 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
 
 
 def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int, known: int) -> pl.DataFrame:
-    """Users like the target's in day and length; where the two logs share no day, in length alone."""
-    for by in (CELL, ["length"]):
+    """Users like the target's in block and session; where the two logs share no block, in the session alone."""
+    for by in (CELL, ["session"]):
         drawn = resample_to_match(pool, target, by, size, seed)
         if drawn.height:
             return drawn.select("user", *CELL)
     raise UserError(
-        f"No validation users can be drawn: {known} train users have two clicks or more, and none has a history "
-        "as long as a test user's; give a train log of at least 4 such users."
+        f"No validation users can be drawn: {known} train users have two clicks or more, and none has as many clicks "
+        "in a session as a test user; give a train log of at least 4 such users."
     )
 
 
 def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
-    """(user, weight): the test's share of the user's day and length over the share here; 1 on average.
+    """(user, weight): the test's share of the user's cell over the share here; 1 on average.
 
-    Where the two logs share no day every weight is 1.
+    Where the two logs share no cell every weight is 1.
 
-    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "day": [0, 0, 0, 1], "length": [2, 2, 2, 2]})
-    >>> test = pl.DataFrame({"user": [8, 9], "day": [0, 1], "length": [2, 2]})
-    >>> [round(weight, 2) for weight in weigh(users, test)["weight"]]  # day 0 is three quarters here, half there
+    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "block": [0, 0, 0, 1], "session": [2, 2, 2, 2]})
+    >>> test = pl.DataFrame({"user": [8, 9], "block": [0, 1], "session": [2, 2]})
+    >>> [round(weight, 2) for weight in weigh(users, test)["weight"]]  # block 0 is three quarters here, half there
     [0.67, 0.67, 0.67, 2.0]
     """
     here, there = (frame.group_by(CELL).agg(pl.len() / frame.height) for frame in (users, test))
@@ -137,25 +139,41 @@ def add_context(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
 
 
 def stratify_test(clicks: pl.DataFrame) -> pl.DataFrame:
-    """One row per test user: day of the last visible click, and class of length of the visible history."""
-    ends = clicks.filter("is_target").group_by("user").agg(visible=pl.len(), until=pl.col("time").max()).sort("user")
-    return ends.select("user", **_strata(pl.col("visible")))
+    """One row per test user: the block of the last visible click, and the class of its session."""
+    ends = count_sessions(clicks.filter("is_target")).group_by("user").last().sort("user")
+    return ends.select("user", **_strata(pl.col("time"), pl.col("session_clicks")))
 
 
-def stratify_targets(targets: pl.DataFrame) -> pl.DataFrame:
+def stratify_targets(targets: pl.DataFrame, clicks: pl.DataFrame) -> pl.DataFrame:
     """The same columns of what stays visible of each target's user once it is hidden; one target a user."""
-    return targets.select("user", **_strata(pl.col("before")))
+    log = count_sessions(clicks.join(targets, on="user", how="semi"))
+    return (
+        targets.join(log, on="user")
+        .filter(pl.col("index") == pl.col("before") - 1)
+        .select("user", **_strata(pl.col("time"), pl.col("session_clicks")))
+        .sort("user")
+    )
 
 
-def _strata(visible: pl.Expr) -> dict[str, pl.Expr]:
-    """Day of the last visible click, and class of the number of visible clicks.
-
-    Classes are powers of 2, and half powers from 16 clicks on without an end: of heavy readers the test's have half as
-    many clicks again, and whoever reads more clicks on within the hour more often.
+def count_sessions(clicks: pl.DataFrame) -> pl.DataFrame:
+    """Clicks by user and time: each one's ``index`` in its user's log from 0 on, and ``session_clicks``, its number in
+    its session from 1 on.
     """
-    octave = visible.log(2)
-    length = pl.when(visible < HEAVY).then(octave).otherwise(2 * octave).floor().cast(pl.Int8)
-    return {"day": (pl.col("until") // DAY_MS).cast(pl.Int32), "length": length}
+    index = pl.int_range(pl.len()).over("user")
+    begins = (pl.col("time").diff() > SESSION_MS) | (pl.col("index") == 0)
+    first = pl.when(begins).then("index").forward_fill()
+    log = clicks.sort("user", "time", "item").with_columns(index=index)
+    return log.with_columns(session_clicks=pl.col("index") - first + 1)
+
+
+def _strata(time: pl.Expr, session_clicks: pl.Expr) -> dict[str, pl.Expr]:
+    """Test users arrive first, and go on for longer: at a given time, and with a given number of clicks, a train user
+    has packed them into fewer and longer sessions, which are harder. Hence the session, not the whole history.
+    """
+    return {
+        "block": (time // (BLOCK_HOURS * HOUR_MS)).cast(pl.Int32),
+        "session": session_clicks.clip(upper_bound=LONG_SESSION).cast(pl.Int8),
+    }
 
 
 def cut_history(clicks: pl.DataFrame, first_hidden: pl.DataFrame) -> pl.DataFrame:

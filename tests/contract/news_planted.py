@@ -130,24 +130,30 @@ def replace_future(folder: Path) -> int:
 def add_future(folder: Path) -> int:
     """Add a click at the end of the log of test users who made a 30 s step before: past their labelled click.
 
-    Only where the user keeps the day and the length class by which validation users are matched to test users.
+    Only where the user keeps the block of hours and the class of session by which validation users are matched to test
+    users.
     """
     path = folder / reader.TEST_A
     log = pl.read_csv(path).sort("user_id", "click_timestamp")
     ends = (
         log.with_columns(step=_is_step())
         .group_by("user_id", maintain_order=True)
-        .agg(pl.all().exclude("step").last(), clicks=pl.len(), has_step=pl.col("step").any())
+        .agg(pl.all().exclude("step").last(), has_step=pl.col("step").any())
     )
-    later = pl.col("click_timestamp") + 45_000
+    later = ends.with_columns(
+        click_timestamp=pl.col("click_timestamp") + split.SESSION_MS + 1,
+        click_article_id=pl.lit(READ_ONCE + 1, pl.Int64),
+    )
+    later = later.select(log.columns)
+    names = {"user_id": "user", "click_article_id": "item", "click_timestamp": "time"}
     before, after = (
-        split.stratify_targets(ends.select(user="user_id", before=clicks, until=until))
-        for clicks, until in ((pl.col("clicks"), pl.col("click_timestamp")), (pl.col("clicks") + 1, later))
+        split.stratify_test(clicks.rename(names).with_columns(is_target=pl.lit(value=True)))
+        for clicks in (log, pl.concat([log, later]))
     )
-    same = (before == after).select(pl.all_horizontal(pl.all())).to_series()
-    chosen = ends.filter(pl.col("has_step") & same)
-    added = chosen.with_columns(click_timestamp=later, click_article_id=pl.lit(READ_ONCE + 1, pl.Int64))
-    pl.concat([log, added.select(log.columns)]).write_csv(path)
+    same = before.join(after, on=before.columns, how="semi")["user"]
+    steps = ends.filter("has_step")["user_id"]
+    added = later.filter(pl.col("user_id").is_in(same.implode()), pl.col("user_id").is_in(steps.implode()))
+    pl.concat([log, added]).write_csv(path)
     return added.height
 
 

@@ -25,7 +25,7 @@ class LineError(Exception):
 
 
 def refuse_any(
-    wrong: Bools, reason: str, lines: Sequence[int] | Int64s = (), values: Sequence[Any] | Int64s = ()
+    wrong: Bools, reason: str, lines: Sequence[int] | Int64s = (), values: Sequence[Any] | Int64s | pl.Series = ()
 ) -> None:
     """``LineError`` at the first entry that is ``wrong``; a ``{}`` of the reason is its value. ``lines``: where the
     entries stand, by default each in a line of its own.

@@ -86,7 +86,8 @@ def list_methods(mark: str) -> Iterator[tuple[str, str, str]]:
 def write_table(mark: str, ladders: Ladders, heads: Sequence[str]) -> str:
     """The table of a mark, and below it the versions that measured it."""
     groups = [group.strip() for group in mark.split(";")]
-    columns = ["score", *(name.strip() for each in groups if each.startswith(WITH) for name in each.removeprefix(WITH).split(","))]
+    named = [each.removeprefix(WITH) for each in groups if each.startswith(WITH)]
+    columns = ["score", *(name.strip() for each in named for name in each.split(","))]
     rows = [write_row(*method, ladders, columns) for method in list_methods(mark)]
     names = [*heads, *(f"{column}, {data}" for column in columns[1:] for data in heads[2:])]
     kept = [place for place in range(len(names)) if place < 4 or any(row[place] for row in rows)]

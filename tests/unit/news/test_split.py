@@ -55,11 +55,12 @@ def test_where_under_half_of_the_train_users_end_on_the_gap_every_last_click_ser
 
 # --- a labelled fold, by hand ---
 
-# One validation user is drawn, 50: only its visible history is as long as that of a test user, 60.
+# One validation user is drawn, 50: it alone reads in the hours of the test user 60.
+LATER = 864_000
 FILL = [
-    *[(50, 70 + step, 50 * step) for step in range(9)],
+    *[(50, 70 + step, LATER + 50 * step) for step in range(9)],
     *[(51, 70, 0), (51, 71, 30), (52, 70, 0), (52, 71, 30)],
-    *[(60, 70 + step, 50 * step) for step in range(8)],
+    *[(60, 70 + step, LATER + 50 * step) for step in range(8)],
 ]
 
 
@@ -124,17 +125,18 @@ def list_clicks(log: pl.DataFrame) -> dict[int, list[tuple[int, int]]]:
     return {user: rows.select("time", "item").rows() for (user,), rows in parts}
 
 
-def test_training_and_validation_users_are_disjoint_and_validation_targets_are_last_clicks(
+def test_training_and_validation_users_are_disjoint_and_train_users_are_validated_on_their_last_clicks(
     log: pl.DataFrame, fold: Fold
 ) -> None:
     assert fold.answers is not None
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     assert not roles["train"] & roles["valid"]
     assert roles["train"] | roles["valid"] == set(split.find_targets(log)["user"])
-    assert max(roles["valid"]) < TEST_FROM <= max(roles["train"])
+    assert min(roles["valid"]) < TEST_FROM <= max(roles["train"])
+    assert len(roles["valid"]) == 25
     last = log.group_by("user", maintain_order=True).last().select("user", "item")
-    valid = fold.queries.filter(role="valid").join(fold.answers, on="query").select("user", "item")
-    assert valid.height == 25
+    valid = fold.queries.filter(pl.col("user") < TEST_FROM, role="valid")
+    valid = valid.join(fold.answers, on="query").select("user", "item")
     assert_frame_equal(valid, last.join(valid, on="user", how="semi"), check_row_order=False)
 
 

@@ -9,10 +9,10 @@ from common.engine.errors import UserError
 from competitions.news import plan, split
 from competitions.news.competition import COMPETITION
 from competitions.news.plan import decide_negatives
-from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log, make_world
+from tests.unit.news.news_world import HOUR_MS, START, TEST_FROM, World, label, make_log
 
 DAY = 86_400
-CELL = ["day", "length"]
+CELL = ["block", "session"]
 
 
 def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
@@ -28,9 +28,9 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 
 # 60,000 rows over 12 cells, most of them in the first ones; a target of 5,000, most in the last, none in the very last.
 POOL_CELLS = np.random.default_rng(1).choice(12, 60_000, p=np.arange(16, 4, -1) / 126)
-POOL = pl.DataFrame({"id": np.arange(60_000), "day": POOL_CELLS // 3, "length": POOL_CELLS % 3})
+POOL = pl.DataFrame({"id": np.arange(60_000), "block": POOL_CELLS // 3, "session": POOL_CELLS % 3})
 TARGET_CELLS = np.random.default_rng(2).choice(12, 5_000, p=[*(np.arange(1, 12) / 66), 0])
-TARGET = pl.DataFrame({"day": TARGET_CELLS // 3, "length": TARGET_CELLS % 3})
+TARGET = pl.DataFrame({"block": TARGET_CELLS // 3, "session": TARGET_CELLS % 3})
 
 
 def distance(drawn: pl.DataFrame, target: pl.DataFrame) -> float:
@@ -54,7 +54,7 @@ def test_a_drawn_sample_has_the_cells_of_the_target_and_each_row_once_in_order()
 
 def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size() -> None:
     drawn = split.resample_to_match(POOL, TARGET, CELL, POOL.height, seed=3)
-    assert_frame_equal(drawn, POOL.filter((pl.col("day") != 3) | (pl.col("length") != 2)))
+    assert_frame_equal(drawn, POOL.filter((pl.col("block") != 3) | (pl.col("session") != 2)))
     assert split.resample_to_match(POOL, TARGET.clear(), CELL, 10, seed=3).is_empty()
     assert split.resample_to_match(POOL.clear(), TARGET, CELL, 10, seed=3).is_empty()
 
@@ -62,87 +62,101 @@ def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size() -> None
 # --- like the test ---
 
 
-def test_validation_looks_like_the_test_where_train_does_not_and_weights_do_the_rest() -> None:
-    world = make_world(train=2000, test=500)
-    pool = split.find_targets(world.clicks).filter("is_last", ~pl.col("is_test"))
-    fold = label(world.clicks, valid=300)
-    valid, test = fold.queries.filter(role="valid"), split.build_test_fold(world.clicks).queries
+def read_sessions(hours: list[int], clicks: list[int], first: int = 0) -> list[tuple[int, int, float]]:
+    """A user for each hour: two clicks the day before, and then so many in one session, the last after 30 s."""
+    rows: list[tuple[int, int, float]] = []
+    for user, (hour, count) in enumerate(zip(hours, clicks, strict=True), first):
+        begin = 3600 * hour
+        rows += [(user, 5, begin - DAY), (user, 6, begin - DAY + 50)]
+        rows += [(user, 10 + step, begin + 50 * step - 20 * (step == count - 1)) for step in range(count)]
+    return rows
 
-    def share_of_long(clicks: pl.Series) -> float:
-        return float((clicks >= 8).mean())  # type: ignore[arg-type]
 
-    assert share_of_long(test["clicks"]) == pytest.approx(0.7, abs=0.05)
-    assert share_of_long(pool["before"]) < 0.45
-    assert share_of_long(valid["clicks"]) == pytest.approx(share_of_long(test["clicks"]), abs=0.08)
+def count_by(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
+    """The share of each cell: block of four hours of the last click, and length of the history up to 5."""
+    cells = frame.select(w=weight, block=pl.col("time") // (4 * HOUR_MS), n=pl.col("clicks"))
+    total = float(cells["w"].sum())
+    return {(block, n): w / total for block, n, w in cells.group_by("block", "n").agg(pl.col("w").sum()).rows()}
 
-    def shares(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:
-        cells = frame.select(weight.alias("w"), day=pl.col("time") // (DAY * 1000), n=pl.col("clicks").log(2).floor())
-        total = float(cells["w"].sum())
-        return {(day, n): w / total for day, n, w in cells.group_by("day", "n").agg(pl.col("w").sum()).rows()}
 
-    weighted, target = shares(valid, pl.col("weight")), shares(test.with_columns(weight=1.0), pl.col("weight"))
-    common = weighted.keys() & target.keys()
-    assert len(common) > 5
-    covered = sum(target[cell] for cell in common)
-    for cell in common:
-        assert weighted[cell] == pytest.approx(target[cell] / covered)
+def test_validation_has_the_hours_and_session_lengths_of_the_test_and_weights_do_the_rest() -> None:
+    rng = np.random.default_rng(0)
+    hours, clicks = (
+        rng.choice([72, 77, 82], 600).tolist(),
+        rng.choice([2, 3, 4, 5], 600, p=[0.25] * 4).tolist(),
+    )
+    test = read_sessions([72] * 60 + [77] * 40, [1] * 50 + [2] * 30 + [3] * 10 + [4] * 10, 900)
+    log = make_log(*read_sessions(hours, clicks), *test, test=tuple(range(900, 1000)))
+    fold = label(log, train=50, valid=60)
+    valid, asked = fold.queries.filter(role="valid"), split.build_test_fold(log).queries
+    drawn, weighted, target = (
+        count_by(valid, pl.lit(1.0)),
+        count_by(valid, pl.col("weight")),
+        count_by(asked, pl.lit(1.0)),
+    )
+    assert weighted.keys() == target.keys()
+    for cell, share in target.items():
+        assert weighted[cell] == pytest.approx(share)
+        assert drawn[cell] == pytest.approx(share, abs=0.15)
     assert valid["weight"].mean() == pytest.approx(1)
     assert set(fold.queries.filter(role="train")["weight"]) == {1.0}
 
 
-def test_validation_is_like_the_test_in_day_and_length_or_where_no_day_is_shared_in_length() -> None:
-    test = read_on([7] * 3, [8] * 3, 900)
-    train = read_on([0] * 20, [3] * 10 + [9] * 10)  # 2 or 8 visible
+def test_four_clicks_of_a_session_and_more_are_one_class_and_half_an_hour_ends_a_session() -> None:
+    sessions = [(1, 10, 0), (1, 11, 1800), (1, 12, 3601), (1, 13, 3700)]  # a wait of 30 min, one of 30 min and a second
+    long = [(2, 10 + step, 50 * step) for step in range(9)]
+    log = make_log(*sessions, *long, test=(1, 2))
+    assert split.count_sessions(log)["session_clicks"].to_list() == [1, 2, 1, 2, *range(1, 10)]
+    assert split.stratify_test(log).select("user", "session").rows() == [(1, 2), (2, 4)]
+
+
+def test_where_no_block_is_shared_the_session_alone_decides() -> None:
+    test = read_sessions([200] * 3, [3] * 3, 900)
+    train = read_sessions([72] * 20, [2] * 10 + [4] * 10)  # 1 or 3 visible
     valid = label(make_log(*train, *test, test=(900, 901, 902)), valid=10_000).queries.filter(role="valid")
     assert valid.height == 20 // 4
-    assert set(valid["clicks"]) == {8}
-    train = read_on([0] * 20 + [7], [9] * 21)  # one of that day
+    assert set(valid["clicks"]) == {5}
+    train = read_sessions([72] * 20 + [200], [4] * 21)  # one of that block
     valid = label(make_log(*train, *test, test=(900, 901, 902))).queries.filter(role="valid")
     assert valid["user"].to_list() == [20]
-
-
-def test_among_heavy_readers_validation_is_as_long_as_the_test() -> None:
-    lengths = np.random.default_rng(0).integers(40, 120, 400)
-    test, train = lengths[:100] + 20, lengths[100:]
-    users = range(900, 1000)
-    log = make_log(*read_on([7] * 300, list(train)), *read_on([7] * 100, list(test), 900), test=tuple(users))
-    valid = label(log, valid=10_000).queries.filter(role="valid")
-    weighted = float(np.average(valid["clicks"].to_numpy(), weights=valid["weight"].to_numpy()))
-    assert train.mean() < 85 < 95 < test.mean()
-    assert weighted == pytest.approx(test.mean(), abs=4)
 
 
 @pytest.mark.parametrize(
     ("train", "counted"),
     [
-        (read_on([7] * 20, [3] * 20), "20 train users"),  # none as long as a test user
+        (read_on([7] * 20, [3] * 20), "20 train users"),  # none reads as long as a test user
         (read_on([7] * 3, [9] * 3), "3 train users"),  # a quarter of three is none
         (read_on([7] * 20, [1] * 20), "0 train users"),
     ],
 )
 def test_a_log_that_gives_no_validation_user_is_refused(train: list[tuple[int, int, float]], counted: str) -> None:
+    test = [(user, 10 + step, 7 * DAY + 50 * step) for user in (900, 901, 902) for step in range(8)]  # without a target
     with pytest.raises(UserError, match=rf"^No validation users can be drawn: {counted} .*\.$"):
-        label(make_log(*train, *read_on([7] * 3, [8] * 3, 900), test=(900, 901, 902)))
+        label(make_log(*train, *test, test=(900, 901, 902)))
 
 
 # --- where train cannot stand in ---
 
 
-def test_on_a_day_without_train_users_test_users_stand_in_with_their_own_latest_target() -> None:
+def test_in_a_block_without_train_users_test_users_stand_in_with_their_own_latest_target() -> None:
     train = read_on([5] * 80, [3] * 80)  # 2 visible clicks, on day 5
-    test = [*read_on([5] * 10, [2] * 10, 900), *read_on([1] * 10, [3] * 10, 910)]  # as many users on day 1
+    test = [*read_on([5] * 10, [2] * 10, 900), *read_on([1] * 10, [6] * 10, 910)]  # as many users on day 1
     users = tuple(range(900, 920))
     fold = label(make_log(*train, *test, test=users))
     valid = fold.queries.filter(role="valid").with_columns(day=(pl.col("time") - START) // (DAY * 1000))
     early = valid.filter(day=1)
     assert 5 <= early.height <= 10
     assert set(early["user"]) <= set(range(910, 920))
-    assert set(early["clicks"]) == {2}
+    assert set(early["clicks"]) == {5}
     assert valid.filter(pl.col("day") == 5)["user"].max() < 900
+    said = plan.explain_validation(make_log(*train, *test, test=users), fold).reason
+    assert said.startswith("50% of the test users end before the first click of a train user;")
+    assert sum(early["weight"]) / sum(valid["weight"]) == pytest.approx(0.5)
+    assert said.endswith("have 50% of the weight")
     # What is hidden of them is hidden from all: the step of 30 s that ends their log.
     answers = fold.answers.join(early, on="query")  # type: ignore[union-attr]
-    assert set(answers["item"]) == {12}
-    assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=12).is_empty()
+    assert set(answers["item"]) == {15}
+    assert fold.history.filter(pl.col("user").is_in(early["user"].implode()), item=15).is_empty()
 
 
 # --- board B: the users of board A have a hidden click too, and are not predicted ---
@@ -164,14 +178,14 @@ def test_board_a_users_serve_as_targets_by_their_steps_of_the_gap_alone() -> Non
     ]
 
 
-def test_board_a_users_are_learned_from_and_never_validated_on(board_b: pl.DataFrame) -> None:
+def test_board_a_users_are_learned_from_or_stand_in_and_are_never_predicted(board_b: pl.DataFrame) -> None:
     fold = label(board_b, valid=10_000)
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
     board_a = set(board_b.filter("is_test", ~pl.col("is_target"))["user"])
     assert len(board_a) == 20
-    assert board_a & roles["train"] == board_a & set(split.find_targets(board_b)["user"])
+    assert board_a & (roles["train"] | roles["valid"]) == board_a & set(split.find_targets(board_b)["user"])
+    assert board_a & roles["train"]
     assert len(roles["valid"]) == 120 // 4
-    assert max(roles["valid"]) < TEST_FROM
     test = split.build_test_fold(board_b)  # where they are no queries, and stay in the history
     assert test.queries["user"].to_list() == list(range(TEST_FROM, TEST_FROM + 40, 2))
     assert_frame_equal(test.history, board_b)

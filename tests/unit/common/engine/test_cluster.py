@@ -194,7 +194,7 @@ def test_an_input_that_a_worker_cannot_read_is_made_here_again(run: Run, tmp_pat
 
 
 def test_what_is_done_while_an_input_is_made_here_again_is_noted_once(run: Run, tmp_path: Path) -> None:
-    """``last`` fails, since ``sum`` cannot be read: to make that here waits for ``count_to``, and finishes ``other``."""
+    """``last`` fails, since ``sum`` cannot be read: making that here waits for ``count_to``, and finishes ``other``."""
     alone = Run(tmp_path / "run", tmp_path / "cache")
     count = alone.step(count_to, 3)
     alone.step(add_all, [count], name="sum")

@@ -1,4 +1,4 @@
-"""Globo.com's clicks in the host's layout, by hand: the tenth, who is tested, hours kept and minutes filled in."""
+"""Globo.com's clicks in the host's layout, by hand: who is in, who is tested, and what stays as it was."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.time_units import HOUR_MS
-from competitions.news.day.standin import CONTEXT, blur_times, convert
+from competitions.news.day.standin import convert
 from competitions.news.io import reader
 
 CLICK_HEADER = (
@@ -16,84 +15,73 @@ CLICK_HEADER = (
 )
 START = 1_506_823_200_000  # an hour
 MINUTE_MS = 60_000
-
-
-def tenth(user: int) -> int:
-    return user * 2_654_435_761 % 2**32 * 10 // 2**32
-
-
-IN = [user for user in range(400) if tenth(user) == 0][:6]
-OUT = next(user for user in range(400) if tenth(user) == 1)
+USERS = 50  # user 7 n + 1 arrives in minute n, and is back 30 s later
+ONCE = 1_000  # clicks once
 
 
 def click(user: int, item: int, minute: float) -> str:
-    return f"{user},1,{START},2,{item},{START + int(minute * MINUTE_MS)},1,2,3,4,5,6"
+    return f"{user},1,{START},2,{item},{START + int(minute * MINUTE_MS)},1,2,3,4,{user % 5},6"
 
 
-def write(folder: Path) -> Path:
-    """Six users of the tenth, the n-th arriving in minute n of the first hour; the last has one click only."""
+def write(folder: Path, users: int = USERS) -> Path:
+    """The log in two hours, the second of which has the user who arrived in minute 20 a third time; none is sorted."""
     clicks = folder / "clicks"
     clicks.mkdir(parents=True)
-    hours = {
-        0: [click(user, 10 + rank, rank + 0.5) for rank, user in enumerate(IN)]
-        + [click(OUT, 99, 3), click(OUT, 99, 4)],
-        1: [click(user, 20, 60 + rank) for rank, user in enumerate(IN[:5])] + [click(IN[0], 21, 61)],
-        2: [],
-    }
-    for hour, lines in hours.items():
+    first = [line for n in range(users) for line in (click(7 * n + 1, 200, n + 0.5), click(7 * n + 1, 100 + n, n))]
+    second = [click(ONCE, 199, 61), click(7 * 20 + 1, 201, 62)]
+    for hour, lines in enumerate((first[::-1], second, [])):
         (clicks / f"clicks_hour_{hour:03d}.csv").write_text("\n".join((CLICK_HEADER, *lines)) + "\n")
-    listed = [f"{item},{item % 3},{START},0,{item * 7}" for item in (20, 21, 99, *range(10, 17), 500)]
+    listed = [f"{item},{item % 3},{START},0,{item * 7}" for item in (200, 201, *range(100, 170))]
     header = "article_id,category_id,created_at_ts,publisher_id,words_count"
     (folder / "articles_metadata.csv").write_text("\n".join((header, *listed)) + "\n")
     return folder
 
 
-def test_the_first_fifth_to_arrive_is_tested_on_its_last_click_without_devices(tmp_path: Path) -> None:
+def test_of_the_later_users_the_first_fifth_is_tested_on_its_last_click(tmp_path: Path) -> None:
     converted = tmp_path / "out"
     dataset = convert(write(tmp_path / "globo"), converted)
-    assert dataset.rows == {"train users": 4, "train clicks": 8, "test users": 1, "test clicks": 2, "articles": 9}
+    assert dataset.rows == {"train users": 24, "train clicks": 48, "test users": 6, "test clicks": 7, "articles": 32}
     train, test = pl.read_csv(converted / reader.TRAIN), pl.read_csv(converted / reader.TEST_A)
-    assert pl.read_csv(converted / "truth.csv").rows() == [(200_000, 21)]
-    assert test.select("user_id", "click_article_id").rows() == [(200_000, 10), (200_000, 20)]
-    # Who arrives last has the lowest number; the user with one click and the one outside the tenth are gone.
-    assert train.select("user_id", "click_article_id").rows() == [
-        *((3, 11), (3, 20), (2, 12), (2, 20), (1, 13), (1, 20), (0, 14), (0, 20)),
+    truth = pl.read_csv(converted / "truth.csv")
+    # The first 20 of 50 are out; then six are tested, and the others numbered as they arrive.
+    assert truth.rows() == [(200_000, 201), *((200_000 + n, 200) for n in range(1, 6))]
+    assert test["user_id"].to_list() == [200_000, *range(200_000, 200_006)]
+    assert test["click_article_id"].to_list() == [120, 200, *range(121, 126)]
+    assert train.filter(user_id=3)["click_article_id"].to_list() == [129, 200]
+    assert train.filter(user_id=3)["click_timestamp"].to_list() == [
+        START + 29 * MINUTE_MS,
+        START + 29 * MINUTE_MS + 30_000,
     ]
-    for log in (train, test):
-        assert log.select(*CONTEXT).unique().rows() == [tuple(CONTEXT.values())]
-    articles = pl.read_csv(converted / reader.ARTICLES)  # those that anyone clicked
-    assert articles["article_id"].to_list() == [*range(10, 16), 20, 21, 99]
-    assert articles.row(0) == (10, 1, START, 70)
+    assert train.filter(user_id=3)["click_region"].to_list() == [(7 * 29 + 1) % 5] * 2
+    articles = pl.read_csv(converted / reader.ARTICLES)  # those that these users clicked
+    assert articles["article_id"].to_list() == [*range(120, 150), 200, 201]
+    assert articles.row(0) == (120, 0, START, 840)
     files = reader.locate(converted)
     read = reader.read_clicks(files.train, files.tests, files.target, reader.read_articles(files.articles).frame)
-    assert read.notes == ()
-    assert (read.frame.height, read.frame.filter("is_target").height) == (10, 2)
+    assert (read.frame.height, read.frame.filter("is_target").height) == (55, 7)
 
 
-def test_a_clock_shows_the_hour_and_no_more() -> None:
-    # User 1 clicks three times in the first hour; user 2 once, before it; then user 1 forty times in the second.
-    often = pl.DataFrame({"user_id": 1, "item": range(40), "time": [START + HOUR_MS + 1000 * at for at in range(40)]})
-    first = pl.DataFrame(
-        {"user_id": [1, 1, 1, 2], "item": [7, 8, 9, 5], "time": [START + MINUTE_MS * at for at in (5, 6, 59, 4)]}
+def test_the_quarter_has_every_fourth_user_and_their_articles(tmp_path: Path) -> None:
+    convert(write(tmp_path / "globo"), tmp_path / "out")
+    quarter = tmp_path / "out-quarter"
+    train, test, whole = (
+        pl.read_csv(path) for path in (quarter / reader.TRAIN, quarter / reader.TEST_A, tmp_path / "out" / reader.TRAIN)
     )
-    clicks = blur_times(pl.concat([first.cast(pl.Int64), often.cast(pl.Int64)]))
-    assert clicks["user_id"].to_list() == [2, *[1] * 43]
-    assert clicks["position"].to_list() == [0, *range(43)]
-    assert clicks["click_article_id"].to_list() == [5, 7, 8, 9, *range(40)]
-    # Two users of the hour: user 2 starts at 0, user 1 half way through what leaves it room for three steps of 90 s.
-    half = (HOUR_MS - 3 * 90_000) // 2
-    assert clicks["click_timestamp"].to_list() == [
-        START,
-        *(START + half + step * 90_000 for step in range(3)),
-        *(START + HOUR_MS + step * 45_000 for step in range(40)),
-    ]
+    assert train.rows() == whole.filter(pl.col("user_id") % 4 == 0).rows()
+    assert test["user_id"].unique().sort().to_list() == [200_000, 200_004]
+    clicked = {
+        *train["click_article_id"],
+        *test["click_article_id"],
+        *pl.read_csv(quarter / "truth.csv")["click_article_id"],
+    }
+    assert set(pl.read_csv(quarter / reader.ARTICLES)["article_id"]) == clicked
 
 
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [
-        ((f",{START + 30_000},", ",noon,"), "clicks_hour_000.csv, line 2: click_timestamp is"),
-        ((",12,", ",700,"), "articles_metadata.csv has no row for 1 article(s) of the log (first: 700)"),
+        ((f",{START + 30_000},", ",noon,"), "clicks_hour_000.csv, line 101: click_timestamp is"),
+        ((",130,", ",700,"), "articles_metadata.csv has no row for 1 article(s) of the log (first: 700)"),
     ],
 )
 def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], fault: str) -> None:
@@ -105,3 +93,8 @@ def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], fault: str
         convert(folder, tmp_path / "out")
     assert fault in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_log_of_few_users_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="fewer than 20 users with two clicks"):
+        convert(write(tmp_path / "globo", users=19), tmp_path / "out")
