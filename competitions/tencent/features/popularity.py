@@ -29,7 +29,8 @@ EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to eac
 DAY = EDGES_H.index(24)
 FLOOR = 0.3  # events, below one
 SHRINK = 5.0  # ads that a value's mean is pulled to the mean by
-MOST_SLOTS, FEWEST_SLOTS = 128, 32
+MOST_SLOTS, FEWEST_SLOTS = 128, 32  # of a group
+ALL_SLOTS = 300  # of all groups: to describe the ads at one takes a third of a second at the host's size
 CELLS = 5_000_000  # slots x ads
 GROUPS = 6  # of query times, where not all candidates are searched
 GROUP_SLOTS = 8  # of a group, at which its pool is chosen
@@ -71,9 +72,13 @@ def make_slots(query_times: Int64s, most: int) -> Slots:
     return Slots(edges, ordered[(begins[:-1] + begins[1:] - 1) // 2], np.diff(begins))
 
 
-def count_slots(ads: int) -> int:
-    """How many slots the numbers of so many ads allow."""
-    return int(np.clip(CELLS // max(ads, 1), FEWEST_SLOTS, MOST_SLOTS))
+def count_slots(ads: int, groups: int = 1) -> int:
+    """How many slots each of so many groups has, whose numbers of so many ads stay in memory.
+
+    >>> count_slots(50_000), count_slots(50_000, groups=6)
+    (100, 50)
+    """
+    return int(np.clip(min(CELLS // max(ads, 1), ALL_SLOTS // groups), FEWEST_SLOTS, MOST_SLOTS))
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,8 @@ def measure_popularity(
     """
     log, groups = AdLog(history, catalogue, pools.rows[0], kinds), []
     for own, pool in pools.pair(fold.query_times):
-        ads, slots = log.of(pool), make_slots(fold.query_times[own], count_slots(len(pool)) if kinds else 1)
+        most = count_slots(len(pool), len(pools.rows)) if kinds else 1
+        ads, slots = log.of(pool), make_slots(fold.query_times[own], most)
         counted = {ALWAYS: np.log1p(ads.total[EVENTS])}
         described = [describe(ads, int(moment)) if kinds else counted for moment in slots.times]
         table = np.stack([np.column_stack([*columns.values()]).astype(np.float16) for columns in described])
