@@ -1,8 +1,7 @@
 """What a column of a CSV may hold: texts become its values, and what does not fit is described."""
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -41,36 +40,16 @@ class Column(NamedTuple):
         return -most if self.low is None else self.low, most - 1 if self.high is None else self.high
 
 
-def parsed_type(column: Column) -> type[pl.DataType]:
-    """The type that polars gives the cells of a column at first."""
-    if column.parse is not None or column.dtype == pl.String:
-        return pl.String
-    return pl.Int64 if column.dtype.is_integer() else column.dtype
-
-
 def cast_cells(cells: pl.Series, column: Column, nulls: Sequence[str]) -> tuple[pl.Series, pl.Series | None, int]:
-    """The values, which of them do not fit (None: all do), and how many cells held a word for nothing."""
-    if cells.dtype.is_numeric() and _are_sound(cells, column):
-        return cells.cast(column.dtype).alias(column.label()), None, 0
+    """The values of texts, which of them do not fit (None: all do), and how many held a word for nothing."""
     values, words = _to_values(cells, column), 0
-    if cells.dtype == pl.String and (column.dtype == pl.String or values.null_count() > cells.null_count()):
+    if column.dtype == pl.String or values.null_count() > cells.null_count():
         cells, words = blank_nulls(cells, nulls)
         values = _to_values(cells if column.dtype == pl.String else cells.str.strip_chars(), column)
     unfit = values.is_null() if column.blank == "refused" else values.is_null() & cells.is_not_null()
     if column.dtype.is_integer():
         unfit |= ~values.is_between(*column.bounds()).fill_null(True)
     return values.cast(column.dtype, strict=False).alias(column.label()), unfit if unfit.any() else None, words
-
-
-def _are_sound(cells: pl.Series, column: Column) -> bool:
-    """Whether numbers as polars read them all fit, by their sum or range: a file may have hundreds of such columns."""
-    if cells.null_count() and column.blank == "refused":
-        return False
-    if cells.dtype.is_float():
-        return math.isfinite(cells.sum())
-    low, high = column.bounds()
-    least, most = (cast(int | None, value) for value in (cells.min(), cells.max()))
-    return least is None or most is None or (low <= least and most <= high)
 
 
 def _to_values(cells: pl.Series, column: Column) -> pl.Series:
@@ -82,7 +61,7 @@ def _to_values(cells: pl.Series, column: Column) -> pl.Series:
         number = cells.cast(column.dtype, strict=False)
         return number if number.is_finite().all() else number.set(~number.is_finite(), None)
     whole = cells.cast(pl.Int64, strict=False)
-    if cells.dtype == pl.Int64 or whole.null_count() == cells.null_count():
+    if whole.null_count() == cells.null_count():
         return whole
     return cells.str.replace(DIGITS_BEFORE_POINT, "$1").cast(pl.Int64, strict=False)
 

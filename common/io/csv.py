@@ -1,12 +1,11 @@
 """Read columns of a CSV by name, in their types and in bounded memory; what does not fit is one sentence with its line.
 
-A file is read in blocks of whole lines, which polars parses. Only where it fails, or a check on its result does, is a
-block read again as texts, and its lines walked in Python, to find the first that is odd.
+A file is read in blocks of whole lines. The shape of the lines is checked first, since polars fills up a short one in
+silence; then their cells are read as texts and cast, so that a row of the frame is a line of the file.
 """
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +15,7 @@ from typing import BinaryIO, NamedTuple, NoReturn
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.column import NULL_WORD, READ_AS_BLANK, Column, cast_cells, describe_fault, parsed_type
+from common.io.column import NULL_WORD, READ_AS_BLANK, Column, cast_cells, describe_fault
 from common.io.files import UNREADABLE, describe_failure
 from common.io.notes import Note
 from common.io.tables import read_csv
@@ -25,9 +24,8 @@ BLOCK_BYTES = 1 << 24
 HEADER_BYTES = 1 << 16
 COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BARE_RETURN = re.compile(rb"\r(?!\n|$)")
+IN_QUOTES = r'"[^"]*"'  # a doubled quote inside ends one such piece and begins the next
 ADVICE = "correct it, or download the file again"
-Schema = dict[str, type[pl.DataType]]
 
 
 class Block(NamedTuple):
@@ -157,68 +155,43 @@ class CsvFile:
         """Cast whole lines; ``first``: the number of the first one in the file."""
         if invalid := find_invalid_utf8(text):
             self._refuse(first + invalid[0], f"bytes that are not UTF-8 ({invalid[1]!r}); save the file as UTF-8 CSV")
-        texts: Schema = {f"c{index}": pl.String for index in range(len(names))}
-        cells = [f"c{names.index(column.header)}" for column in self.columns]
-        numbers: Schema = dict(zip(cells, map(parsed_type, self.columns), strict=True))
-        reason = ""
-        for schema in (texts | numbers, texts):  # only a text says what is odd about a number
-            try:
-                rows, blank = self._parse(text, first, schema)
-            except UNREADABLE as error:
-                reason = describe_failure(error)
-                continue
-            cast = [
-                cast_cells(rows[cell], column, self.nulls) for cell, column in zip(cells, self.columns, strict=True)
-            ]
-            faults = [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit is not None]
-            if not faults:
-                # polars parses a block in pieces, each of which reserves more memory than it fills.
-                frame = pl.DataFrame([rows["line"], *(values for values, _, _ in cast)]).rechunk()
-                kept = frame.drop_nulls([column.label() for column in self.columns if column.blank == "left out"])
-                return Block(kept, blank, frame.height - kept.height, sum(words for _, _, words in cast))
-            if schema is texts:
-                row, at = min(faults)
-                self._refuse(rows["line"][row], describe_fault(self.columns[at], rows[cells[at]][row]))
-        self._refuse_misshapen(text, first, len(names))
-        self._refuse(first, f"polars cannot read the lines from here ({reason})")
-
-    def _parse(self, text: bytes, first: int, schema: Schema) -> tuple[pl.DataFrame, int]:
-        """All columns of the lines that hold anything, behind their ``line``, and how many hold nothing."""
-        separator, width = self.separator.encode(), len(schema)
-        # The header goes before every block: polars counts the columns on the first line. All columns are read: of a
-        # selection, polars would not see that a row has too many fields. Nor does it see a comma at the very end, and a
-        # quote there may make it panic.
-        end = b"\n" if text.endswith((separator, separator + b"\r", b'"')) else b""
-        source = b"".join([separator.join(name.encode() for name in schema), b"\n", text, end])
-        cells = read_csv(source, schema=schema, separator=self.separator, quote_char='"' if separator == b"," else None)
-        lines = text.count(b"\n") + (not text.endswith(b"\n") and text != b"")
-        has_blanks = cells[:, -1].null_count() > 0
-        # polars fills up a row with too few fields in silence, and a blank line is one of these; a carriage return
-        # inside a line is a blank to it.
-        is_short = has_blanks and text.count(separator) < (width - 1) * lines
-        if cells.height != lines or is_short or (b"\r" in text and BARE_RETURN.search(text)):
-            self._refuse_misshapen(text, first, width)
-        if cells.height != lines:
+        lines = split_lines(text)
+        is_filled = lines.str.contains(rf"[^\s{self.separator}]")
+        numbers = pl.int_range(first, first + len(lines), dtype=pl.Int64, eager=True).alias("line").filter(is_filled)
+        if misshapen := find_misshapen(lines.filter(is_filled), len(names), self.separator):
+            self._refuse(numbers[misshapen[0]], misshapen[1])
+        cells = self._parse(text, first, names)
+        cells = cells if text else cells.clear()  # of a text without a line polars makes one
+        if cells.height != len(lines):
             self._refuse(first, "from here on, rows and lines differ in number: check the quotes")
-        rows = cells.with_columns(line=pl.int_range(first, first + lines, dtype=pl.Int64))
-        if has_blanks:
-            start = pl.first().cast(pl.String).str.strip_chars().fill_null("")  # of a line of blanks it has all
-            is_blank = cells.select(pl.all_horizontal(start == "", pl.exclude("c0").is_null())).to_series()
-            rows = rows.filter(~is_blank) if is_blank.any() else rows
-        return rows, lines - rows.height
+        cells = cells if is_filled.all() else cells.filter(is_filled)
+        cast = [cast_cells(cells[column.header], column, self.nulls) for column in self.columns]
+        if faults := [(unfit.arg_max() or 0, at) for at, (_, unfit, _) in enumerate(cast) if unfit is not None]:
+            row, at = min(faults)
+            self._refuse(numbers[row], describe_fault(self.columns[at], cells[self.columns[at].header][row]))
+        # polars parses a block in pieces, each of which reserves more memory than it fills.
+        frame = pl.DataFrame([numbers, *(values for values, _, _ in cast)]).rechunk()
+        kept = frame.drop_nulls([column.label() for column in self.columns if column.blank == "left out"])
+        blank = len(lines) - frame.height
+        return Block(kept, blank, frame.height - kept.height, sum(words for _, _, words in cast))
 
-    def _refuse_misshapen(self, text: bytes, first: int, width: int) -> None:
-        """Raise for the first line with a quote out of place or another number of fields, if there is one."""
-        for line, row in enumerate(text.decode().split("\n"), first):
-            start = repr(row[:60])
-            try:
-                cells = self._split(row.rstrip("\r")) if row.strip() else [""] * width
-            except csv.Error:
-                returns = "\r" in row.rstrip("\r")
-                fault = "a carriage return inside the line" if returns else "a quote that does not close"
-                self._refuse(line, f"{fault}: {start}")
-            if len(cells) != width:
-                self._refuse(line, f"{len(cells)} fields where {width} are expected: {start}")
+    def _parse(self, text: bytes, first: int, names: list[str]) -> pl.DataFrame:
+        """The cells of the columns, as texts under their headers."""
+        read = sorted(names.index(column.header) for column in self.columns)
+        texts = dict.fromkeys((str(at) for at in range(len(names))), pl.String)  # a name may stand twice
+        try:
+            cells = read_csv(
+                text if text.endswith(b"\n") else text + b"\n",  # a quote at the very end may make polars panic
+                has_header=False,
+                schema=texts,
+                columns=read,
+                missing_columns="insert",  # where the first line is blank
+                separator=self.separator,
+                quote_char='"' if self.separator == "," else None,
+            )
+        except UNREADABLE as error:
+            self._refuse(first, f"polars cannot read the lines from here ({describe_failure(error)})")
+        return cells.rename({str(at): names[at] for at in read})
 
     def _split(self, line: str) -> list[str]:
         """The cells of a line; ``csv.Error`` for a quote that does not close."""
@@ -231,6 +204,33 @@ class CsvFile:
 
     def _open(self) -> BinaryIO:
         return self.path.open("rb") if self.content is None else io.BytesIO(self.content)
+
+
+def split_lines(text: bytes) -> pl.Series:
+    """The lines of a text in UTF-8, without their ends."""
+    whole = pl.Series([text.decode().removesuffix("\n")] if text else [], dtype=pl.String)
+    return whole.str.split("\n").explode().str.strip_chars_end("\r")
+
+
+def find_misshapen(lines: pl.Series, width: int, separator: str = ",", quotes: bool = True) -> tuple[int, str] | None:
+    """The first line of another form than ``width`` cells, its position and what is wrong with it; None where all fit.
+
+    >>> find_misshapen(pl.Series(["1,2,3", '1,"2, 3"', "1,2"]), 2)
+    (0, "3 fields where 2 are expected: '1,2,3'")
+    """
+    quoted = separator == "," and quotes
+    bare = lines.str.replace_all(IN_QUOTES, "") if quoted else lines
+    fields = bare.str.count_matches(separator, literal=True) + 1
+    returns = lines.str.contains("\r", literal=True)
+    opens = bare.str.contains('"', literal=True) & quoted
+    misshapen = (returns | opens | (fields != width)).arg_true()
+    if not len(misshapen):
+        return None
+    row = misshapen[0]
+    fault = f"{fields[row]} fields where {width} are expected"
+    if returns[row] or opens[row]:
+        fault = "a carriage return inside the line" if returns[row] else "a quote that does not close"
+    return row, f"{fault}: {lines[row][:60]!r}"
 
 
 def find_invalid_utf8(text: bytes) -> tuple[int, bytes] | None:

@@ -13,7 +13,7 @@ import polars as pl
 
 from common.engine.errors import UserError
 from common.io.column import Column, as_it_stands
-from common.io.csv import BARE_RETURN, BYTE_ORDER_MARK, CsvFile, find_invalid_utf8
+from common.io.csv import BYTE_ORDER_MARK, CsvFile, find_invalid_utf8, find_misshapen, split_lines
 from common.io.files import refuse_folder
 from common.io.tables import read_csv
 
@@ -95,16 +95,9 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
         raise UserError(f"{path} has a header but no rows")
     if not body.endswith(b"\n"):
         raise UserError(f"{path}: the last line has no line end, so the file may be incomplete; write it again")
-    if bare := BARE_RETURN.search(body):  # pandas ends a line there, polars drops it
-        line = body.count(b"\n", 0, bare.start()) + 2
-        raise UserError(f"{path}, line {line}: a carriage return inside the line; save the file as plain CSV")
-    # polars fills a short row with blanks in silence; ids and numbers hold no comma, so the commas are counted.
-    rows = pl.Series(body.decode().removesuffix("\n").split("\n"))
-    fields = rows.str.count_matches(",", literal=True) + 1
-    wrong = (fields != len(header)).arg_true()
-    if len(wrong):
-        line, start = wrong[0] + 2, rows[wrong[0]][:60].rstrip("\r")
-        raise UserError(f"{path}, line {line}: {fields[wrong[0]]} fields where {len(header)} are expected: {start!r}")
+    # polars fills a short row with blanks in silence; pandas ends a line at a carriage return, polars drops it.
+    if misshapen := find_misshapen(split_lines(body), len(header), quotes=False):
+        raise UserError(f"{path}, line {misshapen[0] + 2}: {misshapen[1]}; save the file as plain CSV")
     frame = read_csv(text, infer_schema=False, empty_string_is_null=False, quote_char=None)
     return frame.with_row_index("line", offset=2)
 

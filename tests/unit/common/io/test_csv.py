@@ -94,6 +94,11 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes
         assert refusal(tmp_path, before + last).startswith(f", line 4: {fault}")
 
 
+def test_a_short_row_beside_a_quoted_comma_is_refused(tmp_path: Path) -> None:
+    """All commas of the file together are as many as two whole rows have."""
+    assert refusal(tmp_path, 'a,c,b\n1,"x, y",5\n2,z\n', *MIXED).startswith(", line 3: 2 fields where 3 are expected")
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
