@@ -71,11 +71,6 @@ class Expected:
     candidates: Oids
 
 
-def list_expected(corpus: Corpus) -> Expected:
-    """What a submission of these files is checked against."""
-    return Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
-
-
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
 
@@ -94,7 +89,7 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
 
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
     """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
-    expected = list_expected(corpus)
+    expected = Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
     paths = write_submissions(corpus.test_users, Oids(np.asarray(ads)), folder)
     return [check_submission(path, expected) for path in paths]
 

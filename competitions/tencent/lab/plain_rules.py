@@ -93,7 +93,7 @@ def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
         known, coefficients = fit_regression(history, ads)
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,))
+    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
 
 
@@ -114,12 +114,6 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     return lambda block: counts[torch.from_numpy(slot[block])]
 
 
-def log_around(corpus: Corpus, fold: Fold) -> Score:
-    """The logarithm of ``count_around``."""
-    count = count_around(corpus, fold)
-    return lambda block: count(block).add_(FLOOR).log_()
-
-
 def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> Score:
     """A rule on the vectors of ads, float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
@@ -127,8 +121,8 @@ def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> 
         return lambda block: score_interests(content, queries.take(block), rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda block: score_mean(content, queries.take(block), rows)
-    popular = log_around(corpus, fold)
-    return lambda block: score_interests(content, queries.take(block), rows) + popular(block)
+    count = count_around(corpus, fold)
+    return lambda block: score_interests(content, queries.take(block), rows) + count(block).add_(FLOOR).log_()
 
 
 def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.exhaustive import rank_all
-from competitions.tencent.lab.plain_rules import log_around, score_interests, stack_content
+from competitions.tencent.lab.plain_rules import KERNEL, fit_content_rule, stack_content
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
@@ -26,16 +25,12 @@ def answer_in_bits(corpus: Corpus, contents: Sequence[Content], fold: Fold, bits
     """The answer by vectors of so many ``bits`` a number, and further columns of the rung's row: MiB of the vectors, of
     float32 too, and the share of float32's ten ads that these ten hold.
     """
-    content, queries, rows = stack_content(contents), fold.queries(corpus.train), fold.candidates
-    popular = log_around(corpus, fold)
-
-    def answer(vectors: Tensor) -> TopK:
-        return rank_all(
-            lambda block: score_interests(vectors, queries.take(block), rows) + popular(block), queries, rows, TOP
-        )
-
+    content = stack_content(contents)
     values, scale = round_off(content.numpy(), 2 ** (bits - 1) - 1)
-    exact, top = answer(content), answer(torch.from_numpy(values * scale))
+    exact, top = (
+        rank_all(fit_content_rule(vectors, corpus, fold, KERNEL), fold.queries(corpus.train), fold.candidates, TOP)
+        for vectors in (content, torch.from_numpy(values * scale))
+    )
     held = (exact.rows[:, :, None] == top.rows[:, None]).any(2)[exact.rows > 0]
     full = content.numel() * 4 / 2**20
     return top, {

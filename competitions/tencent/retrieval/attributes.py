@@ -34,35 +34,33 @@ def one_feature(field: Field) -> Sparse:
 
 def smooth_scores(
     scores: Sparse | Singles,
-    ads: Int64s | None,
+    ads: Int64s,
     attributes: Sparse,
     weight: float,
     candidates: Int64s,
     shared: Sparse | None = None,
 ) -> Singles:
     """Scores (sparse or dense [users, ads]) of ``candidates``, rows of the catalogue, float32 [users, candidates],
-    smoothed through attributes. ``ads``: the rows that are scored, ascending; None for all. ``shared``:
-    ``attributes[candidates]`` of a caller that has it, since picking 60,000 rows takes as long as a block of queries.
+    smoothed through attributes. ``ads``: the rows that are scored, ascending. ``shared``: ``attributes[candidates]`` of
+    a caller that has it, since picking 60,000 rows takes as long as a block of queries.
 
     s' = s + weight * s A A': an ad gains from what all ads with its attributes were given, an unseen one too.
     ``scores`` may be overwritten.
 
     >>> shared = sp.csr_array(np.float32([[0, 0], [1, 0], [0, 1], [1, 0]]))  # ads 1 and 3 have the first attribute
-    >>> smooth_scores(np.float32([[0, 8, 4, 0]]), None, shared, 0.5, np.array([1, 2, 3])).tolist()
+    >>> smooth_scores(np.float32([[8, 4, 0]]), np.array([1, 2, 3]), shared, 0.5, np.array([1, 2, 3])).tolist()
     [[12.0, 6.0, 4.0]]
     """
     own = _take(scores, ads, candidates)
     if not weight or not attributes.shape[1]:
         return own
-    by_value = as_dense(scores @ (attributes if ads is None else attributes[ads]))
+    by_value = as_dense(scores @ attributes[ads])
     own += np.float32(weight) * ((attributes[candidates] if shared is None else shared) @ by_value.T).T
     return own
 
 
-def _take(scores: Sparse | Singles, ads: Int64s | None, candidates: Int64s) -> Singles:
+def _take(scores: Sparse | Singles, ads: Int64s, candidates: Int64s) -> Singles:
     """A dense matrix of these candidates, 0 where one is not among the ads; the ``scores`` where all are."""
-    if ads is None:
-        return np.array(as_dense(scores[:, candidates]))
     if np.array_equal(ads, candidates):  # as a fold's own pool has it
         return as_dense(scores)
     at = np.searchsorted(ads, candidates)

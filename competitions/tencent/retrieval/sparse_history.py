@@ -9,7 +9,6 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Bools, Int8s, Int32s, Int64s
-from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories
 
 Sparse = Any  # scipy's csr_array: it has no type to be named
@@ -51,21 +50,14 @@ class Log:
 
     def has_neighbour(self, events: Int64s, gap: int) -> Bools:
         """Which of these events have another of their history ``gap`` events later (earlier, where negative)."""
-        owner = self.owner[events]
-        return np.asarray(
-            (events + gap < self.offsets[owner + 1]) if gap > 0 else (events + gap >= self.offsets[owner])
-        )
+        owner, other = self.owner[events], events + gap
+        return np.asarray(other < self.offsets[owner + 1] if gap > 0 else other >= self.offsets[owner])
 
 
 def weight_actions(action: Int8s, weights: ActionWeights) -> Singles:
     """The weight of each event, float32."""
-    table = np.zeros(4, np.float32)
-    table[schema.NULL_ACTION] = weights.null  # -1: the last entry
-    table[schema.EXPOSURE], table[schema.CLICK], table[schema.CONVERSION] = (
-        weights.exposure,
-        weights.click,
-        weights.conversion,
-    )
+    # In the order of the actions 0, 1, 2 of ``schema``, and -1 behind them.
+    table = np.array([weights.exposure, weights.click, weights.conversion, weights.null], np.float32)
     return np.asarray(table[action])
 
 

@@ -42,7 +42,7 @@ def test_each_item_gets_the_vector_of_its_text_and_the_reader_takes_it(
     corpus = reader.read_corpus(files)
     embedding = reader.read_embedding(files.embeddings["emb_82_3"], corpus.catalogue, "emb_82_3")
     assert "4 of 5 items have a vector; 0 vectors are of other ids" in capsys.readouterr().err
-    vectors = dict(zip(corpus.catalogue.oid.tolist(), embedding.vectors.tolist(), strict=True))
+    vectors = dict(zip(corpus.catalogue.oid.tolist(), embedding.tolist(), strict=True))
     histories, truths = undo(tmp_path / "out")
     whole = sorted(([*history, truth] for history, truth in zip(histories, truths, strict=True)), key=len)
     (five, three), (_, four, _), (_, _, seven, nine) = whole  # as LINES has them

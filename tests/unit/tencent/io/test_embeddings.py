@@ -44,7 +44,7 @@ POSITIONS = {"pickle": f"id '{BASE + 1}'", "lines": "line 2", "table": "row 2"}
 
 
 def read(*paths: Path) -> Any:
-    return reader.read_embedding(paths, CATALOGUE, "emb_81_2").vectors
+    return reader.read_embedding(paths, CATALOGUE, "emb_81_2")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -39,6 +39,7 @@ def fit_counts(
     settings: CountSettings,
     targets: np.ndarray | None = None,
 ) -> Counts:
+    targets = np.arange(len(catalogue.oid)) if targets is None else targets
     return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
 
 
