@@ -29,7 +29,7 @@ CatalogueRows = NewType("CatalogueRows", Int64s)
 class Field(NamedTuple):
     """A feature of items: its name, the codes by row of the catalogue, the largest that the indexer has.
 
-    What becomes of it: features/ (popularity by value, lifts, shares of the history), retrieval/attributes.py (the
+    What becomes of it: features/ (popularity by value, lifts, shares of the history), retrieval/sparse_history.py (the
     channels counts and values), and the item tower of the sequence channel.
     """
 

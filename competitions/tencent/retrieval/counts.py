@@ -15,7 +15,6 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int64s, number_rows
-from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -23,8 +22,11 @@ from competitions.tencent.retrieval.sparse_history import (
     ActionWeights,
     Log,
     Sparse,
+    as_dense,
+    attribute_matrix,
     count_neighbour_pairs,
     flatten_log,
+    smooth_scores,
     split_by_cost,
     weight_histories,
 )
