@@ -51,7 +51,6 @@ SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as th
 # people click; 82 is the first that says what an ad's text says and no more, which is what a sentence encoder knows.
 EMBEDDING = "emb_82_{}"
 BATCH = 64  # texts that the encoder is given at once
-ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
 
 
 def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
@@ -143,15 +142,10 @@ def read_attributes(path: Path, items: pl.Series) -> Codes:
         listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
-    frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
-    known = items.rename("item").to_frame().with_row_index("row")
-    values = (
-        frame.with_columns(pl.col("item").cast(pl.Int64, strict=False))
-        .join(known, on="item")
-        .with_columns(pl.col("value").list.unique(maintain_order=True))
-        .with_columns(position=pl.int_ranges(0, pl.col("value").list.len(), dtype=pl.Int64))
-        .explode("value", "position", empty_as_null=False)
-    )
+    row_of = {str(item): row for row, item in enumerate(items)}
+    known = [(row_of[item], dict.fromkeys(own)) for item, own in listed.items() if item in row_of]
+    triples = [(row, position, value) for row, own in known for position, value in enumerate(own)]
+    values = pl.DataFrame(triples, dict.fromkeys(("row", "position", "value"), pl.Int64), orient="row")
     for field, position in enumerate(choose_positions(values, len(items))):
         filled = values.filter(pl.col("position") == position)
         table[filled["row"].to_numpy(), field] = filled["value"].rank("dense").cast(pl.Int32).to_numpy() - 1

@@ -88,8 +88,8 @@ def to_numpy(column: Any, missing: int = 0) -> Int64s:
 def read_batches(
     paths: tuple[Path, ...], names: tuple[str, ...], parse: Callable[[Batch], T], rows: int = 0
 ) -> Iterator[T]:
-    """Apply ``parse`` to columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; its ``LineError`` becomes a
-    ``UserError``. Refused: a file that lacks a column.
+    """Apply ``parse`` to columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; its ``LineError``
+    becomes a ``UserError``. Refused: a file that lacks a column.
     """
     for path in paths:
         try:

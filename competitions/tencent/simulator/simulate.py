@@ -4,8 +4,8 @@
     python -m competitions simulate tencent --law round2 --scale 0.01
 
 What is planted, and can be learned from the histories: ads that are born and die, known by what they are about
-(``topics``, ``ads``, ``features``), users with interests (``users``) who come back and are queried at times of their
-own (``sessions``), what they are shown and click (``click_model``). What no content explains is planted as well: groups
+(``topics``, ``ads``, ``features``), users with interests who come back and are queried at times of their own
+(``users``), what they are shown and click (``click_model``). What no content explains is planted as well: groups
 of users click the same ads. What each clicks first behind the reference time is drawn from a model that the oracle
 knows (``oracle``), so the ceiling is known. Users do not influence each other and are simulated batch by batch, two
 batches at a time.
@@ -32,8 +32,7 @@ from competitions.tencent.day.standin_release import WRITTEN as RELEASE
 from competitions.tencent.day.standin_release import PublicLog, write_embedding, write_release
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION
-from competitions.tencent.simulator.ads import Ads, draw_favourites, make_ads
-from competitions.tencent.simulator.candidates import Candidates, choose_candidates
+from competitions.tencent.simulator.ads import Ads, Candidates, choose_candidates, draw_favourites, make_ads
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
 from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import rank_targets, summarise_ranks

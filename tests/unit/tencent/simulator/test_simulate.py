@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Corpus, Oids
 from competitions.tencent.io import reader, schema
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import calibration, simulate
-from competitions.tencent.simulator.candidates import TARGETS
+from competitions.tencent.simulator.ads import TARGETS
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
 
 SCALE, SEED = 0.003, 3
