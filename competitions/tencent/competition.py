@@ -19,11 +19,6 @@ from competitions.tencent.simulator.calibration import describe
 from competitions.tencent.simulator.simulate import VERSION, Law, simulate
 
 
-def locate(raw: Path, config: TencentConfig) -> reader.RawFiles:
-    """The organiser's files in a folder."""
-    return reader.locate(raw)
-
-
 def explain_cv_only(files: reader.RawFiles) -> str | None:
     """Without predict files there are no queries."""
     if files.has_queries:
@@ -57,7 +52,7 @@ COMPETITION = Competition(
     ),
     metric=METRIC,
     queries="users",
-    locate=locate,
+    locate=lambda raw, config: reader.locate(raw),
     explain_cv_only=explain_cv_only,
     validate=validate,
     solve=solve,

@@ -29,7 +29,7 @@ CatalogueRows = NewType("CatalogueRows", Int64s)
 class Field(NamedTuple):
     """A feature of items: its name, the codes by row of the catalogue, the largest that the indexer has.
 
-    What becomes of it: features/ (popularity by value, lifts, shares of the history), retrieval/attributes.py (the
+    What becomes of it: features/ (popularity by value, lifts, shares of the history), retrieval/sparse_history.py (the
     channels counts and values), and the item tower of the sequence channel.
     """
 
@@ -71,28 +71,15 @@ def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:
     return np.where(among[rows] == values, rows, 0).astype(np.int64)
 
 
-def number_rows(rows: Int64s | None, size: int) -> Int32s:
-    """The index of each row of a catalogue of this ``size`` among the ``rows``, -1 for none; None for all rows.
+def number_rows(rows: Int64s, size: int) -> Int32s:
+    """The index of each row of a catalogue of this ``size`` among the ``rows``, -1 for none.
 
     >>> number_rows(np.array([1, 3]), size=5).tolist()
     [-1, 0, -1, 1, -1]
     """
-    if rows is None:
-        return np.arange(size, dtype=np.int32)
     index = np.full(size, -1, np.int32)
     index[rows] = np.arange(len(rows))
     return index
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """One multimodal embedding, by row of the catalogue.
-
-    ``vectors`` float16 [rows, dimensions], all zero where an item has none; as the host stored them, not normalised.
-    """
-
-    name: str
-    vectors: Halves
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from competitions.tencent.top_k import FoldAnswers
 @dataclass(frozen=True)
 class Folds:
     """The log, and the folds: ``test`` the organiser's, ``valid`` the hold-out, ``earlier`` those behind it, from the
-    latest to the earliest.
+    latest to the earliest; ``contents``: the embeddings of the ads by name, once they are read.
     """
 
     corpus: Result[Corpus]
@@ -48,12 +48,6 @@ class Folds:
     test: Result[Fold]
     valid: Result[Fold]
     earlier: list[Result[Fold]]
-
-
-@dataclass(frozen=True)
-class Prepared(Folds):
-    """Beside the folds the embeddings of the ads, by name."""
-
     contents: dict[str, Result[Content]]
 
 
@@ -79,7 +73,7 @@ class Validated:
     """
 
     config: TencentConfig
-    ready: Prepared
+    ready: Folds
     early: RankedFold
     chain: Result[Chain]
     measured: Result[dict[str, dict[str, Any]]]
@@ -124,19 +118,19 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
     return Outcome(**vars(validated), final=final, filled=filled, checked=checked)
 
 
-def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
+def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     """From raw files to the folds, and the embeddings."""
     return add_embeddings(prepare_folds(files, config, run), files, config, run)
 
 
-def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Prepared:
+def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     """The folds with the embeddings of their ads."""
     catalogue = folds.corpus.field("catalogue")
     contents = {
         name: run.step(read_content, files.embeddings[name], catalogue, name, name=f"embedding.{name}")
         for name in name_embeddings(files, config)
     }
-    return Prepared(**vars(folds), contents=contents)
+    return dataclasses.replace(folds, contents=contents)
 
 
 def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
@@ -157,7 +151,7 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     folds = step(split.rewind, train, test, plan.value.rewind, config.seed)
     split.say_folds(test.value, folds.value)
     taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
-    return Folds(corpus, plan, test, taken[0], taken[1:])
+    return Folds(corpus, plan, test, taken[0], taken[1:], {})
 
 
 def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
@@ -176,7 +170,7 @@ def say_unread(files: RawFiles, config: TencentConfig) -> None:
 
 
 def rank(
-    ready: Prepared,
+    ready: Folds,
     fold: Result[Fold],
     earlier: Sequence[Result[Fold]],
     config: TencentConfig,
@@ -203,7 +197,7 @@ def rank(
 
 
 def list_fold(
-    ready: Prepared, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
+    ready: Folds, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
 ) -> Result[RankingDataset | None]:
     """The lists of a fold that the ranker learns from."""
     tables, features = fit_tables(ready, fold, fusion, config, run), config.ranker.features
@@ -211,7 +205,7 @@ def list_fold(
 
 
 def fit_tables(
-    ready: Prepared, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
+    ready: Folds, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
 ) -> Result[FoldTables]:
     """What is fitted on a fold's history: a step a channel, so that one that leaves has no other fitted again. Keyed by
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
@@ -242,7 +236,7 @@ def fit_tables(
     return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)
 
 
-def fuse(ready: Prepared, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
+def fuse(ready: Folds, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
     settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
     even = derive(weigh_evenly, {name: find_channel(name) for name in channels})

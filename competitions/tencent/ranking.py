@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from common.arrays import Singles
+from common.arrays import Singles, join, take
 from common.engine.progress import track
 from common.learning import gbdt
 from common.learning.dataset import Matrix, RankingDataset, join_datasets
@@ -200,7 +200,6 @@ def score_features(ranker: gbdt.Ranker, names: Sequence[str], features: Matrix) 
 def join_answers(fold: Fold, pools: Pools, parts: Sequence[FoldAnswers]) -> FoldAnswers:
     """The answers of all groups in the order of the queries."""
     order = np.argsort(np.concatenate(pools.split(fold.query_times)))
-    joined = {name: TopK.join([part.ways[name] for part in parts]) for name in WAYS}
-    ways = {name: TopK(CatalogueRows(top.rows[order]), top.scores[order]) for name, top in joined.items()}
+    ways = {name: take(join([part.ways[name] for part in parts]), order) for name in WAYS}
     ranks = [part.retrieval_rank for part in parts if part.retrieval_rank is not None]
     return FoldAnswers(ways, np.concatenate(ranks)[order] if ranks else None)

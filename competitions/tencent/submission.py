@@ -14,20 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from common.engine.errors import UserError
+from common.io import submission as shared
 from common.io.files import refuse_folder
-from common.io.submission import (
-    NAME_IT,
-    Checked,
-    Violation,
-    are_whole,
-    find_ids,
-    find_moved,
-    read_truth,
-    refuse,
-    write_bytes,
-    write_csv,
-)
-from common.io.submission import read_back as read_csv_back
 from common.io.tables import read_csv
 from competitions.tencent.corpus import Corpus, Int64s, Oids
 from competitions.tencent.io.schema import TOP
@@ -71,11 +59,6 @@ class Expected:
     candidates: Oids
 
 
-def list_expected(corpus: Corpus) -> Expected:
-    """What a submission of these files is checked against."""
-    return Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
-
-
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
 
@@ -92,9 +75,9 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
     return corpus.catalogue.oid[rows].reshape(-1).astype(np.int64), len(short)
 
 
-def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[Checked]:
+def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[shared.Checked]:
     """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
-    expected = list_expected(corpus)
+    expected = Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
     paths = write_submissions(corpus.test_users, Oids(np.asarray(ads)), folder)
     return [check_submission(path, expected) for path in paths]
 
@@ -107,8 +90,8 @@ def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) ->
         pl.DataFrame(table, schema=dict.fromkeys(COLUMNS[1:], pl.Int64))
     )
     csv, result = (folder / name for name in NAMES)
-    write_csv(frame, csv)
-    write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
+    shared.write_csv(frame, csv)
+    shared.write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
     return [csv, result]
 
 
@@ -121,8 +104,8 @@ def read_back(path: Path) -> Answers:
 
 
 def _read_csv(path: Path) -> Answers:
-    text = read_csv_back(path, COLUMNS)
-    broken = text.filter(~are_whole(*COLUMNS[1:]))
+    text = shared.read_back(path, COLUMNS)
+    broken = text.filter(~shared.are_whole(*COLUMNS[1:]))
     if broken.height:
         raise UserError(
             f"{path}, line {broken['line'][0]}: an ad is not a whole number without a leading + or 0; {FORMAT}"
@@ -131,11 +114,11 @@ def _read_csv(path: Path) -> Answers:
 
 
 def _read_json(path: Path) -> Answers:
-    refuse_folder(path, NAME_IT)
+    refuse_folder(path, shared.NAME_IT)
     try:
         result = msgspec.json.decode(path.read_bytes(), type=ResultFile)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; {NAME_IT}") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}; {shared.NAME_IT}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is not the JSON form ({error}); {FORMAT}") from error
     if len(result.user) != len(result.top10s):
@@ -148,28 +131,28 @@ def _read_json(path: Path) -> Answers:
     return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
 
 
-def check_submission(path: Path, expected: Expected) -> Checked:
+def check_submission(path: Path, expected: Expected) -> shared.Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     answers = read_back(path)
     required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
     users = pl.Series("user", answers.users, dtype=pl.String)
-    violations = find_ids(users.filter(users.is_duplicated()), ONCE)
-    violations += find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
+    violations = shared.find_ids(users.filter(users.is_duplicated()), ONCE)
+    violations += shared.find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
     violations += _find_repeats(users, answers.ads)
     violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates))
-    refuse(path, violations)
-    return Checked(path, len(users), RULES)
+    shared.refuse(path, violations)
+    return shared.Checked(path, len(users), RULES)
 
 
-def _find_repeats(users: pl.Series, ads: Int64s) -> list[Violation]:
+def _find_repeats(users: pl.Series, ads: Int64s) -> list[shared.Violation]:
     return _mark(TEN, users, ads, np.diff(np.sort(ads, axis=1), axis=1) == 0)
 
 
-def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[Violation]:
+def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[shared.Violation]:
     """The rows with anything ``broken``, at most one violation."""
     rows = np.flatnonzero(broken.any(axis=1))
     examples = tuple(f"row {row + 1}, user {users[int(row)]}: {ads[row].tolist()}" for row in rows[:SHOWN])
-    return [Violation(rule, len(rows), examples)] if len(rows) else []
+    return [shared.Violation(rule, len(rows), examples)] if len(rows) else []
 
 
 def score_submission(
@@ -198,8 +181,8 @@ def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
     """One row per user of a truth file: user, creative_id, weight; 1 where the truth says no action."""
     columns: dict[str, type[pl.DataType]] = {"user": pl.String, "creative_id": pl.Int64}
     if "action" not in read_csv(truth, n_rows=0, infer_schema=False).columns:
-        return read_truth(truth, columns, "user").with_columns(weight=pl.lit(1.0))
-    answers = read_truth(truth, {**columns, "action": pl.Int64}, "user")
+        return shared.read_truth(truth, columns, "user").with_columns(weight=pl.lit(1.0))
+    answers = shared.read_truth(truth, {**columns, "action": pl.Int64}, "user")
     action = answers["action"]
     wrong = ~action.is_in(list(range(len(weights))))
     if wrong.any():
@@ -214,8 +197,8 @@ def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFra
     """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
     frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
-    repeated = find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE)
-    refuse(path, repeated + _find_repeats(frame["user"], answers.ads))
+    repeated = shared.find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE)
+    shared.refuse(path, repeated + _find_repeats(frame["user"], answers.ads))
     joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")

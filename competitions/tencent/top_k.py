@@ -1,6 +1,5 @@
 """The ten best candidates of each query: kept, joined; and what its user has seen."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +24,6 @@ class TopK:
     def empty(cls, queries: int, top: int) -> "TopK":
         """Nothing ranked yet."""
         return cls(CatalogueRows(np.zeros((queries, top), np.int64)), np.full((queries, top), -np.inf, np.float32))
-
-    @classmethod
-    def join(cls, parts: Sequence["TopK"]) -> "TopK":
-        """Several parts' queries, one after the other."""
-        rows = np.concatenate([part.rows for part in parts])
-        return cls(CatalogueRows(rows), np.concatenate([part.scores for part in parts]))
 
     def put(self, queries: Int64s, rows: CatalogueRows, scores: Singles) -> None:
         """Set some queries to the best of these candidates [queries, n]; one of score -inf does not count."""

@@ -21,7 +21,7 @@ from common.day.stamp import make_stamp
 from common.engine.console import print_table, wide_console
 from competitions.tencent.competition import COMPETITION
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Embedding, Sequences
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Sequences
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
@@ -60,7 +60,7 @@ def open_search(scale: float) -> tuple[Search, Queries]:
         catalogue=catalogue,
         pools=pools,
         popularity=measure_popularity(history, catalogue, fold, pools, ()),
-        tables={"81": prepare_content(Embedding("81", vectors))},
+        tables={"81": prepare_content("81", vectors)},
         lifts=fit_lifts(history, catalogue),
         fusion=weigh_evenly({"81": of_embedding("81")}),
         list_length=LISTED,

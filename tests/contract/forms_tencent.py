@@ -30,7 +30,7 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
     files = COMPETITION.locate(raw, config)
     corpus = reader.read_corpus(files)
     catalogue, known = corpus.catalogue, corpus.catalogue.known + 1
-    vectors = reader.read_embedding(files.embeddings[EMBEDDING], catalogue, EMBEDDING).vectors
+    vectors = reader.read_embedding(files.embeddings[EMBEDDING], catalogue, EMBEDDING)
     items = pl.DataFrame({"oid": catalogue.oid, "features": catalogue.features, "vector": vectors.astype(np.float32)})
     frames = {"items": items[:known], "sizes": pl.DataFrame({"items": catalogue.sizes})}
     frames |= lay("train", corpus.train, corpus.users)

@@ -14,12 +14,8 @@ EMBEDDING_FILES = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet/*.parquet"
 # The usual path of each file, by the role that the reader gives it.
 RELEASE_FILES = {role: f"{folder}/*.parquet" for role, folder in schema.RELEASE_FOLDERS.items()}
 RELEASE_FILES["indexer"] = schema.INDEXER
-TRAIN_FILES = {role: f"{folders[0]}/{name}" for role, (name, folders) in schema.TRAIN_FILES.items()}
-TEST_FILES = {  # the organiser's sample has none of them
-    role: f"{folders[0]}/{name}"
-    for role, (name, folders) in (schema.QUERY_FILES | {"actions": schema.ACTION_FILE}).items()
-}
-PATHS = {"release": RELEASE_FILES, "competition": TRAIN_FILES | TEST_FILES}
+TEST_FILES = schema.QUERY_FILES | {"actions": schema.ACTION_FILE}  # the organiser's sample has none of them
+PATHS = {"release": RELEASE_FILES, "competition": schema.TRAIN_FILES | TEST_FILES}
 # Rows, numbers of files and the digest were measured on the public release by two who published their logs; sizes are
 # what the hub lists on the day of the fetch.
 RELEASE = (
@@ -37,7 +33,7 @@ RELEASE_10M = (FileSpec(RELEASE_FILES["sequences"], rows=10_139_575),)
 # The competition's own files are no longer given out; what they measured is not published. Their numberings cover the
 # ads and users of the release, or more.
 COMPETITION = (
-    *(FileSpec(path, fetched=False, least_megabytes=LEAST.get(role, 0)) for role, path in TRAIN_FILES.items()),
+    *(FileSpec(path, fetched=False, least_megabytes=LEAST.get(role, 0)) for role, path in schema.TRAIN_FILES.items()),
     *(FileSpec(path, needed=False, fetched=False) for path in TEST_FILES.values()),
 )
 
@@ -59,7 +55,7 @@ SOURCE = Source(
     layouts=(
         Layout("the release", (RELEASE_FILES["sequences"],), RELEASE),
         Layout("the larger release", (RELEASE_FILES["sequences"],), RELEASE_10M),
-        Layout("the competition", (TRAIN_FILES["sequences"],), COMPETITION),
+        Layout("the competition", (schema.TRAIN_FILES["sequences"],), COMPETITION),
     ),
     submission_files=("result.json", "submission.csv"),
     upload="there is no upload: the competition (algo.qq.com) is over; use the score on the hold-out",

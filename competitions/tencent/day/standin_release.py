@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from common.arrays import Ints
+from common.arrays import Ints, Singles
 from common.day.hosts.public import TRUTH
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION
@@ -135,6 +135,18 @@ def write_release(folder: Path, log: PublicLog, numbers: Numbers) -> None:
     write_tables(folder, tables)
     _write_indexer(folder / schema.INDEXER, log, numbers, names)
     _write_truth(folder, log, numbers, order, names)
+
+
+def write_embedding(folder: Path, name: str, blocks: Iterable[tuple[Ints, Singles]]) -> None:
+    """Write blocks of original ids and their vectors."""
+    write_tables(folder, {f"{schema.RELEASE_EMBEDDINGS}/{name}_parquet": map(_embedding_table, blocks)})
+
+
+def _embedding_table(block: tuple[Ints, Singles]) -> pa.Table:
+    oids, vectors = block
+    offsets = pa.array(np.arange(len(oids) + 1, dtype=np.int32) * vectors.shape[1])
+    emb = pa.ListArray.from_arrays(offsets, pa.array(vectors.reshape(-1)))
+    return pa.table({"anonymous_cid": pa.array([str(oid) for oid in oids.tolist()]), "emb": emb})
 
 
 def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None:

@@ -208,15 +208,10 @@ def select_training(users: Names, sequences: Sequences, indexer: Indexer) -> tup
     order = kept[np.argsort(find_rows(users[kept], indexer.names), kind="stable")]
     if np.array_equal(order, np.arange(len(users))):
         return users, sequences
-    return users[order], take_users(sequences, order)
-
-
-def take_users(sequences: Sequences, users: Int64s) -> Sequences:
-    """The events of these users in this order."""
-    histories = whole(sequences).take(users)
+    histories = whole(sequences).take(order)
     events = histories.events()
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(histories.lengths)])
-    return Sequences(offsets, sequences.item[events], sequences.action[events], sequences.time[events])
+    return users[order], Sequences(offsets, sequences.item[events], sequences.action[events], sequences.time[events])
 
 
 def sort_events(sequences: Sequences) -> tuple[Sequences, Int64s]:

@@ -81,10 +81,10 @@ def _has_release(folder: Path) -> bool:
 def _locate_competition(folder: Path) -> RawFiles:
     roles = schema.TRAIN_FILES
     # The organiser's sample has no predict files, or the offsets of one alone.
-    if any(_find(folder, *schema.QUERY_FILES[role]) for role in ("test_sequences", "candidates")):
+    if any(_find(folder, usual) for usual in schema.QUERY_FILES.values()):
         roles = roles | schema.QUERY_FILES
-    files: dict[str, tuple[Path, ...]] = {role: (_require(folder, *file),) for role, file in roles.items()}
-    actions = _find(folder, *schema.ACTION_FILE)
+    files: dict[str, tuple[Path, ...]] = {role: (_require(folder, usual),) for role, usual in roles.items()}
+    actions = _find(folder, schema.ACTION_FILE)
     if actions is not None and "candidates" in files:
         files["actions"] = (actions,)
     return RawFiles("competition", files, _find_embeddings(folder))
@@ -96,24 +96,24 @@ def _locate_release(folder: Path) -> RawFiles:
         files[role] = tuple(_list_files(folder / name, TABLES))
         if not files[role]:
             raise UserError(f"no parquet file is in {folder / name}{hint_where(folder / name)}; {WHERE}")
-    files["indexer"] = (_require(folder, schema.INDEXER, (".",)),)
+    files["indexer"] = (_require(folder, schema.INDEXER),)
     actions = folder / schema.USER_ACTIONS  # in no release so far: round 2 stands in the competition layout
     if actions.is_file():
         files["actions"] = (actions,)
     return RawFiles("release", files, _find_embeddings(folder))
 
 
-def _find(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path | None:
-    return next((path for subfolder in subfolders if (path := folder / subfolder / name).is_file()), None)
+def _find(folder: Path, usual: str) -> Path | None:
+    """The file at its usual path, or beside the folder of that."""
+    return next((path for path in (folder / usual, folder / Path(usual).name) if path.is_file()), None)
 
 
-def _require(folder: Path, name: str, subfolders: tuple[str, ...]) -> Path:
-    path = _find(folder, name, subfolders)
+def _require(folder: Path, usual: str) -> Path:
+    path, expected = _find(folder, usual), folder / usual
     if path is None:
-        for subfolder in subfolders:
-            refuse_folder(folder / subfolder / name, WHERE)
-        expected = folder / subfolders[0]
-        raise UserError(f"{name} is missing from {expected}{hint_where(expected / name)}; {WHERE}")
+        refuse_folder(expected, WHERE)
+        refuse_folder(folder / expected.name, WHERE)
+        raise UserError(f"{expected.name} is missing from {expected.parent}{hint_where(expected)}; {WHERE}")
     return path
 
 

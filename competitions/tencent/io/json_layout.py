@@ -60,14 +60,11 @@ LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(list[ROW])
 EVENT_ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures | None)
 
 
-def _to_numbers(values: Iterable[int | str | None]) -> Int32s:
-    """Values as they stand in JSON."""
-    return clip(np.array([0 if x is None else x if type(x) is int else UNKNOWN for x in values], np.int64))
-
-
 def item_numbers(items: Iterable[Any]) -> Int32s:
     """The values of ``ItemFeatures``, [items, 13]."""
-    return _to_numbers(chain.from_iterable(map(msgspec.structs.astuple, items))).reshape(-1, len(ITEM_FEATURES))
+    values = chain.from_iterable(map(msgspec.structs.astuple, items))
+    numbers = [0 if x is None else x if type(x) is int else UNKNOWN for x in values]
+    return clip(np.array(numbers, np.int64)).reshape(-1, len(ITEM_FEATURES))
 
 
 def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
@@ -98,17 +95,14 @@ def read_items(files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int3
 
 def read_candidates(files: RawFiles) -> RawCandidates:
     """Read predict_set.jsonl."""
-    return read_all_lines(files.files["candidates"][0], parse_candidates)
-
-
-def parse_candidates(text: bytes) -> RawCandidates:
-    """The candidates of some whole lines. Raises ``LineError``."""
-    lines = decode_lines(text, CANDIDATE)
     no_features = ItemFeatures()
-    return RawCandidates(
-        oid=np.array([line.creative_id for line in lines], np.int64),
-        features=item_numbers([line.features or no_features for line in lines]),
-    )
+
+    def parse(text: bytes) -> RawCandidates:
+        lines = decode_lines(text, CANDIDATE)
+        features = item_numbers([line.features or no_features for line in lines])
+        return RawCandidates(np.array([line.creative_id for line in lines], np.int64), features)
+
+    return read_all_lines(files.files["candidates"][0], parse)
 
 
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:

@@ -24,9 +24,7 @@ class LineError(Exception):
     """A line or row that cannot be read, by two arguments: its number in the piece, from 0, and why."""
 
 
-def refuse_any(
-    wrong: Bools, reason: str, lines: Sequence[int] | Int64s = (), values: Sequence[Any] | Int64s | pl.Series = ()
-) -> None:
+def refuse_any(wrong: Bools, reason: str, lines: Entries = (), values: Entries = ()) -> None:
     """``LineError`` at the first entry that is ``wrong``; a ``{}`` of the reason is its value. ``lines``: where the
     entries stand, by default each in a line of its own.
     """

@@ -86,10 +86,10 @@ def to_numpy(column: Any, missing: int = 0) -> Int64s:
 
 
 def read_batches(
-    paths: tuple[Path, ...], names: tuple[str, ...], parse: Callable[[Batch], T], rows: int = BATCH_ROWS
+    paths: tuple[Path, ...], names: tuple[str, ...], parse: Callable[[Batch], T], rows: int = 0
 ) -> Iterator[T]:
-    """Apply ``parse`` to columns of the files in their order, ``rows`` at a time; its ``LineError`` becomes a
-    ``UserError``. Refused: a file that lacks a column.
+    """Apply ``parse`` to columns of the files in their order, ``rows`` or ``BATCH_ROWS`` at a time; its ``LineError``
+    becomes a ``UserError``. Refused: a file that lacks a column.
     """
     for path in paths:
         try:
@@ -103,7 +103,7 @@ def read_batches(
                 raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
         first = 0
         try:
-            for batch in file.iter_batches(rows, columns=stored):
+            for batch in file.iter_batches(rows or BATCH_ROWS, columns=stored):
                 yield parse(Batch(path, batch.select(stored).rename_columns(list(names))))
                 first += batch.num_rows
         except LineError as error:

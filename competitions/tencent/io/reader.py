@@ -4,16 +4,13 @@ What a rule can settle (an item without features, a user without an event, event
 ``Note``; what would leave a row without its meaning is a ``UserError`` with the file and the line or row.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
-
 import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
 from common.io.agreement import MOST, Dates, compare
 from common.io.notes import Note
-from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, Names, Oids, RawFiles
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Names, Oids, RawFiles
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source, encode
@@ -23,21 +20,11 @@ from competitions.tencent.io.indexer import Indexer, read_indexer
 __all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
 
 
-class Layout(Protocol):
-    """What the module of a layout reads as raw tables."""
-
-    def read_items(self, files: RawFiles, indexer: Indexer) -> Iterator[tuple[Int64s, Int32s]]:
-        """Blocks of re-ids and their features as the host's numbers."""
-
-    def read_candidates(self, files: RawFiles) -> RawCandidates:
-        """All candidates."""
-
-    def read_users(self, files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
-        """All users of ``sequences`` or ``test_sequences``."""
-
-
 UNSEEN_NOTE = "event of an item that is not in the indexer: kept with its original id"
-LAYOUTS: dict[str, Layout] = {"competition": json_layout, "release": parquet_layout}
+# By layout: blocks of re-ids and their features as the host's numbers; all candidates; all users of a role.
+READ_ITEMS = {"competition": json_layout.read_items, "release": parquet_layout.read_items}
+READ_CANDIDATES = {"competition": json_layout.read_candidates, "release": parquet_layout.read_candidates}
+READ_USERS = {"competition": json_layout.read_users, "release": parquet_layout.read_users}
 
 
 def read_corpus(files: RawFiles) -> Corpus:
@@ -45,8 +32,8 @@ def read_corpus(files: RawFiles) -> Corpus:
 
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
-    indexer, layout = read_indexer(files.files["indexer"][0]), LAYOUTS[files.layout]
-    blocks = layout.read_items(files, indexer)
+    indexer = read_indexer(files.files["indexer"][0])
+    blocks = READ_ITEMS[files.layout](files, indexer)
     numbers, item_notes = encoder.fill_table(Source.of(files, "items"), blocks, indexer.known)
     items = encode(numbers, indexer.item_sizes)
     test_role = "test_sequences" if "test_sequences" in files.files else "sequences"
@@ -91,7 +78,7 @@ def read_expected(files: RawFiles) -> tuple[Names, Oids]:
 
 
 def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
-    raw = LAYOUTS[files.layout].read_users(files, role, indexer)
+    raw = READ_USERS[files.layout](files, role, indexer)
     if role == "sequences" and not len(raw.item):
         raise UserError(f"{Source.of(files, role).path} has no event; download it again")
     return raw
@@ -100,7 +87,7 @@ def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
 def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCandidates:
     """The candidates; where there are no predict files, any known item could be the target."""
     if files.has_queries:
-        raw = LAYOUTS[files.layout].read_candidates(files)
+        raw = READ_CANDIDATES[files.layout](files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
     return RawCandidates(indexer.oid[1:], items[1:])
 

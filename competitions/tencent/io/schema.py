@@ -16,27 +16,20 @@ ITEM_TABLE = "item_feat_dict.json"
 CANDIDATES = "predict_set.jsonl"
 USER_ACTIONS = "user_action_type.json"  # round 2
 EMBEDDINGS = "creative_emb"  # emb_81_32.pkl, or emb_82_1024/part-00000, JSON lines
-# Each file by its role, with the folders that may hold it, the usual one first; the first that has it wins.
+# The usual path of each file by its role; it may also lie beside these folders.
 TRAIN_FILES = {
-    "sequences": (SEQUENCES, (TRAIN, ".")),
-    "indexer": (INDEXER, (TRAIN, ".")),
-    "items": (ITEM_TABLE, (TRAIN, ".")),
+    "sequences": f"{TRAIN}/{SEQUENCES}",
+    "indexer": f"{TRAIN}/{INDEXER}",
+    "items": f"{TRAIN}/{ITEM_TABLE}",
 }
-QUERY_FILES = {
-    "test_sequences": (PREDICT_SEQUENCES, (EVAL, ".")),
-    "candidates": (CANDIDATES, (EVAL, ".")),
-}
-ACTION_FILE = (USER_ACTIONS, (EVAL, "."))
+QUERY_FILES = {"test_sequences": f"{EVAL}/{PREDICT_SEQUENCES}", "candidates": f"{EVAL}/{CANDIDATES}"}
+ACTION_FILE = f"{EVAL}/{USER_ACTIONS}"
 
 # The release layout: a folder of parquet files each.
 RELEASE_SEQUENCES, RELEASE_ITEMS, RELEASE_CANDIDATES = "seq", "item_feat", "candidate"
 RELEASE_USERS = "user_feat"  # eight features of users, which nothing reads
 RELEASE_EMBEDDINGS = "mm_emb"  # emb_81_32_parquet/
-RELEASE_FOLDERS = {
-    "sequences": RELEASE_SEQUENCES,
-    "items": RELEASE_ITEMS,
-    "candidates": RELEASE_CANDIDATES,
-}
+RELEASE_FOLDERS = {"sequences": RELEASE_SEQUENCES, "items": RELEASE_ITEMS, "candidates": RELEASE_CANDIDATES}
 
 TRUTH = "truth.csv"  # user_id (re-id), user, creative_id (OID), in round 2 action; not of the host
 TOP = 10  # ads a user in a submission

@@ -1,22 +1,28 @@
 """Generative retrieval on a trained sequence model: the codes of the next ad's semantic ID, from a history's vector.
 
-The encoder stays as it is; a head learns the next code from the history's vector and the codes before it.
+The encoder stays as it is; a head learns the next code from the history's vector and the codes before it. The answer is
+a beam search over the codes, along the trie of the candidates' own.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from common.determinism import deterministic_torch
 from common.engine.progress import track
-from competitions.tencent.corpus import Int64s
+from competitions.tencent.corpus import CatalogueRows, Int64s
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.semantic_ids import Trie
 from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
 from competitions.tencent.retrieval.sequence_model.training import Examples
-from competitions.tencent.sequences import blocks
+from competitions.tencent.sequences import Histories, blocks, pad
+from competitions.tencent.top_k import TopK
 
 BATCH, EPOCHS, RATE, DROPOUT = 1_024, 8, 2e-3, 0.2
-WINDOW_BLOCK = 256
+BLOCK = 256  # windows or queries at a time
+BEAM = 32  # semantic IDs followed at a time
 
 
 class SemanticIdHead(nn.Module):
@@ -80,7 +86,7 @@ def train_head(
 def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) -> tuple[Tensor, Tensor]:
     """The vector of what stands before each target, float32 [targets, width], and the target's row [targets]."""
     hidden, target = [torch.empty(0, table.settings.width)], [torch.empty(0, dtype=torch.int64)]
-    for block in track(list(blocks(len(examples.windows), WINDOW_BLOCK)), "encoding"):
+    for block in track(list(blocks(len(examples.windows), BLOCK)), "encoding"):
         padded = examples.pad(block)
         ads = table.take(padded.item)
         outputs = tower.encode_targets(ads, Events.of(padded, ads.device))[0]
@@ -88,3 +94,48 @@ def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) 
         hidden.append(outputs[chosen])
         target.append(torch.from_numpy(padded.item)[chosen])
     return torch.cat(hidden), torch.cat(target)
+
+
+@torch.inference_mode()
+def beam_search(
+    head: SemanticIdHead, hidden: Tensor, trie: Trie, queries: Histories, candidates: CatalogueRows, beam: int = BEAM
+) -> TopK:
+    """The ten likeliest semantic IDs of each query among those of the ``candidates``, which the ``trie`` holds; seen
+    ads are dropped at the last code.
+
+    Memory: ``BLOCK`` x ``beam`` x codes floats.
+    """
+    best, longest = TopK.empty(len(hidden), TOP), int(queries.lengths.max(initial=1))
+    for block in blocks(len(hidden), BLOCK):
+        nodes, scores = _search_block(head, hidden[block[0] : block[-1] + 1], trie, beam)
+        rows = candidates[trie.candidate[nodes]]
+        seen = (rows[:, :, None] == pad(queries.take(block), longest).item[:, None]).any(2)
+        best.put(block, CatalogueRows(rows), np.where(seen | (nodes < 0), -np.inf, scores))
+    return best
+
+
+def _search_block(head: SemanticIdHead, hidden: Tensor, trie: Trie, beam: int) -> tuple[Int64s, np.ndarray]:
+    """The best nodes of the last level, [queries, beam], -1 where there are fewer, and their log probabilities."""
+    queries = len(hidden)
+    nodes = torch.zeros(queries, 1, dtype=torch.int64)  # the root
+    scores = torch.zeros(queries, 1)
+    codes = torch.zeros(queries, 1, 0, dtype=torch.int64)
+    for level in range(len(trie.code)):
+        width = nodes.shape[1]
+        repeated = hidden.repeat_interleave(width, 0)
+        log_p = head.log_probabilities(repeated, codes.flatten(0, 1).to(hidden.device)).cpu()
+        log_p = log_p.view(queries, width, -1)
+        first_child = torch.from_numpy(trie.children[level])
+        first, last = first_child[nodes.clamp(min=0)], first_child[nodes.clamp(min=0) + 1]
+        most = int((last - first).max())
+        child = first.unsqueeze(2) + torch.arange(most)
+        mask = (child < last.unsqueeze(2)) & (nodes >= 0).unsqueeze(2)
+        child = torch.where(mask, child, 0)
+        code = torch.from_numpy(trie.code[level])[child]
+        extended = torch.where(mask, scores.unsqueeze(2) + log_p.gather(2, code), -torch.inf).flatten(1)
+        best = extended.topk(min(beam, extended.shape[1]), 1)
+        scores, parent = best.values, best.indices // most
+        code = code.flatten(1).gather(1, best.indices)
+        codes = torch.cat([codes.gather(1, parent.unsqueeze(2).expand(-1, -1, level)), code.unsqueeze(2)], 2)
+        nodes = torch.where(torch.isfinite(scores), child.flatten(1).gather(1, best.indices), -1)
+    return nodes.numpy(), scores.numpy()

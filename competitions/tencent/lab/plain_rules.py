@@ -5,26 +5,27 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from common.arrays import Singles
+from common.engine.errors import UserError
+from common.engine.progress import track
 from common.learning.als import FactorSettings, factorise, find_users
-from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
 from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, count_slots, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.exhaustive import rank_all
 from competitions.tencent.lab.regression import fit_regression, score_regression
-from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import BETA, score_kernel
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, weight_histories
+from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import TopK
+from competitions.tencent.top_k import TopK, find_seen
 
 POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
 TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear: EASE's kin, closed form"
@@ -49,9 +50,33 @@ TRANSITION_SETTINGS = replace(
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
+BITS = {"int8": 8, "int4": 4}  # of a number of the kernel's vectors, by the key of the rung
 LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
 BLOCK = 8  # queries whose kernels are held at once: events x candidates each
 Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [queries, candidates]
+
+
+@torch.inference_mode()
+def rank_all(
+    score: Callable[[Int64s], Tensor], queries: Histories, candidates: CatalogueRows, top: int, query_block: int = 512
+) -> TopK:
+    """The best of all ``candidates``, ascending: ``score`` (indices of queries) gives [block, candidates]; what a query
+    has seen never wins.
+    """
+    best = TopK.empty(len(queries), top)
+    size = max(int(queries.sequences.item.max(initial=0)), int(candidates.max(initial=0))) + 1
+    position_of_row = number_rows(candidates, size)
+    for block in track(list(blocks(len(queries), query_block)), "retrieving"):
+        scores = score(block)
+        if not bool(torch.isfinite(scores).all()):  # a ranking of NaNs would look like a perfect one
+            raise UserError(
+                "The model's scores are not finite, nothing can be ranked: training diverged. Lower its learning rate."
+            )
+        query, position = (torch.from_numpy(part) for part in find_seen(queries.take(block), position_of_row))
+        scores[query, position] = -torch.inf
+        ranked = scores.topk(min(top, scores.shape[1]), 1)
+        best.put(block, CatalogueRows(candidates[ranked.indices.numpy()]), ranked.values.float().numpy())
+    return best
 
 
 def answer_by_rule(corpus: Corpus, contents: Sequence[Content], fold: Fold, name: str, seed: int) -> TopK:
@@ -93,7 +118,7 @@ def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
         known, coefficients = fit_regression(history, ads)
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
-    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,))
+    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
 
 
@@ -114,12 +139,6 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     return lambda block: counts[torch.from_numpy(slot[block])]
 
 
-def log_around(corpus: Corpus, fold: Fold) -> Score:
-    """The logarithm of ``count_around``."""
-    count = count_around(corpus, fold)
-    return lambda block: count(block).add_(FLOOR).log_()
-
-
 def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> Score:
     """A rule on the vectors of ads, float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
@@ -127,8 +146,8 @@ def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> 
         return lambda block: score_interests(content, queries.take(block), rows, LANGUAGE_BETA)
     if name == NEAREST:
         return lambda block: score_mean(content, queries.take(block), rows)
-    popular = log_around(corpus, fold)
-    return lambda block: score_interests(content, queries.take(block), rows) + popular(block)
+    count = count_around(corpus, fold)
+    return lambda block: score_interests(content, queries.take(block), rows) + count(block).add_(FLOOR).log_()
 
 
 def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
@@ -151,3 +170,33 @@ def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: flo
         history = content[torch.from_numpy(past.item.reshape(-1))]
         parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates, beta))
     return torch.cat(parts)
+
+
+def answer_in_bits(corpus: Corpus, contents: Sequence[Content], fold: Fold, bits: int) -> tuple[TopK, dict[str, float]]:
+    """The answer by vectors of so many ``bits`` a number, and further columns of the rung's row: MiB of the vectors, of
+    float32 too, and the share of float32's ten ads that these ten hold.
+    """
+    content = stack_content(contents)
+    values, scale = round_off(content.numpy(), 2 ** (bits - 1) - 1)
+    exact, top = (
+        rank_all(fit_content_rule(vectors, corpus, fold, KERNEL), fold.queries(corpus.train), fold.candidates, TOP)
+        for vectors in (content, torch.from_numpy(values * scale))
+    )
+    held = (exact.rows[:, :, None] == top.rows[:, None]).any(2)[exact.rows > 0]
+    full = content.numel() * 4 / 2**20
+    return top, {
+        "vectors MiB": full * bits / 32 + scale.nbytes / 2**20,
+        "vectors MiB in float32": full,
+        "share of float32's ten": float(held.mean()),
+    }
+
+
+def round_off(vectors: NDArray[np.float32], largest: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Vectors [vectors, dimensions] as whole numbers from -``largest`` to ``largest``, at most 127, and the scale
+    [vectors, 1] by which each is to be multiplied: no part is off by more than half of it.
+
+    >>> round_off(np.float32([[0.6, -1.0]]), 7)[0].tolist()
+    [[4, -7]]
+    """
+    scale = np.maximum(np.abs(vectors).max(1, keepdims=True), np.float32(1e-12)) / np.float32(largest)
+    return (vectors / scale).round().astype(np.int8), scale

@@ -11,10 +11,9 @@ from torch.nn import functional
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.beam_search import beam_search
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
-from competitions.tencent.lab.exhaustive import rank_all
-from competitions.tencent.lab.generative import train_head
+from competitions.tencent.lab.generative import beam_search, train_head
+from competitions.tencent.lab.plain_rules import rank_all
 from competitions.tencent.lab.semantic_ids import build_semantic_ids, build_trie
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, train

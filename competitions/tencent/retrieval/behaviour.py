@@ -25,11 +25,11 @@ MOST_ADS = 100_000  # those with most clicks; of the others too little is known
 TINY = 1e-9
 
 
-def fit_item_vectors(histories: Histories, rows: int) -> Content:
-    """Vectors of length 1 by row of the catalogue, which has so many ``rows``; 0 for an ad that nobody clicked who
-    clicked an ad with a clicked neighbour.
+def fit(history: Histories, catalogue: Catalogue) -> Content:
+    """Vectors of length 1 by row of the catalogue; 0 for an ad that nobody clicked who clicked an ad with a clicked
+    neighbour.
     """
-    log = flatten_log(histories, CLICK_WEIGHTS)
+    log, rows = flatten_log(history, CLICK_WEIGHTS), len(catalogue.oid)
     kept = choose_items(log, rows, MOST_ADS)
     near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
     vectors = np.zeros((rows, DIMENSIONS), np.float32)
@@ -38,11 +38,6 @@ def fit_item_vectors(histories: Histories, rows: int) -> Content:
         vectors[kept, : factors.shape[1]] = factors
         vectors = average_audience(log, vectors)
     return Content(NAME, vectors.astype(np.float16))
-
-
-def fit(history: Histories, catalogue: Catalogue) -> Content:
-    """Vectors of all ads from the events of these histories."""
-    return fit_item_vectors(history, len(catalogue.oid))
 
 
 def choose_items(log: Log, rows: int, most: int) -> Int64s:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Embedding, Halves
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
 from competitions.tencent.retrieval.kernel import prepare_search, score_kernel
@@ -49,12 +49,11 @@ class Content:
 
 def read_content(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> Content:
     """An embedding of the files, see ``read_embedding``, as channels and features take it."""
-    return prepare_content(read_embedding(paths, catalogue, name))
+    return prepare_content(name, read_embedding(paths, catalogue, name))
 
 
-def prepare_content(embedding: Embedding) -> Content:
+def prepare_content(name: str, vectors: Halves) -> Content:
     """Centre on the mean vector, scale to length 1."""
-    vectors = embedding.vectors
     filled = np.concatenate([vectors[at : at + BLOCK].any(1) for at in range(0, len(vectors), BLOCK)])
     rows = np.flatnonzero(filled)
     parts = [rows[at : at + BLOCK] for at in range(0, len(rows), BLOCK)]
@@ -64,7 +63,7 @@ def prepare_content(embedding: Embedding) -> Content:
     for part in parts:
         block = np.asarray(vectors[part], np.float32) - centre
         prepared[part] = block / (np.linalg.norm(block, axis=1, keepdims=True) + TINY)
-    return Content(embedding.name, prepared)
+    return Content(name, prepared)
 
 
 def map_tensor(vectors: npt.NDArray[np.floating]) -> torch.Tensor:

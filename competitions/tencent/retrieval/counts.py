@@ -15,7 +15,6 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int64s, number_rows
-from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, smooth_scores
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -23,8 +22,11 @@ from competitions.tencent.retrieval.sparse_history import (
     ActionWeights,
     Log,
     Sparse,
+    as_dense,
+    attribute_matrix,
     count_neighbour_pairs,
     flatten_log,
+    smooth_scores,
     split_by_cost,
     weight_histories,
 )
@@ -75,8 +77,6 @@ RANKER_COUNTS = {FEATURE_COUNTS: WHOLE, PLAIN_COUNTS: PLAIN, LAST_COUNTS: replac
 CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
 LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=1.0)
 CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1), LIFTED_COUNTS: LIFTED}
-
-
 COUNTED = {"events": RANKER_COUNTS, "clicks": CLICK_COUNTS}
 
 
@@ -96,14 +96,14 @@ class Counts:
 
     ``attributes`` csr [rows, values] as in ``attribute_matrix``; ``by_value`` csr [values, targets]: that of all
     ads with an attribute, None where ``from_attributes`` is 0. ``targets``: the rows of the catalogue that are columns,
-    ascending; None for all.
+    ascending.
     """
 
     neighbours: Sparse
     attributes: Sparse
     by_value: Sparse | None
     settings: CountSettings
-    targets: Int64s | None = None
+    targets: Int64s
 
     @cached_property
     def factors(self) -> tuple[Sparse | Singles, Sparse | Singles | None]:
@@ -112,10 +112,7 @@ class Counts:
 
     def narrow(self, candidates: CatalogueRows) -> "Counts":
         """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
-        settings = self.settings
-        if self.targets is None or settings.from_attributes or settings.to_attributes:
-            return self
-        if len(self.targets) == len(candidates):
+        if self.settings.from_attributes or self.settings.to_attributes or len(self.targets) == len(candidates):
             return self
         rows, columns = self.neighbours.shape
         kept = np.flatnonzero(np.isin(self.targets, candidates, assume_unique=True))
@@ -153,11 +150,10 @@ def fit_all_counts(
     catalogue: Catalogue,
     attributes: Sparse,
     settings: Sequence[CountSettings],
-    targets: Int64s | None = None,
+    targets: Int64s,
 ) -> tuple[Counts, ...]:
     """A table for each of the settings; those that differ in what they do with a query share one count."""
-    targets = None if targets is None else np.unique(targets)
-    fitted = []
+    targets, fitted = np.unique(targets), []
     tables: dict[CountSettings, Sparse] = {}
     sums: dict[CountSettings, Sparse] = {}
     for each in settings:
@@ -167,12 +163,11 @@ def fit_all_counts(
         if each.from_attributes and attributes.shape[1] and counted not in sums:
             sums[counted] = sp.csr_array(attributes.T @ tables[counted])
         by_value = sums.get(counted) if each.from_attributes else None
-        counts = Counts(tables[counted], attributes, by_value, each, targets)
-        fitted.append(counts)
+        fitted.append(Counts(tables[counted], attributes, by_value, each, targets))
     return tuple(fitted)
 
 
-def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s | None) -> Sparse:
+def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s) -> Sparse:
     """The table of neighbours, csr float32 [rows, targets].
 
     Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
@@ -191,7 +186,7 @@ def count_neighbours(histories: Histories, rows: int, settings: CountSettings, t
 
 
 def _count_part(
-    log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s | None
+    log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s
 ) -> Sparse:
     """The rows ``part`` of the table from all events with these ads."""
     sources, neighbours, weights = [], [], []
@@ -200,19 +195,17 @@ def _count_part(
         for direction, factor in ((1, 1.0), (-1, settings.backward)):
             if factor:
                 source, target = log.neighbours(events, gap * direction)
-                if targets is not None:
-                    counted = number[log.item[target]] >= 0
-                    source, target = source[counted], target[counted]
+                counted = number[log.item[target]] >= 0
+                source, target = source[counted], target[counted]
                 decay = factor * gap**-settings.gap_decay
                 sources.append(log.item[source] - part[0])
                 neighbours.append(number[log.item[target]])
                 weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
-    rows, histories = np.arange(len(count)) if targets is None else targets, len(log.offsets) - 1
     cells = (np.concatenate(sources), np.concatenate(neighbours))
-    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(rows))).tocsr()
-    source, target = np.repeat(np.arange(*part), np.diff(table.indptr)), rows[table.indices]
+    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(targets))).tocsr()
+    source, target = np.repeat(np.arange(*part), np.diff(table.indptr)), targets[table.indices]
     if settings.lift:
-        expected = count[source] * (count[target] / max(histories, 1))
+        expected = count[source] * (count[target] / max(len(log.offsets) - 1, 1))
         weight = np.maximum(np.log((table.data + settings.lift) / (expected + settings.lift)), 0.0)
     else:
         power = np.maximum(count, 1.0)

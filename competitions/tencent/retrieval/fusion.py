@@ -257,9 +257,8 @@ def choose_width(
     for width in channel.widths:
         rng.bit_generator.state = state  # the same candidates for all widths
         scores = collect_scores(alone.with_widths({channel.name: width}), settings, part, own, rng)
-        best = max(
-            best, (float(log_likelihoods(scores, fit_weights(scores, f"the width of {channel.name}")).mean()), width)
-        )
+        weights = fit_weights(scores, f"the width of {channel.name}")
+        best = max(best, (float(log_likelihoods(scores, weights).mean()), width))
     return best[1]
 
 

@@ -49,17 +49,13 @@ def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask
     lasting = LASTING**back
     last = np.take_along_axis(padded.time, np.maximum(mask.sum(1) - 1, 0)[:, None], 1)
-    now = (
-        np.exp2(-np.maximum(last - padded.time, 0) / (HOUR_S * HALF_LIFE_H))
-        * np.where(clicked, CLICKED_NOW, 1.0)
-        * mask
-    )
+    fresh = np.exp2(-np.maximum(last - padded.time, 0) / (HOUR_S * HALF_LIFE_H))
+    now = fresh * np.where(clicked, CLICKED_NOW, 1.0) * mask
     weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked), now], 1).astype(np.float32)
     position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
-    clicked_last = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
-    return WeightedHistories(
-        padded.item, mask, clicked, padded.time, back, torch.from_numpy(weights), clicked_last, position
-    )
+    last_click = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
+    kinds = torch.from_numpy(weights)
+    return WeightedHistories(padded.item, mask, clicked, padded.time, back, kinds, last_click, position)
 
 
 def heaviest_events(history: WeightedHistories, events: int, kind: str = "recent") -> tuple[Int64s, Singles]:

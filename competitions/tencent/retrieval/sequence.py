@@ -18,17 +18,9 @@ from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s
 from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
 from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
-from competitions.tencent.retrieval.sequence_model.training import (
-    choose_device,
-    choose_examples,
-    count_passes,
-    descend,
-    encode_ads,
-    seeded,
-    take_inputs,
-)
 from competitions.tencent.sequences import Histories, pad
 
 SEQUENCE = "sequence"
@@ -89,17 +81,17 @@ def train(
     seed: int,
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it."""
-    device = choose_device()
-    examples = choose_examples(history, len(catalogue.oid), settings)
-    passes = count_passes(examples, settings)
+    device = training.choose_device()
+    examples = training.choose_examples(history, len(catalogue.oid), settings)
+    passes = training.count_passes(examples, settings)
     # What is read once cannot be overfitted.
     dropout = settings.dropout * passes / settings.passes
     settings = msgspec.structs.replace(settings, passes=passes, dropout=dropout)
-    with seeded(seed, device):
-        inputs = take_inputs(catalogue, contents, examples.known, settings, device)
+    with training.seeded(seed, device):
+        inputs = training.take_inputs(catalogue, contents, examples.known, settings, device)
         ads, queries = ItemTower(settings, inputs).to(device), QueryTower(settings, build_encoder(settings)).to(device)
-        losses = descend(examples, ads, queries, settings, seed)
-        vectors = encode_ads(ads) if losses else np.zeros((len(catalogue.oid), settings.width), np.float16)
+        losses = training.descend(examples, ads, queries, settings, seed)
+        vectors = training.encode_ads(ads) if losses else np.zeros((len(catalogue.oid), settings.width), np.float16)
     weights = {name: value.cpu().numpy() for name, value in queries.state_dict().items()}
     return SequenceTable(vectors, weights, losses, settings)
 
@@ -108,7 +100,7 @@ def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float
     """Seconds of a fit on one thread: ``events`` of the log read, ``ads`` of the catalogue encoded at the end; 0 with a
     GPU, which was not measured.
     """
-    if choose_device().type != "cpu":
+    if training.choose_device().type != "cpu":
         return 0.0
     return min(settings.tokens, settings.passes * events) / TOKENS_PER_SECOND + ads / ADS_PER_SECOND
 

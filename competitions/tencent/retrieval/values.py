@@ -14,7 +14,6 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
-from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix, one_feature
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.counts import unpack_full
 from competitions.tencent.retrieval.sparse_history import (
@@ -22,7 +21,10 @@ from competitions.tencent.retrieval.sparse_history import (
     ActionWeights,
     Log,
     Sparse,
+    as_dense,
+    attribute_matrix,
     flatten_log,
+    one_feature,
     split_by_cost,
     weight_histories,
 )

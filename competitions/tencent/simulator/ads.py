@@ -11,6 +11,11 @@ have one). ``weight`` is the ad's popularity while it runs.
 
 Ads of a topic and kind are sorted by birth, so those that run in a slot are one range of them, and a draw is a binary
 search in the cumulative weights.
+
+As the host says, 40 % of the candidates are targets and the rest are drawn from the corpus, evenly: most of them do not
+run any longer. Ads that are shown in some history and ads that are not are drawn apart, so that the share of unseen
+candidates is the release's. So an ad that still runs is a candidate most likely because somebody clicked it; the oracle
+counts that in (``Candidates.filled``).
 """
 
 from dataclasses import dataclass
@@ -37,6 +42,9 @@ SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 # Days behind the reference time, and the share of the ads that are born before: as much as is shown in the release.
 BIRTH_DAYS = (-222, -150, -100, -75, -50, -40, -30, -20, -15, -10, -5, 0, 2, 4, 7, 10, 14)
 BORN = (0, 0.006, 0.018, 0.031, 0.067, 0.093, 0.148, 0.26, 0.357, 0.486, 0.653, 0.845, 0.908, 0.946, 0.977, 0.992, 1)
+
+TARGETS, UNSEEN = 0.4, 148_971 / 660_000  # shares of the candidates
+LEAST = 400  # candidates of the smallest worlds
 
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
@@ -188,3 +196,27 @@ def draw_favourites(ads: Ads, groups: int, seed: int) -> Codes:
         kept = is_running(ads, before, day * BANDS) & (rng.random(before.shape) < FAVOURITE_KEPT)
         favourites[day] = np.where(kept, before, fresh)
     return favourites
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """``ads``: ascending; ``filled``: the chance that each would be a candidate if it were nobody's target."""
+
+    ads: Ints
+    filled: Floats
+
+
+def choose_candidates(seen: Bools, targets: Ints, rng: np.random.Generator) -> Candidates:
+    """All ``targets`` and ads to fill up; ``seen`` by ad. Fewer where there are fewer ads."""
+    is_target = np.zeros(len(seen), bool)
+    is_target[targets] = True
+    count = max(round(is_target.sum() / TARGETS), LEAST)
+    unseen = round(count * UNSEEN)
+    chosen, filled = is_target.copy(), np.zeros(len(seen))
+    for kind, count_of_kind in ((~seen, unseen), (seen, count - unseen)):
+        free = np.flatnonzero(kind & ~is_target)
+        wanted = min(max(count_of_kind - int((kind & is_target).sum()), 0), len(free))
+        chosen[rng.choice(free, wanted, replace=False)] = True
+        filled[kind] = wanted / max(len(free), 1)
+    every = np.flatnonzero(chosen)
+    return Candidates(every, filled[every])

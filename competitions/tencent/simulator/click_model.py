@@ -31,9 +31,8 @@ from common.arrays import Bools, Floats, Ints, Singles, take
 from common.simulation.sampling import draw_columns
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ads import FAVOURITES, Ads, draw_by_topic, is_running
-from competitions.tencent.simulator.sessions import Ends, draw_target_times
 from competitions.tencent.simulator.topics import BANDS, TOPICS, Codes, Topics, slot_of
-from competitions.tencent.simulator.users import LONGEST, Users
+from competitions.tencent.simulator.users import LONGEST, Ends, Users, draw_target_times
 
 INTEREST, SESSION, LAST, NEXT, GROUP, BACKGROUND = range(6)
 SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)

@@ -31,11 +31,10 @@ from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import CONVERSION, TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model as choice
-from competitions.tencent.simulator.ads import FAVOURITES, is_running
-from competitions.tencent.simulator.candidates import Candidates
+from competitions.tencent.simulator.ads import FAVOURITES, Candidates, is_running
 from competitions.tencent.simulator.click_model import CLICKED, Environment, Queries
-from competitions.tencent.simulator.sessions import REACH, slot_probabilities
 from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS
+from competitions.tencent.simulator.users import REACH, slot_probabilities
 
 TINY = 1e-30
 CELLS = 30_000_000  # users times candidates that are weighed at once
@@ -104,15 +103,10 @@ def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
     return total * CLICKED[choice.GROUP] / FAVOURITES
 
 
-def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
-    """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads), for users whose
-    ``first_slot`` is the same.
-    """
-    return _add_favourites(env, ads, queries, _by_topic(env, ads, queries))
-
-
 def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
-    """The same by all reasons but the group."""
+    """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads) by any reason but the
+    group, for users whose ``first_slot`` is the same.
+    """
     slots = int(queries.first_slot[0]) + np.arange(REACH)
     stopped = 1.0 - find_favourites(env, queries.group, slots)[1].mean(axis=2).T
     topic = topic_probabilities(env, queries, slot_probabilities(queries), slots, stopped)

@@ -4,8 +4,8 @@
     python -m competitions simulate tencent --law round2 --scale 0.01
 
 What is planted, and can be learned from the histories: ads that are born and die, known by what they are about
-(``topics``, ``ads``, ``features``), users with interests (``users``) who come back and are queried at times of their
-own (``sessions``), what they are shown and click (``click_model``). What no content explains is planted as well: groups
+(``topics``, ``ads``, ``features``), users with interests who come back and are queried at times of their own
+(``users``), what they are shown and click (``click_model``). What no content explains is planted as well: groups
 of users click the same ads. What each clicks first behind the reference time is drawn from a model that the oracle
 knows (``oracle``), so the ceiling is known. Users do not influence each other and are simulated batch by batch, two
 batches at a time.
@@ -18,7 +18,6 @@ actions are those of the 10M release; sizes and lengths stay those of the 1M rel
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +29,10 @@ from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.tencent.day.standin_release import WRITTEN as RELEASE
-from competitions.tencent.day.standin_release import PublicLog, write_release, write_tables
-from competitions.tencent.day.standin_text import embedding_tables
+from competitions.tencent.day.standin_release import PublicLog, write_embedding, write_release
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION
-from competitions.tencent.simulator.ads import Ads, draw_favourites, make_ads
-from competitions.tencent.simulator.candidates import Candidates, choose_candidates
+from competitions.tencent.simulator.ads import Ads, Candidates, choose_candidates, draw_favourites, make_ads
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
 from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import rank_targets, summarise_ranks
@@ -138,8 +135,7 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, seed: int) -> tuple
         write_release(folder, log, numbers)
         which = log.items.to_numpy()[numbers.ads]
         blocks = embed_ads(env.topics, env.ads, which, seed)
-        tables = chain.from_iterable(embedding_tables(numbers.oid[rows], vectors) for rows, vectors in blocks)
-        write_tables(folder, {f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet": tables})
+        write_embedding(folder, EMBEDDING, ((numbers.oid[rows], vectors) for rows, vectors in blocks))
     rows = log.count(numbers)
     if log.target_action is not None:
         rows["conversions in the truth"] = int((log.target_action == CONVERSION).sum())

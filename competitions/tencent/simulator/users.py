@@ -3,17 +3,39 @@
 A user has four interests, drawn as topics are popular, and a taste: a direction in the ads' interest space. It also
 belongs to a group, which favours the same ads (``ads.draw_favourites``) and has nothing to do with the interests. Every
 user gets ``LONGEST`` events; those before the first recorded one only lead up to it.
+
+The gaps between a user's events are tied together by the user's pace (a Gaussian copula), so that spans are spread as
+in the release. The reference time is midnight of 24 May for most and later for others (``LATER``), as the clicks a day
+of the release show; it falls into a gap by its length. The first click behind it is the target, and the history has the
+exposures before that: their number k has the probability
+
+    P(k) proportional to (1 - share of clicks) ** k,    k = 0 .. events within ``MOST_WAIT`` of the reference time
+
+so a user who would not click within that time, or before the log closes, is none of the host's. The target follows the
+last event by a gap like all others that ends within ``WINDOW`` of the last event, or of the reference time if the
+last event is before it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
+from common.simulation.sampling import draw_columns
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
-from competitions.tencent.simulator.sessions import Ends, draw_times
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Topics
+from competitions.tencent.simulator.topics import (
+    DAY,
+    DAYS_BACK,
+    DIMENSIONS,
+    FIRST,
+    REFERENCE,
+    SLOT,
+    TOPICS,
+    Topics,
+    slot_of,
+)
 
 LONGEST, INTERESTS = 100, 4
 LENGTH_QUANTILES = (0.0, 0.00547, 0.025238, 0.06, 0.146216, 0.25, 0.35, 0.5, 0.6, 0.75, 0.867432, 1.0)
@@ -22,6 +44,98 @@ LENGTHS = (10.0, 21.0, 51.0, 67.0, 81.0, 87.0, 92.0, 95.0, 97.0, 98.0, 100.0, 10
 CLICKS, OTHERS = 2.9, 25.0
 ROUND2_OTHERS = 47.1  # the same of clicks and conversions: 5.37 % of the events with a known action
 NULL_USERS, NULL_RATE = 0.40, 0.0235  # users whose actions may be null, and how many of theirs are
+
+GAP_QUANTILES = (0.0, 0.0024, 0.02644, 0.25, 0.43649, 0.5, 0.75, 0.90043, 0.95, 0.99, 0.99595, 0.99965, 1.0)
+GAP_SECONDS = (0.5, 1.0, 60.0, 732.0, 3600.0, 6449.0, 42078.0, 86267.0, 140454.0, 366449.0, 604800.0, 2592000.0, 6e6)
+LOG_GAPS = np.log(GAP_SECONDS)
+PACE = 0.40  # correlation of a gap with the user's pace
+MOST_DAYS = DAYS_BACK - 8
+
+# Share of the users whose reference time is later than so many days behind the common one.
+LATER_DAYS = (0.0, 0.93, 1.93, 2.93, 3.93, 4.93, 5.5, 5.93, 6.93, 7.93, 8.93, 10.0)
+LATER = (0.17, 0.166, 0.1325, 0.103, 0.0699, 0.0483, 0.0180, 0.0155, 0.0099, 0.005, 0.002, 0.0)
+MOST_WAIT, CLOSES = 7 * DAY, REFERENCE + 11 * DAY  # no target is later than ``WINDOW`` behind either
+MOST_AFTER = 40  # events behind the reference time
+WINDOW = 2 * DAY
+REACH = WINDOW // SLOT + 1  # slots in which a target may lie
+
+
+@dataclass
+class Ends:
+    """One entry a user. ``pace``: standard normal, high for long gaps. ``end``: the last event, ``opens``: the later of
+    that and the reference time, both in seconds.
+    """
+
+    pace: Floats
+    end: Floats
+    opens: Floats
+
+    @property
+    def first_slot(self) -> Ints:
+        """The first slot in which each user's target may lie."""
+        return slot_of(self.opens.astype(np.int64))
+
+
+def draw_times(clicks: Floats, events: int, everyone: bool, rng: np.random.Generator) -> tuple[Ints, Ints, Ends]:
+    """So many events before the target of each user, in seconds (users, events), oldest first; how many of them are
+    behind the reference time. ``clicks``: shares of clicks. ``everyone`` has the common reference time.
+    """
+    count = len(clicks)
+    pace = rng.standard_normal(count)
+    gaps = _draw_gaps(pace, rng.random((count, events + MOST_AFTER)))
+    gaps *= np.minimum(1.0, MOST_DAYS * DAY / gaps[:, :events].sum(axis=1))[:, None]
+    row, cut = np.arange(count), draw_columns(np.cumsum(gaps, axis=1), rng.random(count))
+    gaps[row, cut], gaps[:, -MOST_AFTER] = gaps[:, -MOST_AFTER], gaps[row, cut]
+    before = gaps[:, -MOST_AFTER] * rng.random(count)
+    later = np.interp(rng.random(count), LATER[::-1], LATER_DAYS[::-1])
+    reference = REFERENCE + DAY * (np.zeros(count) if everyone else later)
+    # Seconds from the reference time to each event, of which the last ``MOST_AFTER`` are behind it.
+    offset = np.empty(gaps.shape)
+    offset[:, -MOST_AFTER:] = np.cumsum(gaps[:, -MOST_AFTER:], axis=1) - before[:, None]
+    backward = np.column_stack([before, gaps[:, -MOST_AFTER - 1 : 0 : -1]])
+    offset[:, :-MOST_AFTER] = -np.cumsum(backward, axis=1)[:, ::-1]
+    wait = np.minimum(MOST_WAIT, CLOSES - reference)
+    behind = _draw_behind(clicks, (offset[:, -MOST_AFTER:] <= wait[:, None]).sum(axis=1), rng)
+    time = reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(events), axis=1)
+    ends = Ends(pace, time[:, -1], np.maximum(time[:, -1], reference))
+    return np.maximum(np.floor(time).astype(np.int64), FIRST), behind, ends
+
+
+def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
+    """Exposures between the reference time and the target: a geometric number, at most ``most``."""
+    log_stay = np.log1p(-clicks)
+    at = rng.random(len(clicks)) * -np.expm1((most + 1) * log_stay)
+    return np.minimum(np.floor(np.log1p(-at) / log_stay).astype(np.int64), most)
+
+
+def _draw_gaps(pace: Floats, at: Floats) -> Floats:
+    """Gaps in seconds of users of this pace (users) at ``at`` (users, any number), uniform numbers."""
+    level = PACE * pace[:, None] + (1.0 - PACE**2) ** 0.5 * ndtri(at)
+    return np.asarray(np.exp(np.interp(ndtr(level), GAP_QUANTILES, LOG_GAPS)))
+
+
+def share_of_shorter(pace: Floats, gap: Floats) -> Floats:
+    """P(a gap is at most ``gap`` seconds) of users of this ``pace`` (users); ``gap`` (users, any number)."""
+    level = ndtri(np.interp(np.log(np.maximum(gap, 1e-9)), LOG_GAPS, GAP_QUANTILES))
+    return np.asarray(ndtr((level - PACE * pace[:, None]) / (1.0 - PACE**2) ** 0.5))
+
+
+def draw_target_times(ends: Ends, rng: np.random.Generator) -> Ints:
+    """Seconds at which each user comes next, behind the reference time."""
+    reach = np.column_stack([ends.opens, ends.opens + WINDOW]) - ends.end[:, None]
+    low, high = share_of_shorter(ends.pace, reach).T
+    at = low + (high - low) * rng.random(len(low))
+    gap = _draw_gaps(ends.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
+    return np.asarray(ends.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
+
+
+def slot_probabilities(ends: Ends) -> Floats:
+    """P(the user comes next in a slot) (users, REACH), from ``first_slot`` on: the law of ``draw_target_times``."""
+    boundary = FIRST + SLOT * (np.arange(1, REACH) + ends.first_slot[:, None])
+    opens = ends.opens[:, None]
+    edges = np.column_stack([opens, np.clip(boundary, opens, opens + WINDOW), opens + WINDOW])
+    chance = np.diff(share_of_shorter(ends.pace, edges - ends.end[:, None]), axis=1)
+    return np.asarray(chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-300))
 
 
 @dataclass(frozen=True)

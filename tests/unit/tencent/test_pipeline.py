@@ -58,7 +58,7 @@ def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Cor
 
 
 def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
-    expected = submission.list_expected(corpus)
+    expected = submission.Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
     assert expected.users.tolist() == corpus.test_users.tolist()
     assert expected.candidates.tolist() == corpus.catalogue.oid[np.sort(ROWS)].tolist()
 
@@ -136,7 +136,7 @@ def test_the_ranker_gets_the_same_columns_of_every_fold(
     run, nothing = Run(tmp_path / "run", tmp_path / "cache", quiet=True), cast("Any", None)
     corpus = run.step(draw_users)
     plan = run.step(make_plan, corpus, 0, CONFIG)
-    ready = pipeline.Prepared(corpus, plan, nothing, nothing, [], {})
+    ready = pipeline.Folds(corpus, plan, nothing, nothing, [], {})
     fusion = derive(weigh_evenly, {name: find_channel(name) for name in ("counts", "values")})
     names = {}
     for name, ends in ENDS.items():

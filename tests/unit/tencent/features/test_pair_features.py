@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from competitions.tencent.corpus import CatalogueRows, Embedding
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.pair_features import WIDTH_FACTORS, share_values
@@ -102,7 +102,7 @@ def test_chosen_candidates_are_described_as_among_all() -> None:
     corpus = make_corpus(log, 12)
     fold = build_test_fold(log, log, corpus.candidates, None)
     vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16)
-    content = prepare_content(Embedding("81", vectors))
+    content = prepare_content("81", vectors)
     tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values"))
     candidates = Search(tables, settings).retrieve(take_queries(corpus, fold))
     kept = np.array([[1, 4, 11], [2, 3, 5]])

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.engine.errors import UserError
-from competitions.tencent.corpus import Catalogue
-from competitions.tencent.io import reader
+from competitions.tencent.corpus import Catalogue, Halves, Int64s
+from competitions.tencent.io import embeddings, reader
+from competitions.tencent.io.embeddings import WIDEST, project
 from tests.unit.tencent.tencent_files import BASE, refusal, write_lines, write_pickle
 
 CATALOGUE = Catalogue(np.array([0, BASE + 7, BASE + 3, BASE + 9, BASE + 1]), np.zeros((5, 13), np.int32), 3, (0,) * 13)
@@ -44,7 +45,7 @@ POSITIONS = {"pickle": f"id '{BASE + 1}'", "lines": "line 2", "table": "row 2"}
 
 
 def read(*paths: Path) -> Any:
-    return reader.read_embedding(paths, CATALOGUE, "emb_81_2").vectors
+    return reader.read_embedding(paths, CATALOGUE, "emb_81_2")
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -118,3 +119,25 @@ def test_vectors_that_lose_their_content_are_refused(factor: float, what: str, w
         read(drawn * factor)
     with pytest.raises(UserError, match="all vectors are the same"):
         read(np.broadcast_to(drawn[0], drawn.shape))
+
+
+def project_all(vectors: Halves, size: int) -> tuple[Int64s, Halves]:
+    """All blocks of this size, end to end."""
+    ids = np.arange(len(vectors))
+    parts = list(project((ids[at : at + size], vectors[at : at + size]) for at in range(0, len(vectors), size)))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+@pytest.mark.parametrize("size", [100, 900])
+def test_a_wide_embedding_keeps_what_tells_ads_apart(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "SAMPLE", 350)
+    rng = np.random.default_rng(1)
+    topic = rng.integers(6, size=900)
+    vectors = 50 * rng.normal(size=600) + 3 * rng.normal(size=(6, 600))[topic] + 0.3 * rng.normal(size=(900, 600))
+    ids, projected = project_all(vectors.astype(np.float16), size)
+    assert ids.tolist() == list(range(900))
+    assert projected.shape == (900, WIDEST)
+    near = projected.astype(np.float32)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    cosine = near @ near.T - 2 * np.eye(900)
+    assert (topic[cosine.argmax(1)] == topic).mean() > 0.95

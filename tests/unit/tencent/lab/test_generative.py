@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import CatalogueRows, Int64s
-from competitions.tencent.lab import beam_search as beams
 from competitions.tencent.lab import generative
-from competitions.tencent.lab.beam_search import beam_search
-from competitions.tencent.lab.generative import SemanticIdHead, train_head
+from competitions.tencent.lab.generative import SemanticIdHead, beam_search, train_head
 from competitions.tencent.lab.semantic_ids import build_trie
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
@@ -66,7 +64,7 @@ def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: 
 def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
     head: SemanticIdHead, hidden: torch.Tensor, counts: tuple[int, ...], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beams, "BLOCK", block)
+    monkeypatch.setattr(generative, "BLOCK", block)
     semantic_ids, rng = draw_semantic_ids(33, 2), np.random.default_rng(3)
     seen = [np.sort(rng.choice(33, count, replace=False)) for count in counts]
     scores = log_probabilities(head, hidden, semantic_ids)

@@ -3,27 +3,36 @@
 import math
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from common.engine.errors import UserError
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus
 from competitions.tencent.day.ladder import RULES
+from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.plain_rules import (
     ALS,
     AROUND,
+    BITS,
     CONTENT_RULES,
     KERNEL,
     NEAREST,
     POPULARITY,
     Score,
+    answer_in_bits,
     fit_content_rule,
     fit_rule,
+    rank_all,
+    round_off,
 )
+from competitions.tencent.retrieval.content import Content
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import TopK
 from tests.unit.tencent.tencent_log import make_catalogue as one_feature_catalogue
 from tests.unit.tencent.tencent_log import write_log
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
@@ -97,3 +106,73 @@ def test_other_methods_answer_on_a_log_and_factors_find_the_shared_taste() -> No
         assert plain.shape == (1, 12)
         assert np.isfinite(plain).all()
         assert plain.max() > plain.min()
+
+
+CANDIDATES = CatalogueRows(np.arange(1, 401))
+
+
+@pytest.fixture(scope="module")
+def histories() -> Histories:
+    rng = np.random.default_rng(0)
+    drawn = [[(int(item), 0, 0) for item in rng.integers(1, 450, rng.integers(0, 60))] for _ in range(37)]
+    return whole(make_sequences(*drawn))
+
+
+def rank(scores: torch.Tensor, histories: Histories, candidates: np.ndarray, top: int, block: int = 512) -> TopK:
+    score = lambda queries: scores[torch.from_numpy(queries)].clone()  # noqa: E731
+    return rank_all(score, histories, CatalogueRows(candidates), top, block)
+
+
+@pytest.mark.parametrize("block", [512, 5, 37, 1])
+def test_blocks_of_any_size_give_the_answer_of_brute_force(histories: Histories, block: int) -> None:
+    scores = torch.randn(37, 400, generator=torch.Generator().manual_seed(0))
+    best = rank(scores, histories, CANDIDATES, 10, block)
+    for query, own in enumerate(scores.numpy()):
+        seen = set(histories.sequences.item[histories.starts[query] : histories.ends[query]].tolist())
+        allowed = [column for column in range(400) if CANDIDATES[column] not in seen]
+        expected = sorted(allowed, key=lambda column, own=own: -own[column])[:10]
+        assert best.rows[query].tolist() == CANDIDATES[expected].tolist()
+        np.testing.assert_allclose(best.scores[query], own[expected], rtol=1e-5)
+
+
+def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
+    seen = whole(make_sequences([(row, 0, 0) for row in (1, 2, 3, 5)], []))
+    best = rank(torch.arange(5.0).repeat(2, 1), seen, np.array([1, 2, 3, 4, 5]), 3)
+    assert best.rows.tolist() == [[4, 0, 0], [5, 4, 3]]
+    assert best.scores[0, 1:].tolist() == [-np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_no_numbers_are_refused(broken: float) -> None:
+    with pytest.raises(UserError, match="not finite"):
+        rank(torch.tensor([[1.0, broken]]), whole(make_sequences([])), np.array([1, 2]), 2)
+
+
+def test_fewer_candidates_than_ten_leave_the_end_empty() -> None:
+    best = rank(torch.tensor([[1.0, 2.0]]), whole(make_sequences([])), np.array([1, 2]), 4)
+    assert best.rows.tolist() == [[2, 1, 0, 0]]
+
+
+UNEVEN = np.float32([[0.6, -0.8, 0.003], [5e-4, 9e-4, -1e-3], [300.0, 7.0, -2.6], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("bits", BITS.values())
+def test_rounding_is_off_by_half_a_step_of_the_vectors_own_scale(bits: int) -> None:
+    values, scale = round_off(UNEVEN, 2 ** (bits - 1) - 1)
+    steps = np.abs(values * scale - UNEVEN) / scale
+    assert 0.1 < steps.max() <= 0.5 + 1e-4
+
+
+def test_few_bits_answer_nearly_as_float32_and_say_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_rules, "count_around", lambda *_: lambda block: torch.zeros(len(block), 200))
+    rng, history = np.random.default_rng(0), whole(make_sequences([(1, 1, 0)], [(2, 1, 0), (3, 0, 1)]))
+    vectors = rng.normal(size=(201, 8)).astype(np.float16)
+    corpus: Any = SimpleNamespace(train=history.sequences)
+    fold: Any = SimpleNamespace(queries=lambda log: history, candidates=CatalogueRows(np.arange(1, 201)))
+    shares = []
+    for bits in (8, 4, 2):
+        top, columns = answer_in_bits(corpus, [Content("81", vectors)], fold, bits)
+        assert columns["vectors MiB"] == pytest.approx((201 * 8 * bits / 8 + 201 * 4) / 2**20)
+        assert top.rows.shape == (2, 10)
+        shares.append(columns["share of float32's ten"])
+    assert 1 >= shares[0] > shares[1] > shares[2] > 0.1

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from competitions.tencent.retrieval.behaviour import average_audience, fit_item_vectors, weigh_pairs
+from competitions.tencent.retrieval.behaviour import average_audience, fit, weigh_pairs
 from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, flatten_log
 from competitions.tencent.sequences import whole
-from tests.unit.tencent.training_inputs import make_sequences
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 CIRCLES = [range(1 + 8 * circle, 9 + 8 * circle) for circle in range(6)]  # ads that the same people click
 
@@ -15,7 +15,7 @@ def test_ads_that_the_same_people_click_lie_together() -> None:
     log = make_sequences(
         *([(int(ad), 1, at) for at, ad in enumerate(rng.permutation(CIRCLES[user % 6])[:6])] for user in range(240))
     )
-    vectors = fit_item_vectors(whole(log), 52).vectors.astype(np.float32)
+    vectors = fit(whole(log), make_catalogue(51)).vectors.astype(np.float32)
     near = vectors @ vectors.T
     inside, across = near[1:9, 1:9][~np.eye(8, dtype=bool)], near[1:9, 9:49]
     assert inside.min() > across.max()

@@ -7,7 +7,6 @@ import pytest
 
 from competitions.tencent.corpus import Catalogue, CatalogueRows
 from competitions.tencent.retrieval import counts as cooccurrence
-from competitions.tencent.retrieval.attributes import attribute_matrix
 from competitions.tencent.retrieval.counts import (
     AFFORDABLE_PAIRS,
     CLICKED,
@@ -21,11 +20,7 @@ from competitions.tencent.retrieval.counts import (
     fit_all_counts,
     score_counts,
 )
-from competitions.tencent.retrieval.sparse_history import (
-    ActionWeights,
-    Sparse,
-    weight_histories,
-)
+from competitions.tencent.retrieval.sparse_history import ActionWeights, Sparse, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
 
@@ -39,6 +34,7 @@ def fit_counts(
     settings: CountSettings,
     targets: np.ndarray | None = None,
 ) -> Counts:
+    targets = np.arange(len(catalogue.oid)) if targets is None else targets
     return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Embedding
+from competitions.tencent.corpus import Catalogue, CatalogueRows
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
@@ -42,7 +42,7 @@ def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, *
 def make_contents(rows: int) -> list[Content]:
     vectors = np.random.default_rng(0).standard_normal((rows, 4)).astype(np.float16)
     vectors[0] = 0
-    return [prepare_content(Embedding("81", vectors))]
+    return [prepare_content("81", vectors)]
 
 
 def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS, action: int = 1) -> np.ndarray:

@@ -8,8 +8,7 @@ import scipy.sparse as sp
 
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
-from competitions.tencent.retrieval.attributes import as_dense, attribute_matrix
-from competitions.tencent.retrieval.sparse_history import ActionWeights
+from competitions.tencent.retrieval.sparse_history import ActionWeights, as_dense, attribute_matrix
 from competitions.tencent.retrieval.values import (
     AGAIN,
     BEHIND_SHOWN,

@@ -8,12 +8,13 @@ import pytest
 from common.arrays import Floats, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.metrics import score_answers
-from competitions.tencent.simulator import candidates, click_model, oracle, topics
+from competitions.tencent.simulator import ads as simulated_ads
+from competitions.tencent.simulator import click_model, oracle, topics
 from competitions.tencent.simulator.ads import FAVOURITES, draw_by_topic, draw_favourites
 from competitions.tencent.simulator.click_model import CLICKED, Queries, draw_targets
-from competitions.tencent.simulator.sessions import slot_probabilities
 from competitions.tencent.simulator.topics import BANDS, DAYS_BACK, REFERENCE, slot_of
-from tests.unit.tencent.simulator.worlds import World, assert_near, make_world, runs_in
+from competitions.tencent.simulator.users import slot_probabilities
+from tests.unit.tencent.simulator.worlds import World, assert_near, make_world, runs_in, try_probabilities
 
 SCALE, SEED = 0.003, 5
 SLOPE = 2.6  # not the default: that it is not forgotten
@@ -70,8 +71,8 @@ def test_two_candidates_in_five_are_targets_and_the_rest_are_any_ads(world: Worl
     ads, env = world.candidates.ads, world.env
     assert len(ads) == len(np.unique(ads))
     is_target = np.isin(ads, world.queries.ad)
-    assert is_target.mean() == pytest.approx(candidates.TARGETS, abs=1e-3)
-    assert (~world.seen[ads]).mean() == pytest.approx(candidates.UNSEEN, abs=1e-3)
+    assert is_target.mean() == pytest.approx(simulated_ads.TARGETS, abs=1e-3)
+    assert (~world.seen[ads]).mean() == pytest.approx(simulated_ads.UNSEEN, abs=1e-3)
     fillers = ads[~is_target & world.seen[ads]]
     corpus = np.flatnonzero(world.seen & ~np.isin(np.arange(len(world.seen)), world.queries.ad))
     # The fillers are a fair sample of the corpus, of which most have stopped, whatever their popularity.
@@ -132,7 +133,7 @@ def find_users(world: World) -> list[int]:
 
 def test_the_oracle_is_the_choice_model_computed_by_hand(world: World) -> None:
     for user in find_users(world):
-        (row,) = oracle.try_probabilities(world.env, world.candidates.ads, take(world.queries, np.array([user])))
+        (row,) = try_probabilities(world.env, world.candidates.ads, take(world.queries, np.array([user])))
         np.testing.assert_allclose(row, chance_by_definition(world, user), rtol=2e-4, atol=1e-9)
 
 
@@ -143,7 +144,7 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
         queries = take(world.queries, np.full(12_000, user))
         queries.tries[:] = 0
         draw_targets(world.env, queries, np.random.default_rng(user))
-        chance = oracle.try_probabilities(world.env, every, take(queries, slice(1)))[0].astype(float)
+        chance = try_probabilities(world.env, every, take(queries, slice(1)))[0].astype(float)
         assert_near(np.bincount(queries.ad, minlength=len(every)).astype(float), chance / chance.sum() * 12_000)
         assert queries.tries.mean() == pytest.approx(1.0 / chance.sum(), rel=0.05)
 

@@ -5,10 +5,9 @@ import pytest
 
 from common.arrays import take
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.simulator import sessions
-from competitions.tencent.simulator.sessions import MOST_WAIT, REACH, WINDOW, Ends
+from competitions.tencent.simulator import users as sessions
 from competitions.tencent.simulator.topics import DAY, FIRST, REFERENCE, make_topics, slot_of
-from competitions.tencent.simulator.users import LONGEST, Users, make_users
+from competitions.tencent.simulator.users import LONGEST, MOST_WAIT, REACH, WINDOW, Ends, Users, make_users
 
 USERS = 4_000
 

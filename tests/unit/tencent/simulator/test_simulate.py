@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Corpus, Oids
 from competitions.tencent.io import reader, schema
 from competitions.tencent.io.schema import ITEM_FEATURES
 from competitions.tencent.simulator import calibration, simulate
-from competitions.tencent.simulator.candidates import TARGETS
+from competitions.tencent.simulator.ads import TARGETS
 from competitions.tencent.simulator.topics import REFERENCE, sizes_at_scale
 
 SCALE, SEED = 0.003, 3
@@ -112,7 +112,7 @@ def test_cold_values_are_those_that_the_indexer_lacks(made: Simulation, corpus: 
 
 def test_embeddings_and_fields_say_what_an_ad_is_about(made: Simulation, corpus: Corpus) -> None:
     files = reader.locate(made.folder)
-    vectors = reader.read_embedding(files.embeddings["emb_81_32"], corpus.catalogue, "emb_81_32").vectors
+    vectors = reader.read_embedding(files.embeddings["emb_81_32"], corpus.catalogue, "emb_81_32")
     has = np.flatnonzero((vectors != 0).any(axis=1))
     assert len(has) / (len(vectors) - 1) == pytest.approx(0.96, abs=0.01)
     rng = np.random.default_rng(0)

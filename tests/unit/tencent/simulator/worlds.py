@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.simulator import oracle, simulate
-from competitions.tencent.simulator.ads import RUNS
-from competitions.tencent.simulator.candidates import Candidates, choose_candidates
+from competitions.tencent.simulator.ads import RUNS, Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
 from competitions.tencent.simulator.simulate import Law
 from competitions.tencent.simulator.topics import sizes_at_scale
@@ -53,3 +52,8 @@ def assert_near(observed: Floats, expected: Floats) -> None:
     terms = (observed - expected)[expected > 0] ** 2 / expected[expected > 0]
     freedom = len(terms) - 1
     assert terms.sum() < freedom + 5 * (2 * freedom) ** 0.5 + 5
+
+
+def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
+    """The chance that one try gives each of the ``ads`` as the target (users, ads)."""
+    return oracle._add_favourites(env, ads, queries, oracle._by_topic(env, ads, queries))
