@@ -10,7 +10,6 @@ from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
 from competitions.flight.plan import check_names, list_blocks
-from competitions.flight.simulator.calibration import describe
 from competitions.flight.simulator.simulate import VERSION, simulate
 from competitions.flight.submission import check_submission, score_submission
 
@@ -41,5 +40,4 @@ COMPETITION = Competition(
     score=score_submission,
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
-    describe=describe,
 )

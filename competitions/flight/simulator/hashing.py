@@ -1,7 +1,4 @@
-"""Hashed numbers: functions of their keys and the seed alone.
-
-A company's habit or a flight's price on a date is the same wherever it is computed, and no table of it is kept.
-"""
+"""Hashed numbers: functions of their keys and the seed alone, so that no table of them is kept."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

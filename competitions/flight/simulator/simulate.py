@@ -5,30 +5,27 @@
 Every booking is drawn from the model in ``choice_model.py``: the oracle, which ranks by it, knows the ceiling exactly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.arrays import join
 from common.day.hosts import TRUTH
 from common.engine.progress import track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
-from competitions.flight.simulator.choice_model import draw_bookings
-from competitions.flight.simulator.fare_rules import set_rules
+from competitions.flight.io.schema import TEST, TRAIN
+from competitions.flight.simulator.choice_model import Bookings, draw_bookings, list_choices
 from competitions.flight.simulator.offers import list_options
 from competitions.flight.simulator.oracle import rank_sessions, summarise_ranks
 from competitions.flight.simulator.search_sessions import SimulationState, draw_state
-from competitions.flight.simulator.travellers import Sizes, sizes_at
-from competitions.flight.simulator.writer import SAMPLE_ROWS, Chunk, file_schema, make_table, make_vocabularies
+from competitions.flight.simulator.writer import file_schema, make_table
 
-VERSION = 4  # goes up when the same scale and seed give other files
-TRAIN, TEST, SAMPLE = "train.parquet", "test.parquet", "sample_submission.parquet"
+VERSION = 5  # goes up when the same scale and seed give other files
+SAMPLE = "sample_submission.parquet"
 CHUNK = 600  # sessions of a row group, about
 
 
@@ -39,63 +36,57 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
     """
     check_request(scale, seed)
     arguments = {"version": VERSION, "scale": scale, "seed": seed}
-    return write_simulation(
-        out, {TRAIN, TEST, SAMPLE}, arguments, lambda folder: _write_all(folder, sizes_at(scale), seed)
-    )
+    return write_simulation(out, {TRAIN, TEST, SAMPLE}, arguments, lambda folder: _write_all(folder, scale, seed))
 
 
-def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
-    state = draw_state(sizes, seed)
-    train_rows = sum(table.num_rows for _, table in _write_file(folder / TRAIN, state, False, 0))
-    test_rows, ranks, hidden = 0, [], []
-    with _parquet(folder / SAMPLE, SAMPLE_ROWS) as sample:
-        for chunk, table in _write_file(folder / TEST, state, True, train_rows):
-            first = chunk.bookings.first
-            position = np.arange(table.num_rows) - np.repeat(first[:-1], np.diff(first))
-            listed = table.select(["Id", "ranker_id"])
-            sample.write_table(listed.append_column("selected", pa.array(position + 1)))
-            hidden.append(listed.take(pa.array(first[:-1] + chunk.bookings.booked)))
-            ranks.append(rank_sessions(chunk.bookings, state.sessions.search[chunk.part]))
-            test_rows += table.num_rows
-    truth = pa.concat_tables(hidden)
-    pl.DataFrame({name: truth[name].to_pylist() for name in truth.column_names}).write_csv(folder / TRUTH)
-    rows = {
-        "train_sessions": sizes.train_sessions,
-        "train_rows": train_rows,
-        "test_sessions": sizes.test_sessions,
-        "test_rows": test_rows,
-    }
-    return rows, summarise_ranks(join(ranks))
+def _write_all(folder: Path, scale: float, seed: int) -> tuple[dict[str, int], Oracle]:
+    state = draw_state(scale, seed)
+    train_rows = sum(len(rows) for _, _, rows in _write_file(folder / TRAIN, state, False, 0))
+    test_rows, ranks, truth = 0, [], []
+    listed = {"Id": pl.Int64(), "ranker_id": pl.String(), "selected": pl.Int64()}
+    with _parquet(folder / SAMPLE, listed) as sample:
+        for part, bookings, rows in _write_file(folder / TEST, state, True, train_rows):
+            named = rows.select("Id", "ranker_id")
+            position = np.arange(len(rows)) - np.repeat(bookings.first[:-1], np.diff(bookings.first))
+            sample.write_table(named.with_columns(selected=1 + position).to_arrow())
+            truth.append(named[bookings.first[:-1] + bookings.booked])
+            ranks.append(rank_sessions(bookings, state.sessions["search"][part]))
+            test_rows += len(rows)
+    pl.concat(truth).write_csv(folder / TRUTH)
+    late = int(state.sessions["test"].sum())
+    sizes = {"train_sessions": len(state.sessions) - late, "test_sessions": late}
+    return sizes | {"train_rows": train_rows, "test_rows": test_rows}, summarise_ranks(pl.concat(ranks))
 
 
-def _write_file(path: Path, state: SimulationState, test: bool, first_id: int) -> Iterator[tuple[Chunk, pa.Table]]:
-    """Write train or test chunk by chunk, and hand each chunk on with its rows."""
-    texts = make_vocabularies(state.pairs)
+def _write_file(
+    path: Path, state: SimulationState, test: bool, first_id: int
+) -> Iterator[tuple[slice, Bookings, pl.DataFrame]]:
+    """Write train or test chunk by chunk, and hand each chunk on with its bookings and rows."""
     with _parquet(path, file_schema(labelled=not test)) as file:
         for part in track(list_parts(state, test), f"Writing {path.stem}"):
-            chunk = make_chunk(state, part)
-            table = make_table(chunk, first_id, texts)
-            first_id += table.num_rows
-            file.write_table(table, row_group_size=table.num_rows)
-            yield chunk, table
+            bookings, choices = make_chunk(state, part)
+            booked = np.zeros(len(choices), np.int64)
+            booked[bookings.first[:-1] + bookings.booked] = 1
+            rows = make_table(state, choices, None if test else pl.Series(booked), first_id)
+            first_id += len(rows)
+            file.write_table(rows.to_arrow(), row_group_size=len(rows))
+            yield part, bookings, rows
 
 
-def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Without the stored schema a reader sees plain strings, not the dictionaries that make writing them fast."""
-    return pq.ParquetWriter(path, schema, store_schema=False)
+def _parquet(path: Path, schema: Mapping[str, pl.DataType]) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, pl.DataFrame(schema=schema).to_arrow().schema, store_schema=False)
 
 
 def list_parts(state: SimulationState, test: bool) -> list[slice]:
     """Runs of about ``CHUNK`` sessions of one file; the sessions of a search stay together."""
-    sessions = state.sessions
-    low, high = np.searchsorted(sessions.test, [test, test + 1]).tolist()
-    heads = low + np.flatnonzero(~sessions.joined[low:high])
+    low, high = np.searchsorted(state.sessions["test"].to_numpy(), [test, test + 1]).tolist()
+    heads = low + np.flatnonzero(~state.sessions["joined"].to_numpy()[low:high])
     return [slice(a, b) for a, b in pairwise([*heads[::CHUNK].tolist(), high])]
 
 
-def make_chunk(state: SimulationState, part: slice) -> Chunk:
-    """Options, rules and bookings of the sessions ``part``, which are whole searches."""
-    search = state.sessions.search
-    options = list_options(state, slice(int(search[part.start]), int(search[part.stop - 1]) + 1))
-    rules = set_rules(state, options)
-    return Chunk(state, part, options, rules, draw_bookings(state, part, options, rules))
+def make_chunk(state: SimulationState, part: slice) -> tuple[Bookings, pl.DataFrame]:
+    """Bookings and choices of the sessions ``part``, which are whole searches."""
+    search = state.sessions["search"]
+    options = list_options(state, state.searches[search[part.start] : search[part.stop - 1] + 1])
+    choices = list_choices(state, part, options)
+    return draw_bookings(state, part, choices), choices

@@ -19,7 +19,7 @@ from competitions import NAMES
 SCALE, SEED = 0.001, 3
 DIGESTS = {
     "news": "1b77ce7d3d7a09ce",
-    "flight": "3156a21cc0fe883e",
+    "flight": "c9ad25220d5facf8",
     "mgtv": "a3560f4b6acdfdc1",
     "tencent": "4d39c8a7966cd800",
     "tencent round2": "36ee6189f85937f9",

@@ -3,124 +3,97 @@
 import math
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from common.arrays import Floats, join
+from common.arrays import Floats
 from competitions.flight.simulator import choice_model, offers, oracle, simulate
-from competitions.flight.simulator.choice_model import WEIGHTS, Bookings, Choices
+from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
 from competitions.flight.simulator.hashing import hashed, hashed_normal
-from competitions.flight.simulator.legs import CARRIER_CODES
 from competitions.flight.simulator.search_sessions import SimulationState, draw_state
-from competitions.flight.simulator.tastes import renewed
-from competitions.flight.simulator.travellers import loyalty_names, sizes_at
-from competitions.flight.simulator.writer import Chunk
 
 SEED = 5
+Row = dict[str, Any]
+Chunk = tuple[slice, Bookings, pl.DataFrame]
 
 
 @pytest.fixture(scope="module")
 def state() -> SimulationState:
-    return draw_state(sizes_at(0.02), SEED)
+    return draw_state(0.02, SEED)
 
 
 @pytest.fixture(scope="module")
 def chunks(state: SimulationState) -> list[Chunk]:
     """All of test and some of train."""
     parts = simulate.list_parts(state, test=True) + simulate.list_parts(state, test=False)[:1]
-    return [simulate.make_chunk(state, part) for part in parts]
+    return [(part, *simulate.make_chunk(state, part)) for part in parts]
 
 
-def value_of(state: SimulationState, chunk: Chunk, choices: Choices, session: int, row: int, rows: list[int]) -> float:
-    """V of an option by the definition, with plain numbers."""
-    legs, people, options, rules = state.legs, state.travellers, chunk.options, chunk.rules
-    at = chunk.part.start + session
-    user = int(state.sessions.user[at])
-    firm, clerk = int(people.company[user]), not state.sessions.by_self[at]
-    likes, day = choices.tastes, choices.asked.day[session : session + 1]
-
-    def segments(option: int) -> int:
-        back = options.back[option]
-        return int(legs.segments[options.out[option]] + (legs.segments[back] if back >= 0 else 0))
-
-    cheapest, fewest = min(options.price[option] for option in rows), min(segments(option) for option in rows)
-    taste = likes.price[session] * (choice_model.CLERK_PRICE if clerk else 1.0)
-    value = -WEIGHTS["price"] * taste * math.log(options.price[row] / cheapest)
-    value -= WEIGHTS["stops"] * likes.stops[session] * (segments(row) - fewest)
-    value += WEIGHTS["policy"] * (choice_model.CLERK_POLICY if clerk else 1.0) * rules.within[row]
-    value += WEIGHTS["tariff"] * likes.tariff[session] * (rules.tariff[row] >= 0)
-    cheaper = [other for other in rows if options.price[other] < options.price[row]]
-    flights = {(options.out[other], options.back[other]) for other in cheaper}
-    value -= WEIGHTS["dearer"] * ((options.out[row], options.back[row]) in flights)
-    fare = options.fare[row]
-    if rules.bags[row] > 0:
-        value += WEIGHTS["bags"] * likes.bags[session]
-    free = (0.6 if rules.exchange_allowed[row] == 1 else 0.0) + (0.8 if fare in (2, 5) else 0.0)
-    value += WEIGHTS["flexible"] * likes.flexible[session] * free
-    if fare >= 3:
-        value += WEIGHTS["cabin"] * (likes.cabin[session] - 1.2 + (2.0 if people.vip[user] else 0.0))
-    carrier = int(legs.carrier[options.out[row]])
-    value += WEIGHTS["carrier"] * likes.carrier_weight[session] * (carrier == likes.carrier[session])
-    if carrier == likes.company_carrier[session]:
-        value += WEIGHTS["company carrier"] * likes.company_carrier_weight[session]
-    club = loyalty_names()[people.loyalty[user]] if people.loyalty[user] >= 0 else ""
-    if club in CLEAN and CARRIER_CODES[carrier] in club.split("/"):
-        value += WEIGHTS["club"]
-    for way, leg_of in enumerate((options.out, options.back)):
-        leg = int(leg_of[row])
-        if leg < 0:
+def value_of(state: SimulationState, row: Row, rows: list[Row]) -> float:
+    """V of an option by the definition, with plain numbers; ``rows``: all of its session."""
+    clerk = not row["by_self"]
+    taste = row["taste_price"] * (0.8 if clerk else 1.0)
+    value = -1.2 * taste * math.log(row["price"] / min(other["price"] for other in rows))
+    same = [other for other in rows if (other["out"], other["back"]) == (row["out"], row["back"])]
+    value -= 1.1 * any(other["price"] < row["price"] for other in same)
+    value -= 1.3 * row["taste_stops"] * (row["segments"] - min(other["segments"] for other in rows))
+    value += 0.6 * (1.25 if clerk else 1.0) * row["within"]
+    value += 0.4 * row["taste_tariff"] * (row["tariff"] >= 0)
+    value += 0.5 * row["taste_bags"] * (row["fare"] != offers.LIGHT)
+    value += 1.1 * row["taste_flexible"] * (0.6 * row["exchange"] + 0.8 * (row["fare"] >= offers.FLEX))
+    value += 1.2 * row["taste_cabin"] * (row["fare"] == offers.BUSINESS)
+    value += 0.3 * abs(row["taste_carrier_weight"]) * (row["carrier"] == row["taste_carrier"])
+    value += 0.5 * abs(row["taste_company_carrier_weight"]) * (row["carrier"] == row["taste_company_carrier"])
+    value += 0.6 * (row["carrier"] in row["clubs"])
+    for way in ("out", "back"):
+        if row[way] < 0:
             continue
-        fastest = min(legs.duration[leg_of[option]] for option in rows)
-        value -= WEIGHTS["minutes"] * likes.minutes[session] * min((legs.duration[leg] - fastest) / 60, 12.0)
-        hour = legs.departure[leg] / 60
-        apart = min(abs(hour - likes.hours[way][session] + 24 * turn) for turn in (-2, -1, 0, 1, 2))
-        value -= WEIGHTS["hour"] * likes.hour[session] * apart
-        value -= WEIGHTS["night"] * (hour < 5.5 or hour > 23)
-        value += WEIGHTS["habit"] * (renewed(SEED, day, 162, firm, leg)[0] < choice_model.HABIT_SHARE)
-        value += WEIGHTS["habit"] * (renewed(SEED, day, 163, user, leg)[0] < choice_model.HABIT_SHARE)
+        leg, ends = state.legs.row(row[way], named=True), [state.legs["duration"][other[way]] for other in rows]
+        value -= 0.45 * row["taste_minutes"] * min((leg["duration"] - min(ends)) / 60, 12.0)
+        hour = leg["departure"] / 60
+        apart = min(abs(hour - row[f"taste_{way}_hour"] + 24 * turn) for turn in (-2, -1, 0, 1, 2))
+        value -= 0.24 * row["taste_hour"] * apart + 0.6 * (hour < 5.5 or hour > 23)
+        for key, who in ((162, row["company"]), (163, row["user"])):
+            value += 0.5 * (choice_model.renewed(SEED, np.array([row["day"]]), key, who, row[way])[0] < 0.1)
     return float(value)
 
 
-CLEAN = {
-    name for name in loyalty_names() if all(len(part) == 2 for part in name.split("/")) and name not in ("SU/SU", "su")
-}
-
-
-def chances_of(state: SimulationState, chunk: Chunk, choices: Choices, session: int) -> Floats:
+def chances_of(state: SimulationState, rows: list[Row]) -> Floats:
     """The logit of a session by the definition, twins aside."""
-    rows = chunk.bookings.row[slice(*chunk.bookings.first[session : session + 2])].tolist()
-    sharp = choice_model.LAMBDA * (len(rows) / choice_model.USUAL_SIZE) ** -choice_model.TIRING
-    weights = np.exp([sharp * value_of(state, chunk, choices, session, row, rows) for row in rows])
+    sharp = 1.9 * (len(rows) / 50) ** -0.06 * (1.0 if rows[0]["by_self"] else 0.9)
+    weights = np.exp([sharp * value_of(state, row, rows) for row in rows])
     chances: Floats = weights / weights.sum()
     return chances
 
 
 def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks: list[Chunk]) -> None:
     checked: Counter[bool] = Counter()
-    for chunk in (chunks[0], chunks[-1]):
-        size = np.diff(chunk.bookings.first)
-        choices = choice_model.list_choices(state, chunk.part, chunk.options)
-        joined = state.sessions.joined[chunk.part]
-        for session in np.flatnonzero(size < 40)[:60].tolist():
-            probability = chances_of(state, chunk, choices, session)
+    for part, bookings, choices in (chunks[0], chunks[-1]):
+        joined = state.sessions["joined"].to_numpy()[part]
+        rows = [choices[a:b].to_dicts() for a, b in pairwise(bookings.first.tolist())]
+        for session in np.flatnonzero(np.diff(bookings.first) < 30)[:40].tolist():
+            probability = chances_of(state, rows[session])
             if joined[session]:
                 leader = session - int(np.argmin(joined[: session + 1][::-1]))
-                probability = 0.85 * chances_of(state, chunk, choices, leader) + 0.15 * probability
-            got = chunk.bookings.probability[slice(*chunk.bookings.first[session : session + 2])]
+                probability = 0.85 * chances_of(state, rows[leader]) + 0.15 * probability
+            got = bookings.probability[slice(*bookings.first[session : session + 2])]
             np.testing.assert_allclose(got, probability, rtol=1e-9)
             checked[bool(joined[session])] += 1
     assert checked[False] > 50
     assert checked[True] > 5
+    assert len(WEIGHTS) == 16  # none is left out above
 
 
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
-    probability = np.concatenate([chunk.bookings.probability for chunk in chunks])
+    probability = np.concatenate([bookings.probability for _, bookings, _ in chunks])
     booked = np.zeros(len(probability))
     start = 0
-    for chunk in chunks:
-        booked[start + chunk.bookings.first[:-1] + chunk.bookings.booked] = 1
-        start += len(chunk.bookings.probability)
+    for _, bookings, _ in chunks:
+        booked[start + bookings.first[:-1] + bookings.booked] = 1
+        start += len(bookings.probability)
     edges = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.01]
     for low, high in pairwise(edges):
         inside = (probability >= low) & (probability < high)
@@ -131,18 +104,16 @@ def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
 
 def test_a_twin_mostly_books_what_the_first_of_its_search_booked(state: SimulationState, chunks: list[Chunk]) -> None:
     same = []
-    for chunk in chunks:
-        joined, booked = state.sessions.joined[chunk.part], chunk.bookings.booked
-        second = np.flatnonzero(joined[1:] & ~joined[:-1] & (np.diff(chunk.bookings.first)[1:] > 10))
-        same.append(booked[second + 1] == booked[second])
+    for part, bookings, _ in chunks:
+        joined = state.sessions["joined"].to_numpy()[part]
+        second = np.flatnonzero(joined[1:] & ~joined[:-1] & (np.diff(bookings.first)[1:] > 10))
+        same.append(bookings.booked[second + 1] == bookings.booked[second])
     assert 0.8 < np.concatenate(same).mean() < 0.96
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
-    ranks = []
-    for chunk in chunks:
-        ranks.append(oracle.rank_sessions(chunk.bookings, state.sessions.search[chunk.part]))
-    made = oracle.summarise_ranks(join(ranks))
+    ranks = [oracle.rank_sessions(bookings, state.sessions["search"][part]) for part, bookings, _ in chunks]
+    made = oracle.summarise_ranks(pl.concat(ranks))
     assert abs(made.score - made.expected) < 4 * made.error
     assert 0.58 < made.expected < 0.68
     small, middle, large = (made.details[f"hit_rate@3[{size}]"] for size in ("11-27", "28-160", "161+"))
@@ -153,11 +124,10 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     probability = np.concatenate(
         [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
     )
-    session = np.repeat([0, 1, 2], [10, 11, 28])
-    bookings = Bookings(np.array([0, 10, 21, 49]), session, np.arange(49), probability, np.array([2, 3, 0]))
-    ranks = oracle.rank_sessions(bookings, np.array([0, 1, 2]))
-    assert ranks.rank.tolist() == [2, 4, 1]  # ties in file order
-    np.testing.assert_allclose(ranks.expected, [0.8, 3 / 11, (28 + 27 + 26) / 406])
+    bookings = Bookings(np.array([0, 10, 21, 49]), probability, np.array([2, 3, 0]))
+    ranks = oracle.rank_sessions(bookings, pl.Series([0, 1, 2]))
+    assert ranks["rank"].to_list() == [2, 4, 1]  # ties in file order
+    np.testing.assert_allclose(ranks["expected"], [0.8, 3 / 11, (28 + 27 + 26) / 406])
     made = oracle.summarise_ranks(ranks)
     assert made.queries == 2  # the first has too few options
     assert made.details == {
@@ -167,28 +137,34 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     assert made.score == 0.5
     assert made.error == pytest.approx(0.5 / 2**0.5)
     assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
-    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, np.array([0, 1, 1])))
+    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, pl.Series([0, 1, 1])))
     assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
 
 
 def test_fares_have_the_published_steps() -> None:
-    prices = offers.fare_prices(np.array([6586.0]), np.array([2.0]))[0]
-    np.testing.assert_allclose(prices[:3], [6586, 10086, 17901], atol=30)
-    for lowest in (3000.0, 20_000.0, 200_000.0):
-        assert (np.diff(offers.fare_prices(np.array([lowest]), np.array([2.0]))[0]) > 0).all()
+    lowest = pl.DataFrame({"price": [6586.0, 3000.0, 20_000.0, 200_000.0], "ways": 2.0})
+    fares = lowest.join(pl.DataFrame({"fare": range(4)}), how="cross", maintain_order="left_right")
+    prices = fares.select(offers.list_prices()).to_series().to_numpy().reshape(4, 4)
+    np.testing.assert_allclose(prices[0, :3], [6586, 10086, 17901], atol=30)
+    assert (np.diff(prices, axis=1) > 0).all()
 
 
 def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: list[Chunk]) -> None:
-    legs, options = state.legs, chunks[0].options
-    for search in range(60):
-        rows = slice(*options.first[search : search + 2])
-        trips = set(zip(options.out[rows].tolist(), options.back[rows].tolist(), strict=True))
-        if min(back for _, back in trips) < 0:
+    carrier = state.legs["carrier"].to_list()
+    for _, options in chunks[0][2].group_by("search"):
+        trips = set(options.select("out", "back").iter_rows())
+        if options["back"].min() == -1:
             assert {back for _, back in trips} == {-1}
             continue
         outs, backs = {out for out, _ in trips}, {back for _, back in trips}
-        full = {(out, back) for out in outs for back in backs if legs.carrier[out] == legs.carrier[back]}
-        assert trips == full
+        assert trips == {(out, back) for out in outs for back in backs if carrier[out] == carrier[back]}
+
+
+def test_a_corporate_tariff_is_one_carriers_and_varies_within_a_session(chunks: list[Chunk]) -> None:
+    choices = pl.concat([choices for _, _, choices in chunks])
+    assert choices.group_by("session", "carrier").agg(pl.col("tariff").n_unique())["tariff"].max() == 1
+    mixed = choices.group_by("session").agg((pl.col("tariff") >= 0).mean())["tariff"].is_between(0, 1, "none")
+    assert 0.2 < mixed.mean() < 0.6  # type: ignore[operator]
 
 
 def test_hashed_numbers_are_uniform_and_independent() -> None:

@@ -8,7 +8,7 @@ import pytest
 from common.simulation.writer import Simulation
 from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED
-from competitions.flight.simulator import calibration, simulate
+from competitions.flight.simulator import simulate
 from tests.unit.flight.flight_rows import HOST_DTYPES
 
 SCALE, SEED = 0.02, 15
@@ -42,13 +42,12 @@ def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test:
     assert (train.group_by("ranker_id").agg(pl.col(SELECTED).sum())[SELECTED] == 1).all()
 
 
-def test_the_reader_settles_what_the_hosts_files_have_too_and_nothing_else(made: Simulation) -> None:
+def test_the_reader_finds_nothing_to_settle(made: Simulation) -> None:
     codes = reader.learn_codes(made.folder / simulate.TRAIN)
-    odd = ("with one option", "frequentFlyer", "with an empty text", "unknown to the train file")
+    usual = ("with one option", "unknown to the train file")
     for name, labelled in ((simulate.TRAIN, True), (simulate.TEST, False)):
         notes = reader.read_searches(made.folder / name, codes, labelled).notes
-        assert [note.what for note in notes if not any(words in note.what for words in odd)] == []
-        assert all(any(words in note.what for note in notes) for words in odd[:3])
+        assert [note.what for note in notes if not note.what.endswith(usual)] == []
 
 
 def test_options_are_sorted_by_segments_then_price_with_fares_together(train: pl.DataFrame) -> None:
@@ -65,7 +64,7 @@ def test_options_are_sorted_by_segments_then_price_with_fares_together(train: pl
     )
     assert runs["rising"].all()
     assert (runs["taxes"] == 1).all()
-    assert (runs["n"] <= 6).all()
+    assert (runs["n"] <= 4).all()
     assert 2.3 < frame.height / runs.height < 3.3
     by_session = runs.group_by("ranker_id", maintain_order=True).agg(sorted=pl.col("segments").is_sorted())
     assert by_session["sorted"].all()
@@ -105,28 +104,45 @@ def test_chunks_do_not_change_the_rows(small: Simulation, tmp_path: Path, monkey
     assert small.truth.read_bytes() == parts.truth.read_bytes()
 
 
-# How far a measure may be from the host's at this scale, relative; the rest by LEAST below, absolute.
-RELATIVE = {"sessions": 0.001, "users": 0.002, "rows": 0.35, "sessions a user, mean": 0.01, "options a session": 0.45,
-            "baggage": 0.45, "seats": 0.1, "cancel fee": 0.3, "exchange fee": 0.5, "price": 0.35, "taxes": 0.5,
-            "cabin": 0.06}  # fmt: skip
-LOOSE = {"rows: MOWLED": 0.14, "rows: isAccessTP, of": 0.16, "rows: frequentFlyer SU": 0.16, "rows: no freq": 0.12,
-         "rows: no tariff": 0.16, "rows: bySelf": 0.13, "rows: sex": 0.18, "rows: commonest": 0.15,
-         "rows: first": 0.13, "rows: exchange": 0.17}  # fmt: skip
-TIGHT = {"rows: no rules": 0.01, "rows: no cancel": 0.013, "rows: no seats": 0.001, "rows: no cabin": 0.003,
-         "rows: third": 0.01, "rows: isVip": 0.03, "rows: isAccessTP unknown": 0.025, "rows: cancelling": 0.02,
-         "rows: baggage": 0.04}  # fmt: skip
+# Kaggle FlightRank 2025 column statistics, train and test, and how far the simulated ones may be; the last two: seven
+# searches of the host that were shown whole.
+SIZE, PRICE, RETURN = pl.col("size"), pl.col("totalPrice"), pl.col("legs1_duration").is_not_null()
+PUBLISHED = {
+    "options, first quartile": (SIZE.quantile(0.25), 19, 14, 6),
+    "options, median": (SIZE.median(), 50, 36, 12),
+    "options, third quartile": (SIZE.quantile(0.75), 154, 114, 50),
+    "at most ten options": ((SIZE < 10).mean(), 0.14, 0.154, 0.06),
+}
+PUBLISHED_ROWS = {
+    "one way": (1 - RETURN.mean(), 0.242, 0.162, 0.09),
+    "Moscow - St Petersburg and back": ((pl.col("searchRoute") == "MOWLED/LEDMOW").mean(), 0.179, 0.29, 0.12),
+    "booked for another": ((~pl.col("bySelf")).mean(), 0.0, 0.537, 0.13),
+    "no tariff": (pl.col("corporateTariffCode").is_null().mean(), 0.509, 0.513, 0.16),
+    "no frequentFlyer": (pl.col("frequentFlyer").is_null().mean(), 0.662, 0.576, 0.15),
+    "a stop out": (pl.col("legs0_segments1_duration").is_not_null().mean(), 0.211, 0.205, 0.09),
+    "SU": ((pl.col("legs0_segments0_marketingCarrier_code") == "SU").mean(), 0.687, 0.697, 0.16),
+    "exchange allowed": (pl.col("miniRules1_statusInfos").mean(), 0.581, 0.553, 0.17),
+    "within the policy": (pl.col("pricingInfo_isAccessTP").mean(), 0.499, 0.622, 0.16),
+    "cabin": (pl.col("legs0_segments0_cabinClass").mean(), 1.213, 1.038, 0.09),
+    "price, first quartile": (PRICE.quantile(0.25), 12_897, 11_488, 4_500),
+    "price, median": (PRICE.median(), 24_976, 18_561, 7_500),
+}
 
 
-def tolerance(what: str, value: float) -> float:
-    name = what.split(" ", 1)[1]
-    for known, share in RELATIVE.items():
-        if name.startswith(known) and not name.startswith(known + ":"):
-            return share * value
-    return next((width for known, width in (LOOSE | TIGHT).items() if name.startswith(known)), 0.08)
+def test_statistics_are_near_the_published_ones(train: pl.DataFrame, test: pl.DataFrame) -> None:
+    off = {}
+    for index, rows in enumerate((train, test)):
+        sizes = rows.group_by("ranker_id").agg(size=pl.len())
+        for frame, measures in ((sizes, PUBLISHED), (rows, PUBLISHED_ROWS)):
+            for name, (measure, *published, width) in measures.items():
+                value = float(frame.select(measure).item())
+                off |= {(name, index): value} if abs(value - published[index]) > width else {}
+    assert off == {}
 
 
-def test_statistics_are_near_the_published_ones(made: Simulation) -> None:
-    known = calibration.describe(made.folder).filter(pl.col("published").is_not_null(), pl.col("source") == "host")
-    assert known.height > 80
-    off = [row for row in known.iter_rows() if abs(row[1] - row[2]) > tolerance(row[0], row[2]) + 1e-9]
-    assert off == []
+def test_the_lowest_fare_of_a_flight_is_mostly_booked_and_users_return(train: pl.DataFrame) -> None:
+    fares = train.group_by("ranker_id", *TRIP).agg(lowest=PRICE.min(), paid=PRICE.filter(pl.col(SELECTED) == 1).first())
+    assert 0.75 < (fares["paid"] == fares["lowest"]).mean() < 0.95  # type: ignore[operator]
+    visits = train.unique("ranker_id").group_by("profileId").len()["len"]
+    assert abs(visits.mean() - 3.21) < 0.4  # type: ignore[operator]
+    assert abs((visits == 1).mean() - 0.378) < 0.06  # type: ignore[operator]

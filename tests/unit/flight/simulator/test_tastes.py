@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.arrays import Floats
-from competitions.flight.simulator import tastes
+from competitions.flight.simulator import choice_model as tastes
 
 SEED, MANY = 5, 40_000
 
