@@ -76,7 +76,7 @@ def compare(
 
 def replay(name: Name, two: TwoRuns = None, build: Build = BUILD) -> None:
     """Two runs as a live A/B test would see them, with the requests that it needs."""
-    from common.day.live_test import simulate_live_test
+    from common.day.compare import simulate_live_test
 
     one, other = registry.find_pair(build, [check_name(name)], two or [name])
     title, rows, lines = simulate_live_test(one, other)

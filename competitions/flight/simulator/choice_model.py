@@ -202,8 +202,8 @@ def find_tastes(state: SimulationState, asked: pl.DataFrame) -> dict[str, Floats
     for way, (name, mean_hour) in enumerate(MEAN_HOURS.items()):
         direction = 2 * asked["pair"].to_numpy() + (asked["flip"].to_numpy() ^ bool(way))
         wished: Floats = np.full(len(day), mean_hour)
-        for number, key in enumerate(((user,), (company,), (company, direction), (direction,))):
-            wished = wished + HOURS[number] * drifting_normal(seed, day, 160, way, number, *key)
+        for number, keys in enumerate(((user,), (company,), (company, direction), (direction,))):
+            wished = wished + HOURS[number] * drifting_normal(seed, day, 160, way, number, *keys)
         tastes[f"{name}_hour"] = wished
     held = [[CODES.index(carrier) for carrier in name.split("/")] for name in LOYALTY] + [[]]
     clubs = pl.Series(held, dtype=pl.List(pl.Int64)).gather(people["loyalty"].to_numpy() % len(held))

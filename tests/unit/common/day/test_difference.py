@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from common.day.change import find_change
+from common.day.compare import count_requests, simulate_live_test
 from common.day.difference import measure_difference
-from common.day.live_test import count_requests, simulate_live_test
 from common.day.record_schema import read_record
 from common.engine.errors import UserError
 from competitions.cli import closing
