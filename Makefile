@@ -33,7 +33,7 @@ STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --wor
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
-TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit serve test,$(NAMES:%=$(verb)-%))
+TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -161,6 +161,10 @@ $(NAMES:%=report-%): report-%: $(VENV)/installed
 .PHONY: figures-learning
 $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 	@$(PY) -m tests.benches.figures $* $(ARGS)
+
+# recommend-NAME: ## Five articles for a reader, by the last run (news; READ="6919 6512": article ids, oldest first)
+$(NAMES:%=recommend-%): recommend-%: $(VENV)/installed
+	@$(RUN) recommend $* $(READ) $(ARGS)
 
 # serve-NAME: ## Latency of a request; ARGS=--http: serve the last run
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed

@@ -55,6 +55,7 @@ VERBS = (
     data.submit,
     public_data.standin,
     runs.replay,
+    serve.recommend,
     serve.serve,
     new.new,
 )

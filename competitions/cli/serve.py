@@ -1,4 +1,4 @@
-"""A verb of the command line: what it costs to serve a run of news."""
+"""Verbs of the command line: articles for a reader, by a run of news, and what it costs to serve the run."""
 
 import contextlib
 import os
@@ -35,14 +35,13 @@ def serve(
     build: Build = BUILD,
 ) -> None:
     """Measure what a request to a run of news costs; or serve it over HTTP."""
-    if check_name(name) != SERVED:
-        raise UserError(f"{SERVED} alone has a service: write one for {name} as competitions/{SERVED}/day/serve.py is.")
+    require_service(name)
     from competitions.news.day import serve as news
 
     record = read_own_record(registry.find_run(build, [name], run or "last"), name)
     if not http:
         exported = export_run(record, build / name, REQUESTS)
-        print_table(wide_console(), f"{len(exported.bodies)} requests, one at a time", [news.measure(*exported)])
+        print_table(wide_console(), f"{len(exported.bodies)} requests, one at a time", [news.measure(*exported[:3])])
         return
     with news.listen(port) as server:  # a taken port is told before the models are loaded
         exported = export_run(record, build / name, 1)
@@ -52,6 +51,27 @@ def serve(
         print(f"  curl -s {url}{news.RECOMMEND} --data {shlex.quote(exported.bodies[0].decode())}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             news.make_server(app).run(sockets=[server])
+
+
+def recommend(
+    name: Name,
+    articles: Annotated[list[int], typer.Argument(help="The articles that were read, oldest first, by their ids.")],
+    run: Annotated[str, typer.Option("--run", help="A run, by the name of its folder.")] = "last",
+    build: Build = BUILD,
+) -> None:
+    """Five articles for a reader of some: as if these were read a minute apart, at the end of the run's log."""
+    require_service(name)
+    from competitions.news.day import recommend as news
+
+    record = read_own_record(registry.find_run(build, [name], run), name)
+    rows = news.recommend(export_run(record, build / name, news.SAMPLED), articles)
+    print_table(wide_console(), f"What {name}/{record.run} recommends to a reader of {len(articles)} articles", rows)
+
+
+def require_service(name: str) -> None:
+    """``UserError`` for a competition that is not served."""
+    if check_name(name) != SERVED:
+        raise UserError(f"{SERVED} alone has a service: write one for {name} as competitions/{SERVED}/day/serve.py is.")
 
 
 def export_run(record: RunRecord, build: Path, requests: int) -> "Export":

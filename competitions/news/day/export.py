@@ -30,11 +30,14 @@ from competitions.news.retrieval.popularity import count_popular
 
 
 class Export(NamedTuple):
-    """``bodies``: requests of the test as JSON; ``expected``: the answers of the run's submission."""
+    """``bodies``: requests of the test as JSON; ``expected``: the answers of the run's submission; ``articles``: all
+    that the run knows.
+    """
 
     service: NewsService
     bodies: list[bytes]
     expected: list[Answer]
+    articles: pl.DataFrame
 
 
 def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) -> Export:
@@ -43,7 +46,10 @@ def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) 
     test = outcome.test.inputs.fold.value
     users = test.queries.sort("query").gather_every(max(test.queries.height // requests, 1))
     return Export(
-        gather(outcome, config, run), list(list_bodies(test, users)), list_expected(outcome.checked.path, users)
+        gather(outcome, config, run),
+        list(list_bodies(test, users)),
+        list_expected(outcome.checked.path, users),
+        outcome.ready.articles.value.frame,
     )
 
 

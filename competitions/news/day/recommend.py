@@ -1,0 +1,33 @@
+"""Articles for a reader who is in no log, by a finished run: ``make recommend-news READ="6919 6512"``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from common.engine.errors import UserError
+from common.time_units import HOUR_MS, MINUTE_MS
+from competitions.news.day.export import Export
+
+SAMPLED = 50  # requests of the test, of which the latest says when it is and on which device
+ARTICLE, TIME = "click_article_id", "click_timestamp"
+
+
+def recommend(exported: Export, read: Sequence[int]) -> list[dict[str, Any]]:
+    """A row an article, best first: rank, article, category, hours since it was created, words. ``read``: the articles
+    that were read, oldest first. ``UserError`` for one that the run does not know.
+    """
+    unknown = np.setdiff1d(read, exported.articles["item"])
+    if len(unknown):
+        raise UserError(f"Article {unknown[0]} is not in the articles.csv of the run: give ids that are, oldest first.")
+    last = max((msgspec.json.decode(body)["clicks"][-1] for body in exported.bodies), key=lambda click: click[TIME])
+    times = last[TIME] - MINUTE_MS * np.arange(len(read))[::-1]
+    clicks = [last | {ARTICLE: item, TIME: int(time)} for item, time in zip(read, times, strict=True)]
+    service = exported.service
+    (answer,) = service.answer([service.parse(msgspec.json.encode({"clicks": clicks}))])
+    listed = pl.DataFrame({"item": answer["articles"]}, schema={"item": exported.articles.schema["item"]})
+    known = listed.with_row_index("rank", 1).join(exported.articles, on="item", how="left", maintain_order="left")
+    hours = ((last[TIME] - pl.col("created")) / HOUR_MS).round(1)
+    return known.select("rank", "category", "words", article="item", hours_old=hours).to_dicts()
