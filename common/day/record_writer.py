@@ -137,7 +137,7 @@ class RecordWriter:
         if insight is None:
             return
         with self.part("answers", "The account of right answers"):
-            lost = list_lost(candidates, judged.cutoff) if candidates else lost
+            lost = list_lost(candidates, judged.cutoff, judged.queries["query"]) if candidates else lost
             if lost.height:
                 write_csv(lost, run.folder / LOST)
             self.explain(answers=describe_answers(judged, lost.height))

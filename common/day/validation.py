@@ -161,16 +161,17 @@ def share_behind(ranks: Ranks, sizes: NDArray[np.int32]) -> Floats:
     return np.where(known, (sizes - ranks) / np.maximum(sizes - 1, 1), np.nan)
 
 
-def list_lost(candidates: Candidates, cutoff: int) -> pl.DataFrame:
+def list_lost(candidates: Candidates, cutoff: int, counted: pl.Series) -> pl.DataFrame:
     """Some queries whose right one stands behind the first ``cutoff``, evenly of all: query, its rank, how many
     candidates, the right item and that which stands first; then each feature of the right one, and of the first one.
 
-    A query whose right one is not among the candidates is not listed: nothing is known of it.
+    A query whose right one is not among the candidates is not listed: nothing is known of it; nor is one that is not
+    ``counted`` (by their names): flight's metric leaves out short sessions, whose options are candidates all the same.
     """
     items, data = candidates
     scores = items.to_series(-1).to_numpy()
     ranks, starts, owners = rank_answers(scores, data), find_starts(data.group_sizes), data.query_numbers
-    lost = _spread(np.flatnonzero(ranks > cutoff), LOST)
+    lost = _spread(np.flatnonzero((ranks > cutoff) & items["query"][starts].is_in(counted.implode()).to_numpy()), LOST)
     marked = np.flatnonzero(data.labels > 0)
     right = np.zeros(len(starts), np.int64)
     right[owners[marked]] = marked
