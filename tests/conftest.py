@@ -33,13 +33,12 @@ FINISHED = tuple(name for name in NAMES if (ROOM / name / "FIGURES.md").exists()
 
 
 TESTS = Path(__file__).parent
-# Not in `make test`, which is to take four minutes: what `make test-all` and CI run as well. They start a Dask cluster
-# or a database; install; make a new competition; climb with all methods of flight; or run mypy, as `make lint` does.
+# Not in `make test`, which is to take four minutes: what `make test-all` and CI run as well. They start a Dask cluster;
+# install; make a new competition; climb with all methods of flight; or run mypy, as `make lint` does.
 NIGHTLY_MODULES = {
     "contract/test_loopback.py",
     "unit/cli/test_make_install.py",
     "unit/cli/test_new.py",
-    "unit/common/day/tuning/test_study_postgres.py",
     "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
     "unit/flight/day/test_ladder.py",
@@ -50,7 +49,7 @@ NIGHTLY_ROOMS = {"lab", "simulator"}
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 SHARED = ("contract", "golden")  # folders whose tests of a competition share what takes long
-# Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster, a database, a host, processes,
+# Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster or processes,
 # and what no default run reads.
 SLOW_ROOMS = NIGHTLY_ROOMS
 SLOW_FILES = {"test_gbdt.py", "test_ladder.py", "test_sequence.py", "test_service.py", "test_simulators.py"}
@@ -62,11 +61,8 @@ SLOW_MODULES = {
     "unit/cli/test_quick_to_type.py",
     "unit/test_learning_pages.py",
     "unit/test_makefile.py",
-    "unit/common/day/hosts/test_huggingface.py",
-    "unit/common/day/hosts/test_kaggle.py",
     "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
-    "unit/common/day/tuning/test_study_postgres.py",
     "unit/common/day/tuning/test_tuning.py",
     "unit/common/day/test_registry.py",
     "unit/flight/ranking/test_training_data.py",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,23 @@ from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
-from tests.unit.common.day.hosts.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_hub, serve_kaggle
+from tests.unit.common.day.hosts.fake_hosts import Kaggle, install_hub, install_kaggle
 from tests.unit.common.day.records import make_record
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
 CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))
 
 
-pytestmark = pytest.mark.filterwarnings(CLIENT_LEAKS)
-
-
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
     """A small competition in flight's stead: one file of three rows, one that nobody reads."""
     monkeypatch.chdir(tmp_path)
     files = (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
     replace_source(monkeypatch, "flight", "kaggle", "a-contest", files)
     write_clicks(tmp_path / "remote.parquet", 3)
-    with serve_kaggle(monkeypatch, tmp_path / "home") as kaggle:
-        kaggle.files = {"clicks.parquet": (tmp_path / "remote.parquet").read_bytes()}
-        yield kaggle
+    kaggle = install_kaggle(monkeypatch)
+    kaggle.files = {"clicks.parquet": (tmp_path / "remote.parquet").read_bytes()}
+    return kaggle
 
 
 def replace_source(
@@ -115,10 +111,8 @@ def test_the_hub_sends_the_files_of_the_patterns(
     write_clicks(tmp_path / "x", 3)
     files = (FileSpec("seq/*.parquet", files=1, rows=3), FileSpec("mm/*.parquet", needed=False, fetched=False))
     replace_source(monkeypatch, "tencent", "hub", "lab/clicks", files)
-    with serve_hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        hub.files = {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"}
-        data_verbs.data("tencent", raw=tmp_path / "raw")
+    install_hub(monkeypatch, {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"})
+    data_verbs.data("tencent", raw=tmp_path / "raw")
     assert [path.name for path in (tmp_path / "raw").rglob("*.parquet")] == ["0.parquet"]
 
 

@@ -1,28 +1,23 @@
-"""Kaggle by its client, against a server of this machine: what comes in is whole; each refusal is one sentence."""
+"""Kaggle by its client: what comes in is whole; each refusal is one sentence."""
 
-import io
 import shlex
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from common.day.hosts import kaggle as kaggle_client
 from common.engine.errors import UserError
-from tests.unit.common.day.hosts.fetch_hosts import CLIENT_LEAKS, Kaggle, serve_kaggle
+from tests.unit.common.day.hosts.fake_hosts import Kaggle, install_kaggle, wrap
 
-TRAIN = bytes(range(256)) * 300
-TEST = b"test" * 1000
+TRAIN, TEST = bytes(range(256)) * 3, b"test"
 NAMES = ("train.parquet", "test.parquet")
-pytestmark = pytest.mark.filterwarnings(CLIENT_LEAKS)
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
-    with serve_kaggle(monkeypatch, tmp_path / "home") as kaggle:
-        kaggle.files = {"train.parquet": TRAIN, "test.parquet": TEST, "jsons_raw.tar.kaggle": b"never fetched"}
-        yield kaggle
+def kaggle(monkeypatch: pytest.MonkeyPatch) -> Kaggle:
+    kaggle = install_kaggle(monkeypatch)
+    kaggle.files = {"train.parquet": TRAIN, "test.parquet": TEST, "jsons_raw.tar.kaggle": b"never fetched"}
+    return kaggle
 
 
 @pytest.fixture
@@ -40,69 +35,43 @@ def refused(raw: Path) -> str:
     return sentence
 
 
+def read(raw: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in raw.iterdir()}
+
+
 def test_the_named_files_come_in_and_nothing_else_stays(
     kaggle: Kaggle, raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert sorted(path.name for path in raw.iterdir()) == ["test.parquet", "train.parquet"]
-    assert (raw / "train.parquet").read_bytes() == TRAIN
-    assert (raw / "test.parquet").read_bytes() == TEST
-    assert [path.name for path in raw.parent.iterdir()] == ["raw"]
-    assert kaggle.calls == ["DownloadDataFile", "DownloadDataFile"]
-    assert capsys.readouterr().out == ""
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert len(kaggle.calls) == 2  # what is there stays
-
-
-def test_a_broken_download_is_taken_up_and_finished_files_are_not_sent_again(kaggle: Kaggle, raw: Path) -> None:
-    kaggle.files["test.parquet"] = body = TEST * 800
-    kaggle.cut = {"test.parquet": 5 << 19}  # within the third MiB, of which nothing is kept
-    with pytest.raises(UserError, match="check the network"):
+    kaggle.archives = {"train.parquet": wrap("train.parquet", TRAIN)}  # some come wrapped
+    for _ in range(2):  # what is there stays
         kaggle_client.fetch("a-contest", NAMES, raw)
-    assert [path.name for path in raw.iterdir()] == ["train.parquet"]  # a part is never taken for the file
-    kaggle.cut, kaggle.sent = {}, []
-    kaggle_client.fetch("a-contest", NAMES, raw)
-    assert kaggle.sent == [("test.parquet", None), ("test.parquet", f"bytes={2 << 20}-")]
-    assert (raw / "test.parquet").read_bytes() == body
-    assert not (raw.parent / "raw.partial").exists()
+        assert read(raw) == {"train.parquet": TRAIN, "test.parquet": TEST}
+        assert [path.name for path in raw.parent.iterdir()] == ["raw"]
+    assert kaggle.calls == [*NAMES]
+    assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 503, 400])
-def test_a_refusal_is_one_sentence_that_says_what_may_help(kaggle: Kaggle, raw: Path, status: int) -> None:
-    kaggle.status = status
-    sentence = refused(raw)
-    for advice in ("check the network", "KAGGLE_API_TOKEN", "rules at https://www.kaggle.com/competitions/a-contest"):
-        assert advice in sentence
-
-
-def test_no_network_and_no_credentials_are_one_sentence(
-    kaggle: Kaggle, raw: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_broken_download_is_never_taken_for_the_file_and_finished_ones_are_not_sent_again(
+    kaggle: Kaggle, raw: Path
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr("kagglesdk.kaggle_http_client.get_endpoint", lambda _: "http://127.0.0.1:1")
-        assert "check the network" in refused(raw)
-    kaggle.calls = []
-    monkeypatch.delenv("KAGGLE_API_TOKEN")
-    monkeypatch.setattr("kaggle.api.config", str(raw / "none.json"))
-    assert "Kaggle needs a login: create a token at" in refused(raw)
-    assert kaggle.calls == []
-
-
-# --- zip ---
-
-
-def wrap(name: str, body: bytes) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr(name, body)
-    return archive.getvalue()
-
-
-def test_a_file_that_comes_wrapped_is_unpacked(kaggle: Kaggle, raw: Path) -> None:
-    kaggle.archives = {"train.parquet": wrap("train.parquet", TRAIN)}
+    kaggle.errors = {"test.parquet": ConnectionError("the line broke\nin two")}
+    with pytest.raises(UserError, match=r"^Kaggle's client failed \(the line broke\): check the network"):
+        kaggle_client.fetch("a-contest", NAMES, raw)
+    assert read(raw) == {"train.parquet": TRAIN}
+    assert read(raw.parent / "raw.partial") == {".gitignore": b"*\n", "test.parquet": TEST[:1]}  # to go on with
+    kaggle.errors, kaggle.calls = {}, []
     kaggle_client.fetch("a-contest", NAMES, raw)
-    assert (raw / "train.parquet").read_bytes() == TRAIN
-    assert not list(raw.parent.rglob("*.zip"))
+    assert kaggle.calls == ["test.parquet"]
+    assert read(raw) == {"train.parquet": TRAIN, "test.parquet": TEST}
+
+
+@pytest.mark.parametrize("login", [SystemExit(1), PermissionError("403")])
+def test_a_refusal_is_one_sentence_that_says_what_may_help(kaggle: Kaggle, raw: Path, login: BaseException) -> None:
+    kaggle.login = login
+    sentence = refused(raw)
+    for advice in ("KAGGLE_API_TOKEN", "accept the rules at https://www.kaggle.com/competitions/a-contest/rules"):
+        assert advice in sentence
+    assert ("needs a login" in sentence) is isinstance(login, SystemExit)
 
 
 @pytest.mark.parametrize("archive", [wrap("other.parquet", TRAIN), b"PK\x03\x04 and then nothing"])
@@ -131,16 +100,10 @@ def test_the_command_is_quoted_for_a_shell(submission: Path) -> None:
     assert command[1:] == ["competitions", "submit", "a-contest", "-f", path, "-m", "a message; $HOME"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "sentence"),
-    [
-        ({"status": 403}, "accept the rules"),
-        ({"upload_status": 400}, r"did not accept the upload of .*submission\.parquet"),
-    ],
-)
-def test_an_upload_that_is_refused_is_one_sentence(
-    kaggle: Kaggle, submission: Path, fault: dict[str, int], sentence: str
-) -> None:
-    vars(kaggle).update(fault)
-    with pytest.raises(UserError, match=sentence):
+def test_an_upload_that_is_refused_is_one_sentence(kaggle: Kaggle, submission: Path) -> None:
+    kaggle.answer = kaggle.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE
+    with pytest.raises(UserError, match=r"did not accept the upload of .*submission\.parquet"):
+        kaggle_client.submit("a-contest", submission, "m")
+    kaggle.errors = {"submit": PermissionError("403 Client Error")}
+    with pytest.raises(UserError, match=r"failed \(403 Client Error\): .*accept the rules"):
         kaggle_client.submit("a-contest", submission, "m")
