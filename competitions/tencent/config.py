@@ -1,4 +1,4 @@
-"""The settings of the Tencent pipeline. ``config.toml`` gives every value; this describes each one."""
+"""The settings of the Tencent pipeline: which values each may have. ``config.toml`` gives and describes every one."""
 
 from typing import Annotated, Literal
 
@@ -12,9 +12,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class HostSettings(Settings, frozen=True):
-    """What is scored. ``weights``: what a hit is worth by the action of the target: exposure, click, conversion.
-    ``embeddings``: the multimodal embeddings that are read: "all" that are there, or some by number and width.
-    """
+    """What is scored, and which multimodal embeddings are read."""
 
     weights: tuple[NotNegative, NotNegative, NotNegative]
     embeddings: Literal["all"] | tuple[str, ...]
@@ -26,10 +24,7 @@ class HostSettings(Settings, frozen=True):
 
 
 class SplitSettings(Settings, frozen=True):
-    """Validation: the host's question, asked earlier. ``kind``: "days" asks everybody some ``days`` earlier, "clicks"
-    some users a click earlier; "auto": as the log shows it. ``queries``: at most so many are held out. ``earlier``: how
-    many folds, each earlier than the one before, the ranker is trained on, with ``earlier_queries`` at most.
-    """
+    """Validation: the host's question, asked earlier (``split``); "auto": as the log shows it (``plan``)."""
 
     kind: Literal["auto", "days", "clicks"]
     days: Literal["auto"] | Count
@@ -39,11 +34,7 @@ class SplitSettings(Settings, frozen=True):
 
 
 class FeatureSettings(Settings, frozen=True):
-    """Retrieval, and the features of the ranker. ``pool``: at most so many candidates are searched, the most popular
-    at the queries' times. ``history``: the last events seen; retrieval takes the ``search_events`` of them that weigh
-    most. ``blocks`` of features, "auto": all that are registered in features/pair_features.py; ["+a", "-b"]: these with
-    a and without b. Trees learn from so many ``negatives`` of a list, drawn evenly.
-    """
+    """What retrieval sees, and the features of the ranker; "auto": all that features/pair_features.py registers."""
 
     pool: Count
     history: Count
@@ -53,9 +44,7 @@ class FeatureSettings(Settings, frozen=True):
 
 
 class FitSettings(Settings, frozen=True):
-    """The ranker's trees: ``rounds`` at a learning ``rate``, of so many ``leaves`` with ``least`` rows each, each tree
-    of a share of the ``features``; ``l2``: the penalty on their values.
-    """
+    """The ranker's trees."""
 
     rounds: Count
     rate: Positive
@@ -66,11 +55,7 @@ class FitSettings(Settings, frozen=True):
 
 
 class RankerSettings(Settings, frozen=True):
-    """Retrieval and ranker. ``channels``: what candidates are retrieved by, "auto" for what the files allow.
-    ``list_length``: how many are retrieved, which are then ranked; "auto": by how many candidates there are.
-    ``counted``: the events of which the channel ``counts`` counts pairs, "auto": all of them where they are few.
-    ``answer``: which of ``ranking.WAYS`` is handed in, "auto": the ranker's, unless another is clearly better.
-    """
+    """Retrieval and ranker; "auto": as the files allow (``plan``). ``answer``: one of ``ranking.WAYS``."""
 
     channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
@@ -81,13 +66,8 @@ class RankerSettings(Settings, frozen=True):
 
 
 class SequenceSettings(Settings, frozen=True):
-    """The sequence model; rungs of the ladder change some. ``width`` of a token; ``blocks`` and ``heads`` of the
-    encoder; ``length``: the last events that it reads. ``dropout``, of a log that is read ``passes`` times: in
-    proportion less of one that is read less often.
-
-    Training: ``batch`` events a step; the log is read until about ``tokens`` events were seen, at most ``passes``
-    times. Adam's ``rate`` at its peak; ``negatives`` a step. ``content``: whether an ad's features and embeddings go
-    into its vector.
+    """The sequence model; rungs of the ladder change some. ``content``: whether an ad's features and embeddings go into
+    its vector.
     """
 
     width: Count = 64

@@ -46,17 +46,11 @@ def list_events(events: Sequences) -> pl.DataFrame:
     """A row an event; times are missing where the files have none."""
     day = pl.from_epoch("time", "s").cast(pl.Datetime("ms")).alias("day")
     hour = (pl.col("time") // HOUR_S % 24).alias("hour of the day, UTC")
-    gap = pl.Series("hours since the event before", list_gaps(events)).fill_nan(None)
+    gaps, first = np.diff(events.time, prepend=0) / HOUR_S, events.offsets[:-1]
+    gaps[first[first < len(gaps)]] = np.nan
+    gap = pl.Series("hours since the event before", gaps).fill_nan(None)
     frame = pl.DataFrame({"time": events.time, "action": pl.Series(events.action).replace_strict(ACTIONS)})
     return frame.select("action", day, hour, gap) if events.time.any() else frame.select("action")
-
-
-def list_gaps(events: Sequences) -> np.ndarray:
-    """Hours to each event from the one before of its user; NaN at a user's first."""
-    gaps = np.diff(events.time, prepend=0) / HOUR_S
-    starts = events.offsets[:-1]
-    gaps[starts[starts < len(gaps)]] = np.nan
-    return gaps
 
 
 def count_events(corpus: Corpus) -> pl.DataFrame:

@@ -162,7 +162,7 @@ def _parse_batch(batch: Batch) -> Block:
     column = column.filter(valid)
     flat = pc.fill_null(column.flatten(), np.nan).to_numpy(zero_copy_only=False)
     lengths, ids = to_numpy(pc.list_value_length(column)), batch.column("anonymous_cid", pa.string()).filter(valid)
-    return *_encode(ids.to_pylist(), lengths, flat, rows.tolist()), batch.rows - len(rows)
+    return *_encode(ids.to_pylist(), lengths, flat, rows.tolist()), len(valid) - len(rows)
 
 
 def _encode(

@@ -107,14 +107,12 @@ def read_candidates(files: RawFiles) -> RawCandidates:
 
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     """Read seq.jsonl or predict_seq.jsonl."""
-    parse = partial(parse_users, items=indexer.known, users=indexer.users, unseen=role == "test_sequences")
+    parse = partial(_parse_users, indexer=indexer, unseen=role == "test_sequences")
     return read_all_lines(files.files[role][0], parse)
 
 
-def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequences:
-    """The users of some whole lines; ``items`` and ``users``: how many the indexer has; ``unseen``: others may
-    occur. Raises ``LineError``.
-    """
+def _parse_users(text: bytes, indexer: Indexer, unseen: bool) -> RawSequences:
+    """The users of some whole lines; ``unseen``: items may occur that the indexer lacks. Raises ``LineError``."""
     lines = decode_lines(text, LINE)
     if unseen and [] in lines:
         raise LineError(lines.index([]), "the list is empty, no row names the user")
@@ -125,12 +123,12 @@ def parse_users(text: bytes, items: int, users: int, unseen: bool) -> RawSequenc
     refuse_any(np.array(user, object) != np.array(owner, object)[line], "rows of different users in one line", line)
 
     rids = np.fromiter((user if type(user) is int else 0 for user in owner), np.int64, len(owner))
-    refuse_any(rids > users, f"user {{}} is beyond the {users} users of the indexer", values=rids)
+    refuse_any(rids > indexer.users, f"user {{}} is beyond the {indexer.users} users of the indexer", values=rids)
     event, time = pl.Series(item, dtype=pl.Int64), pl.Series(time, dtype=pl.Int64)
     is_event = event.is_not_null().to_numpy()
     refuse_any(is_event & time.is_null().to_numpy(), "an event without a time", line)
     items_of_rows = event.fill_null(0).to_numpy()
-    new_oid, new_features = _parse_unseen(items_of_rows, item_features, line, items, unseen)
+    new_oid, new_features = _parse_unseen(items_of_rows, item_features, line, indexer.known, unseen)
     return RawSequences(
         rid=rids,
         name=_parse_names(owner),

@@ -42,11 +42,6 @@ class Batch:
     path: Path
     table: Any
 
-    @property
-    def rows(self) -> int:
-        """How many."""
-        return int(self.table.num_rows)
-
     def column(self, name: str, kind: Any) -> Any:
         """A column as an arrow type; refused where it cannot be cast, or lacks a field of a struct."""
         column = self.table.column(name)

@@ -100,14 +100,9 @@ class Heads(nn.Module):
         return torch.sigmoid(self.heads(hidden))
 
 
-def click_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
-    """Of the first head, for the click."""
-    return cross_entropy(chances[:, 0], clicked)
-
-
-def conversion_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
-    """Of the second head, for the conversion: given a click where the rows are clicked ones."""
-    return cross_entropy(chances[:, 1], converted)
+def head_loss(head: int) -> Loss:
+    """Of one head alone: 0 for the click, 1 for the conversion, given a click where the rows are clicked ones."""
+    return lambda chances, *labels: cross_entropy(chances[:, head], labels[head])
 
 
 def joint_loss(chances: Tensor, clicked: Tensor, converted: Tensor) -> Tensor:
@@ -120,10 +115,10 @@ def predict_conversions(train: Impressions, judged: Impressions, kind: str, seed
     if kind == ESMM:
         return np.asarray(fit_heads(train, judged, joint_loss, seed).prod(1))
     if kind == ONE:
-        return fit_heads(train, judged, conversion_loss, seed)[:, 1]
+        return fit_heads(train, judged, head_loss(1), seed)[:, 1]
     clicked = take(train, train.clicked > 0)
-    conversions = fit_heads(clicked, judged, conversion_loss, seed)[:, 1]
-    return conversions if kind == BIASED else fit_heads(train, judged, click_loss, seed)[:, 0] * conversions
+    conversions = fit_heads(clicked, judged, head_loss(1), seed)[:, 1]
+    return conversions if kind == BIASED else fit_heads(train, judged, head_loss(0), seed)[:, 0] * conversions
 
 
 def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) -> NDArray[np.float64]:
@@ -134,7 +129,7 @@ def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) ->
         model = Heads(values, train.codes.shape[1])
         optimizer = torch.optim.Adam(model.parameters(), RATE)
         order = np.concatenate([rng.permutation(len(train.user)) for _ in range(EPOCHS)])
-        for rows in track(np.array_split(order, EPOCHS * min(STEPS, len(train.user))), loss.__name__):
+        for rows in track(np.array_split(order, EPOCHS * min(STEPS, len(train.user))), "training"):
             part = take(train, rows)
             codes, rates, clicked, converted = (
                 torch.from_numpy(np.ascontiguousarray(each))

@@ -12,14 +12,7 @@ from scipy.linalg import solve
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s, number_rows
-from competitions.tencent.retrieval.sparse_history import (
-    RANKER_WEIGHTS,
-    Log,
-    Sparse,
-    flatten_log,
-    number_items,
-    weight_histories,
-)
+from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.sequences import Histories
 
 MOST_ITEMS = 20_000  # a matrix of items x items is inverted: n^3 steps
@@ -33,15 +26,15 @@ def fit_regression(histories: Histories, rows: int) -> tuple[Int64s, Singles]:
     """The ads with events, int64 [n], of a catalogue of so many ``rows``; what each adds to the score of each, float32
     [n, n].
     """
-    log = flatten_log(histories, RANKER_WEIGHTS)
+    log = sparse.flatten_log(histories, sparse.RANKER_WEIGHTS)
     ads = np.unique(log.item).astype(np.int64)
-    log = number_items(log, number_rows(ads, rows))
+    log = sparse.number_items(log, number_rows(ads, rows))
     past, follows = multiply_positions(log, len(ads), PAST, FUTURE)
     system = past.toarray() + RIDGE * np.eye(len(ads), dtype=np.float32)
     return ads, solve(system, follows.toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
 
 
-def multiply_positions(log: Log, rows: int, past: float, future: float) -> tuple[Sparse, Sparse]:
+def multiply_positions(log: sparse.Log, rows: int, past: float, future: float) -> tuple[sparse.Sparse, sparse.Sparse]:
     """S'S and S'T, csr float32 [rows, rows], from pairs of events at most ``REACH`` events apart.
 
     With decays p and f of past and future, an event at position b that r more events follow, and one g events before
@@ -62,7 +55,7 @@ def multiply_positions(log: Log, rows: int, past: float, future: float) -> tuple
     return sp.csr_array(gram + gram.T), follows
 
 
-def _add_up(log: Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: int) -> Sparse:
+def _add_up(log: sparse.Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: int) -> sparse.Sparse:
     weight = decay * log.weight[before] * log.weight[after]
     cells = (log.item[before], log.item[after])
     return sp.coo_array((weight.astype(np.float32), cells), (rows, rows)).tocsr()
@@ -71,5 +64,5 @@ def _add_up(log: Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: in
 def score_regression(ads: Int64s, coefficients: Singles, queries: Histories, rows: int) -> Singles:
     """The scores of every row of a catalogue of so many ``rows``, float32 [queries, rows]; see ``fit_regression``."""
     scores = np.zeros((len(queries), rows), np.float32)
-    scores[:, ads] = weight_histories(queries, rows, RANKER_WEIGHTS, FADE)[:, ads] @ coefficients
+    scores[:, ads] = sparse.weight_histories(queries, rows, sparse.RANKER_WEIGHTS, FADE)[:, ads] @ coefficients
     return scores

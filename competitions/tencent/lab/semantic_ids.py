@@ -21,13 +21,6 @@ TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
 ROUNDS = 20
 
 
-def build_semantic_ids(vectors: Singles, events: npt.NDArray[np.float64], seed: int) -> Int64s:
-    """The semantic ID of every ad, int64 [rows, ``LEVELS`` + 1], by its vector [rows, dimensions] and its ``events``
-    (or their share). Row 0 is padding.
-    """
-    return add_tie_digit(encode(vectors, fit_codebooks(vectors[1:], LEVELS, CODES, seed)), events)
-
-
 def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> list[Singles]:
     """Residual k-means on these vectors, one row an ad: a table of centroids [codes, dimensions] a level, float32."""
     tables = []
@@ -78,8 +71,8 @@ def add_tie_digit(codes: Int64s, frequency: npt.NDArray[np.float64]) -> Int64s:
 @dataclass(frozen=True)
 class Trie:
     """The semantic IDs of candidates as a tree. For each level: ``code`` of every node, and where its children begin in
-    the next level, ``children`` int64 [nodes + 1]. ``root`` is the number of nodes of the first level. The nodes of the
-    last level are semantic IDs; ``candidate`` says whose.
+    the next level, ``children`` int64 [nodes + 1]. The nodes of the last level are semantic IDs; ``candidate`` says
+    whose.
     """
 
     code: tuple[Int64s, ...]

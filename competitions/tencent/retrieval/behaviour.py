@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, Int64s, number_rows
+from competitions.tencent.corpus import Catalogue, number_rows
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
 from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, Log, Sparse, flatten_log, number_items
@@ -30,7 +30,9 @@ def fit(history: Histories, catalogue: Catalogue) -> Content:
     neighbour.
     """
     log, rows = flatten_log(history, CLICK_WEIGHTS), len(catalogue.oid)
-    kept = choose_items(log, rows, MOST_ADS)
+    weight = np.bincount(log.item, log.weight, minlength=rows)
+    heaviest = np.argsort(-weight, kind="stable")[:MOST_ADS]  # of equals the first rows
+    kept = np.sort(heaviest[weight[heaviest] > 0])
     near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
     vectors = np.zeros((rows, DIMENSIONS), np.float32)
     if near.nnz:
@@ -38,13 +40,6 @@ def fit(history: Histories, catalogue: Catalogue) -> Content:
         vectors[kept, : factors.shape[1]] = factors
         vectors = average_audience(log, vectors)
     return Content(NAME, vectors.astype(np.float16))
-
-
-def choose_items(log: Log, rows: int, most: int) -> Int64s:
-    """The rows of the catalogue with events, ascending; of more than ``most`` those whose events weigh most."""
-    weight = np.bincount(log.item, log.weight, minlength=rows)
-    heaviest = np.argsort(-weight, kind="stable")[:most]  # of equals the first rows
-    return np.sort(heaviest[weight[heaviest] > 0])
 
 
 def average_audience(log: Log, vectors: Singles) -> Singles:

@@ -15,21 +15,8 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int64s, number_rows
+from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
-from competitions.tencent.retrieval.sparse_history import (
-    CLICK_WEIGHTS,
-    RANKER_WEIGHTS,
-    ActionWeights,
-    Log,
-    Sparse,
-    as_dense,
-    attribute_matrix,
-    count_neighbour_pairs,
-    flatten_log,
-    smooth_scores,
-    split_by_cost,
-    weight_histories,
-)
 from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
@@ -64,7 +51,7 @@ class CountSettings:
     from_attributes: float = 1.0
     to_attributes: float = 0.3
     lift: float = 0.0
-    weights: ActionWeights = RANKER_WEIGHTS
+    weights: sparse.ActionWeights = sparse.RANKER_WEIGHTS
 
 
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"
@@ -74,7 +61,7 @@ WHOLE = CountSettings()
 PLAIN = replace(WHOLE, from_attributes=0.0, to_attributes=0.0)
 RANKER_COUNTS = {FEATURE_COUNTS: WHOLE, PLAIN_COUNTS: PLAIN, LAST_COUNTS: replace(PLAIN, history=1)}
 # The same of a log that is too large for them: of clicks, which are one event in ten, a few neighbours each.
-CLICKED = replace(PLAIN, reach=10, top=200, weights=CLICK_WEIGHTS)
+CLICKED = replace(PLAIN, reach=10, top=200, weights=sparse.CLICK_WEIGHTS)
 LIFTED = replace(CLICKED, reach=50, gap_decay=0.0, backward=1.0, fade=1.0, lift=1.0)
 CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1), LIFTED_COUNTS: LIFTED}
 COUNTED = {"events": RANKER_COUNTS, "clicks": CLICK_COUNTS}
@@ -82,7 +69,7 @@ COUNTED = {"events": RANKER_COUNTS, "clicks": CLICK_COUNTS}
 
 def count_pairs(histories: Histories) -> int:
     """How many pairs of events the tables of all events count, either way."""
-    return 2 * count_neighbour_pairs(histories.lengths, WHOLE.reach)
+    return 2 * sparse.count_neighbour_pairs(histories.lengths, WHOLE.reach)
 
 
 def choose_counts(pairs: int) -> str:
@@ -99,14 +86,14 @@ class Counts:
     ascending.
     """
 
-    neighbours: Sparse
-    attributes: Sparse
-    by_value: Sparse | None
+    neighbours: sparse.Sparse
+    attributes: sparse.Sparse
+    by_value: sparse.Sparse | None
     settings: CountSettings
     targets: Int64s
 
     @cached_property
-    def factors(self) -> tuple[Sparse | Singles, Sparse | Singles | None]:
+    def factors(self) -> tuple[sparse.Sparse | Singles, sparse.Sparse | Singles | None]:
         """``neighbours`` and ``by_value`` as a query is multiplied with them."""
         return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
 
@@ -141,21 +128,23 @@ class CountTables:
 def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> CountTables:
     """Co-occurrence in these histories with the candidates. ``counted``: see ``choose_counts``."""
     settings = COUNTED[counted]
-    tables = fit_all_counts(history, catalogue, attribute_matrix(catalogue), tuple(settings.values()), candidates)
+    tables = fit_all_counts(
+        history, catalogue, sparse.attribute_matrix(catalogue), tuple(settings.values()), candidates
+    )
     return CountTables(dict(zip(settings, tables, strict=True)))
 
 
 def fit_all_counts(
     histories: Histories,
     catalogue: Catalogue,
-    attributes: Sparse,
+    attributes: sparse.Sparse,
     settings: Sequence[CountSettings],
     targets: Int64s,
 ) -> tuple[Counts, ...]:
     """A table for each of the settings; those that differ in what they do with a query share one count."""
     targets, fitted = np.unique(targets), []
-    tables: dict[CountSettings, Sparse] = {}
-    sums: dict[CountSettings, Sparse] = {}
+    tables: dict[CountSettings, sparse.Sparse] = {}
+    sums: dict[CountSettings, sparse.Sparse] = {}
     for each in settings:
         counted = replace(each, history=0, fade=1.0, from_attributes=0.0, to_attributes=0.0)
         if counted not in tables:
@@ -167,27 +156,27 @@ def fit_all_counts(
     return tuple(fitted)
 
 
-def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s) -> Sparse:
+def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s) -> sparse.Sparse:
     """The table of neighbours, csr float32 [rows, targets].
 
     Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
     8 * ``top`` bytes an ad.
     """
-    log = flatten_log(histories, settings.weights)
+    log = sparse.flatten_log(histories, settings.weights)
     order = np.argsort(log.item, kind="stable")
     count = np.bincount(log.item, minlength=rows)
     starts = np.concatenate([[0], np.cumsum(count)])
     cost = count * settings.reach * (2 if settings.backward else 1)
     parts = [
         _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings, targets)
-        for first, stop in track(list(split_by_cost(cost, PART_PAIRS)), "counting pairs")
+        for first, stop in track(list(sparse.split_by_cost(cost, PART_PAIRS)), "counting pairs")
     ]
     return sp.vstack(parts, format="csr")
 
 
 def _count_part(
-    log: Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s
-) -> Sparse:
+    log: sparse.Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s
+) -> sparse.Sparse:
     """The rows ``part`` of the table from all events with these ads."""
     sources, neighbours, weights = [], [], []
     number = number_rows(targets, len(count))
@@ -216,13 +205,13 @@ def _count_part(
     return keep_top(table, settings.top)
 
 
-def unpack_full(table: Sparse) -> Sparse | Singles:
+def unpack_full(table: sparse.Sparse) -> sparse.Sparse | Singles:
     """As numpy where one cell in ``FULL`` is filled: a product of a query with it then takes a tenth of the time."""
     cells = table.shape[0] * table.shape[1]
     return np.asarray(table.toarray()) if table.nnz * FULL >= cells > 0 else table
 
 
-def keep_top(table: Sparse, top: int) -> Sparse:
+def keep_top(table: sparse.Sparse, top: int) -> sparse.Sparse:
     """The ``top`` largest entries of each row, of equals the first columns.
 
     >>> keep_top(sp.csr_array(np.float32([[5, 0, 7, 5], [0, 1, 0, 0]])), 2).toarray().tolist()
@@ -238,7 +227,7 @@ def keep_top(table: Sparse, top: int) -> Sparse:
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 
-def score_counts(model: Counts, queries: Histories, candidates: Int64s, shared: Sparse | None = None) -> Singles:
+def score_counts(model: Counts, queries: Histories, candidates: Int64s, shared: sparse.Sparse | None = None) -> Singles:
     """Co-occurrence scores of each history with ``candidates``, rows of the catalogue, float32 [queries, candidates];
     an ad that is no target has what its attributes give it.
 
@@ -247,13 +236,13 @@ def score_counts(model: Counts, queries: Histories, candidates: Int64s, shared: 
     """
     settings = model.settings
     rows = model.neighbours.shape[0]
-    seen = weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
+    seen = sparse.weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
     neighbours, by_value = model.factors
     scores = seen @ neighbours
     if by_value is not None:  # nearly every ad gets something: dense is faster from here on
-        scores = as_dense(scores)
-        scores += np.float32(settings.from_attributes) * as_dense((seen @ model.attributes) @ by_value)
-    return smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, candidates, shared)
+        scores = sparse.as_dense(scores)
+        scores += np.float32(settings.from_attributes) * sparse.as_dense((seen @ model.attributes) @ by_value)
+    return sparse.smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, candidates, shared)
 
 
 CHANNEL = Channel(

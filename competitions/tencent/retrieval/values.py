@@ -14,20 +14,9 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
+from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
 from competitions.tencent.retrieval.counts import unpack_full
-from competitions.tencent.retrieval.sparse_history import (
-    CLICK_WEIGHTS,
-    ActionWeights,
-    Log,
-    Sparse,
-    as_dense,
-    attribute_matrix,
-    flatten_log,
-    one_feature,
-    split_by_cost,
-    weight_histories,
-)
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
@@ -51,7 +40,7 @@ class ValueSettings:
     backward: float = 0.2
     power: float = 0.5
     fade: float = 0.5
-    weights: ActionWeights = CLICK_WEIGHTS
+    weights: sparse.ActionWeights = sparse.CLICK_WEIGHTS
     to_clicks: bool = False
 
 
@@ -59,11 +48,11 @@ BEHIND_SHOWN = ValueSettings(
     gap_decay=0.0,
     backward=0.0,
     fade=0.75,
-    weights=ActionWeights(exposure=0.5, click=1.0, conversion=1.0, null=0.5),
+    weights=sparse.ActionWeights(exposure=0.5, click=1.0, conversion=1.0, null=0.5),
     to_clicks=True,
 )
 # What a user is shown keeps to a few topics: what was seen often is seen and clicked again.
-AGAIN = ValueSettings(fade=0.97, weights=ActionWeights(exposure=1.0, click=3.0, conversion=3.0, null=1.0))
+AGAIN = ValueSettings(fade=0.97, weights=sparse.ActionWeights(exposure=1.0, click=3.0, conversion=3.0, null=1.0))
 
 
 @dataclass(frozen=True)
@@ -73,8 +62,8 @@ class ValueCounts:
     ``attribute_matrix``.
     """
 
-    table: Singles | Sparse | None
-    attributes: Sparse
+    table: Singles | sparse.Sparse | None
+    attributes: sparse.Sparse
     settings: ValueSettings
 
 
@@ -101,8 +90,8 @@ class PoolValues:
 
     model: ValueCounts
     number: Int32s
-    table: Sparse | None
-    ads: Sparse
+    table: sparse.Sparse | None
+    ads: sparse.Sparse
 
     @classmethod
     def of(cls, model: ValueCounts, candidates: CatalogueRows) -> "PoolValues":
@@ -116,7 +105,7 @@ class PoolValues:
     def __call__(self, queries: Histories) -> Singles:
         """The scores of the pool, float32 [queries, pool]."""
         settings, attributes = self.model.settings, self.model.attributes
-        seen = weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
+        seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
         reached = attributes[seen.indices]
         weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
         if self.table is None:
@@ -130,7 +119,7 @@ class PoolValues:
         return np.ascontiguousarray((self.ads @ columns).T)
 
 
-def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
+def narrow_columns(table: sparse.Sparse, number: Int32s, columns: int) -> sparse.Sparse:
     """The columns of a csr table that have a ``number``, which takes their stead; -1 is none.
 
     >>> narrow_columns(sp.csr_array(np.float32([[1, 2, 3]])), np.int32([1, -1, 0]), 2).toarray().tolist()
@@ -154,8 +143,8 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTable
     """Co-occurrence of the values of features: of those that have few with each other, of those that have many within
     the feature; more of it where the log has ``exposures``.
     """
-    many = [one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
-    groups = {(NAME, SHOWN, SAME): [attribute_matrix(catalogue, PAIRED_VALUES)]}
+    many = [sparse.one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
+    groups = {(NAME, SHOWN, SAME): [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]}
     groups |= {(MANY, SHOWN_MANY, SAME_MANY): many} if many else {}
     tables = {}
     for (name, shown, same), own in groups.items():
@@ -166,7 +155,7 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTable
     return ValueTables(tables)
 
 
-def fit_value_counts(histories: Histories, groups: Sequence[Sparse], settings: ValueSettings) -> ValueCounts:
+def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], settings: ValueSettings) -> ValueCounts:
     """Count the pairs of these histories. ``groups`` of attributes, each csr [rows of the catalogue, values]: a value
     is counted with those of its own group alone, and a table has as many cells as pairs occur.
     """
@@ -184,21 +173,21 @@ def fit_value_counts(histories: Histories, groups: Sequence[Sparse], settings: V
     return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
 
 
-def count_event_pairs(histories: Histories, settings: ValueSettings) -> Iterator[tuple[Int32s, Sparse]]:
+def count_event_pairs(histories: Histories, settings: ValueSettings) -> Iterator[tuple[Int32s, sparse.Sparse]]:
     """The ads of some histories' events (rows of the catalogue, int32 [events]), and how much each pair of these
     events counts, csr float32 [events, events]; of a long log evenly spaced histories.
     """
-    log = flatten_log(histories, settings.weights)
+    log = sparse.flatten_log(histories, settings.weights)
     if len(log.item) > MOST_EVENTS:
         step = -(-len(log.item) // MOST_EVENTS)
-        log = flatten_log(histories.take(np.arange(0, len(histories), step)), settings.weights)
-    for first, stop in split_by_cost(np.diff(log.offsets), PART_EVENTS):
+        log = sparse.flatten_log(histories.take(np.arange(0, len(histories), step)), settings.weights)
+    for first, stop in sparse.split_by_cost(np.diff(log.offsets), PART_EVENTS):
         events = np.arange(log.offsets[first], log.offsets[stop])
         if len(events):
             yield log.item[events], _count_part(log, events, settings)
 
 
-def _count_part(log: Log, events: Int64s, settings: ValueSettings) -> Sparse:
+def _count_part(log: sparse.Log, events: Int64s, settings: ValueSettings) -> sparse.Sparse:
     """The pairs of consecutive events, whole histories."""
     sources, targets, weights = [], [], []
     for gap in range(1, settings.reach + 1):
@@ -216,14 +205,14 @@ def _count_part(log: Log, events: Int64s, settings: ValueSettings) -> Sparse:
 
 
 def score_value_counts(
-    model: ValueCounts, queries: Histories, candidates: Int64s, shared: Sparse | None = None
+    model: ValueCounts, queries: Histories, candidates: Int64s, shared: sparse.Sparse | None = None
 ) -> Singles:
     """What the values of each history's ads give to those of the ads in these rows of the catalogue, float32 [queries,
     candidates]. ``shared``: ``model.attributes[candidates]`` of a caller that has it.
     """
-    seen = weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
+    seen = sparse.weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
     values = seen @ model.attributes
-    by_value = as_dense(values if model.table is None else values @ model.table)  # nearly every value gets something
+    by_value = sparse.as_dense(values if model.table is None else values @ model.table)  # nearly all get something
     own = model.attributes[candidates] if shared is None else shared
     return np.ascontiguousarray((own @ by_value.T).T, np.float32)
 
