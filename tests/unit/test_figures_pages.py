@@ -21,6 +21,7 @@ CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 SCORE = re.compile(r"(?<![\w.])([+-]?0?\.\d+) ± (0?\.\d+)(?!\d)")
 COST = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?) ?(s|seconds|min|minutes|GiB|秒|分钟)(?![a-z])")
 VERSION = re.compile(r"versions? 0\.\d+|0\.\d+ 版")
+LAG = 2  # releases that a figure may be older than the newest of its competition, before a page must say so
 UNITS = {"秒": "s", "seconds": "s", "分钟": "min", "minutes": "min"}
 
 
@@ -66,18 +67,47 @@ def test_a_figure_that_nobody_measured_is_found() -> None:
     assert list_unmeasured("Version of then:\n\nversion 0.15, 98765 s") == []
 
 
-@pytest.mark.parametrize("language", ["", ".zh"])
-def test_the_methods_of_the_readme_have_the_scores_of_the_ladders_on_real_rows(language: str) -> None:
-    text = (ROOT / f"README{language}.md").read_text(encoding="utf-8")
-    rows = re.findall(r"(Globo|Beauty) (0?\.\d+) \| `make rung-(\w+) RUNG=([\w-]+)`", text)
-    ladders = {"Globo": "ladder globo-tenth", "Beauty": "ladder beauty"}
-    wrong = []
-    for data, score, name, key in rows:
-        table = {row["rung"]: row["score"] for row in read_figures(ROOM / name / FILE)[ladders[data]].rows}
-        if not is_rounded(score, float(table.get(key, "nan ").split()[0])):
-            wrong.append((key, score, table.get(key)))
-    assert wrong == []
-    assert len(rows) > 10
+def read_release(version: str) -> int:
+    """The second number of a version."""
+    return int(version.split(".")[1])
+
+
+def list_current(name: str) -> set[tuple[float, float]]:
+    """The scores with their errors that a competition's figures of today have: of tables that at most ``LAG`` releases
+    lie behind the newest.
+    """
+    figures = read_figures(ROOM / name / FILE).values()
+    newest = max(read_release(figure.stamp.version) for figure in figures)
+    rows = [row for each in figures if newest - read_release(each.stamp.version) <= LAG for row in each.rows]
+    cells = [cell.replace("\N{MINUS SIGN}", "-") for row in rows for cell in row.values()]
+    return {(float(score), float(error)) for cell in cells for score, error in SCORE.findall(cell)}
+
+
+CURRENT = set().union(*(list_current(name) for name in FINISHED))
+
+
+def list_undated(text: str) -> list[str]:
+    """The scores with errors of a page that no current table has, in paragraphs that name no version."""
+    paragraphs = [part for part in re.split(r"\n\s*\n", learning.BLOCK.sub("", text)) if not VERSION.search(part)]
+    return [
+        f"{score} ± {error}"
+        for paragraph in paragraphs
+        for score, error in SCORE.findall(paragraph)
+        if not any(is_rounded(score, known[0]) and is_rounded(error, known[1]) for known in CURRENT)
+    ]
+
+
+@pytest.mark.parametrize("path", [*PAGES[:2], *LEARNING], ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_score_of_a_page_is_current_or_the_page_says_of_which_version(path: Path) -> None:
+    text = read_plain(path)
+    assert list_unmeasured(text) == []
+    assert list_undated(text) == []
+
+
+def test_a_score_that_only_the_log_has_needs_a_version() -> None:
+    score, error = next(iter(SCORES - CURRENT))
+    assert list_undated(f"It has {score} ± {error}.") == [f"{score} ± {error}"]
+    assert list_undated(f"It had {score} ± {error} (version 0.12).") == []
 
 
 @pytest.mark.parametrize("name", FINISHED)
@@ -108,10 +138,13 @@ def test_the_page_is_what_the_command_wrote_and_no_table_is_stale(name: str) -> 
 
 
 @pytest.mark.parametrize("name", FINISHED)
-def test_the_results_of_the_readme_stand_in_the_figures(name: str) -> None:
+def test_the_results_of_the_readme_stand_in_the_figures_or_name_the_version_that_the_log_has(name: str) -> None:
     (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if f"[{name}](" in line and "**" in line]
+    assert "paired" in row
     real = (ROOM / name / "FIGURES.md").read_text().partition("## Simulated default")[0]
-    figures = [float(number) for number in FIGURE.findall(real)]
+    log = (ROOM / name / "LOG.md").read_text() if VERSION.search(row) else ""
+    row = VERSION.sub("", row)
+    figures = [float(number) for number in FIGURE.findall(real + log)]
     quoted = FIGURE.findall(row)
     assert len(quoted) >= 2
     missing = [number for number in quoted if not any(is_rounded(number, figure) for figure in figures)]

@@ -1,4 +1,4 @@
-"""What a page names is there: paths, commands, modules, options. Links: `make site`."""
+"""What a page names is there: paths, commands, options, words of a log; and it is short. Links: `make site`."""
 
 import importlib.util
 import re
@@ -10,6 +10,7 @@ import typer
 
 from competitions import NAMES
 from competitions.__main__ import app
+from tests.benches.figures import learning
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = {".venv", ".git", ".pytest_cache", "build", "raw", "node_modules"}
@@ -49,3 +50,34 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
         for verb, words in re.findall(r"-m competitions (\w+)(.*)", code):
             known = {option for parameter in verbs[verb].params for option in parameter.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+", words)) <= known, code
+
+
+@of_today
+def test_what_a_page_quotes_of_a_log_is_there(page: Path) -> None:
+    text = " ".join(page.read_text().split())
+    quoted = re.findall(r"LOG\.md\]\(([^)\s]+)\)\)?[,\N{FULLWIDTH COMMA}] ?\"([^\"]+)\"", text)
+    assert [(log, words) for log, words in quoted if words not in (page.parent / log).read_text()] == []
+
+
+WORDS = {"competitions/LEARNING.md": 6_000} | {
+    f"competitions/learning/{page.name}": 1_300
+    for page in (ROOT / "competitions/learning").glob("*.md")
+    if not page.name.endswith(".zh.md")
+}
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_page_to_learn_from_is_short(name: str) -> None:
+    """In words, without the tables that a command writes and without code."""
+    text = learning.BLOCK.sub("", FENCED.sub("", (ROOT / name).read_text()))
+    assert len(text.split()) <= WORDS[name]
+
+
+@pytest.mark.parametrize("name", ["README", "competitions/LEARNING"])
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_front_page_is_short_and_no_line_of_code_is_cut_by_the_site(name: str, language: str) -> None:
+    text = (ROOT / f"{name}{language}.md").read_text()
+    assert len(text.splitlines()) <= (110 if name == "README" else 1_000)
+    blocks = "\n".join(FENCED.findall(text)).splitlines()
+    assert [line for line in blocks if len(line) > 76] == []
