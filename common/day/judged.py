@@ -18,7 +18,7 @@ from common.day.validation import Candidates, ValidationTable
 from common.io.notes import Note
 from common.io.submission import Checked
 from common.learning.adversarial_validation import find_drift, refer
-from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.dataset import Matrix, RankingDataset, check_columns, pick_queries
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
@@ -135,7 +135,8 @@ def measure_drift(
 
 
 def compare_rows(one: RankingDataset, other: RankingDataset, most: int, top: int = 30) -> Drift | None:
-    """How far the rows of two data sets of the same features differ."""
+    """How far the rows of two data sets of the same features differ. ``ColumnsError`` where theirs are others."""
+    check_columns(one.names, other.names, "The second data set")
     sizes = one.group_sizes, other.group_sizes
     return find_drift(one.names, one.features, other.features, *sizes, most=most, top=top)
 

@@ -14,7 +14,7 @@ from common.day.record_diagnostics import Diagnostics
 from common.day.record_writer import RecordWriter
 from common.day.validation import Candidates, Example, rank_answers
 from common.engine.run import Run
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import ColumnsError, RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
 from tests.unit.common.day.test_run_record import START, make_judged
@@ -69,6 +69,13 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     assert plain is not None
     assert plain.auc < 0.65
     assert plain.reference is None
+
+
+def test_rows_of_other_columns_are_not_compared() -> None:
+    rows = draw_rows(1)
+    moved = RankingDataset(rows.names[::-1], rows.features, rows.labels, rows.group_sizes)
+    with pytest.raises(ColumnsError, match="The second data set has other columns: the same in another order"):
+        compare_rows(rows, moved, 100)
 
 
 def name_importance(feature: str) -> list[Importance]:
