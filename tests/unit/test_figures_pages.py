@@ -20,7 +20,7 @@ FIGURE = re.compile(r"(?<![\d\w.])\.\d+")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.DOTALL | re.MULTILINE)
 SCORE = re.compile(r"(?<![\w.])([+-]?0?\.\d+) ± (0?\.\d+)(?!\d)")
 COST = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?) ?(s|seconds|min|minutes|GiB|秒|分钟)(?![a-z])")
-VERSION = re.compile(r"versions? 0\.\d+|0\.\d+ 版")
+VERSION = re.compile(r"versions?\s+0\.\d+|0\.\d+ 版")
 LAG = 2  # releases that a figure may be older than the newest of its competition, before a page must say so
 UNITS = {"秒": "s", "seconds": "s", "分钟": "min", "minutes": "min"}
 
