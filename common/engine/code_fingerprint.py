@@ -2,7 +2,14 @@
 
 A definition is one top-level statement of a module. From the function's own definition we follow every name that it
 uses, be it a function, a class, a constant, an attribute of an imported first-party module or an import inside the
-function. The text that enters a key has no comments, docstrings or formatting: only a change of meaning changes it.
+function. In a module ``steps`` that has
+
+    from shop import helpers
+    def total(x): return helpers.cap(x)
+
+a step ``total`` refers to ("steps", total), which refers to ("steps", helpers.cap), which the import resolves to
+("shop", helpers.cap) and the folder to ("shop.helpers", cap): three texts count. The text that enters a key has no
+comments, docstrings or formatting: only a change of meaning changes it.
 
 Not seen: star imports (ruff refuses them), imports by string, objects found through ``globals()``, registries that a
 decorator fills. Annotations of undecorated functions do nothing at run time and are left out: a step does not depend on
@@ -21,6 +28,7 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 Chain = tuple[str, ...]  # ("recall", "swing") for the expression recall.swing
+Reference = tuple[str, Chain]  # a module, and an expression as it stands at the top level of that module
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -39,21 +47,17 @@ class Use:
 
     text: str
     names: set[Chain]
-    imported: set[tuple[str, Chain]]
+    imported: set[Reference]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Dependencies:
-    """What a definition depends on: first-party text by (module, name), and the names of the third-party packages."""
+    """What a definition depends on: the first-party texts that bind each (module, name), in their order and each once,
+    and the names of the third-party packages.
+    """
 
-    texts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    texts: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
-
-    def add(self, module: str, name: str, text: str) -> None:
-        """Note a text that binds a name; a name may be bound more than once."""
-        texts = self.texts.setdefault((module, name), [])
-        if text not in texts:
-            texts.append(text)
 
 
 class SourceTree:
@@ -76,47 +80,47 @@ class SourceTree:
     def dependencies_of(self, module: str, name: str) -> Dependencies:
         """Everything that the top-level ``name`` of ``module`` depends on, itself included."""
         dependencies = Dependencies()
-        waiting: list[tuple[str, Chain]] = [(module, (name,))]
-        seen: set[tuple[str, Chain]] = set()
+        waiting: list[Reference] = [(module, (name,))]
+        seen: set[Reference] = set()
         while waiting:
-            entry = waiting.pop()
-            if entry not in seen:
-                seen.add(entry)
-                waiting.extend(self._follow(*entry, dependencies))
+            reference = waiting.pop()
+            if reference not in seen:
+                seen.add(reference)
+                waiting.extend(self._follow(*reference, dependencies))
         return dependencies
 
-    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> Iterator[tuple[str, Chain]]:
-        """Record what ``chain`` means at the top level of the module; yield what that in turn refers to."""
+    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> list[Reference]:
+        """Record what a reference means; list what that in turn refers to."""
         module = self._module(module_name)
         if module is None:
             dependencies.packages.add(module_name.partition(".")[0])
-        elif not chain:  # the module itself is handed around: all of it may be used
-            yield from ((module_name, (name,)) for name in module.bindings)
-        elif chain[0] in module.bindings:
-            for statement in module.bindings[chain[0]]:
-                yield from self._follow_statement(module, statement, chain, dependencies)
-        elif self._file(f"{module_name}.{chain[0]}") is not None:
-            yield f"{module_name}.{chain[0]}", chain[1:]
+            return []
+        if not chain:  # the module itself is handed around: all of it may be used
+            return [(module_name, (name,)) for name in module.bindings]
+        name, rest = chain[0], chain[1:]
+        if name not in module.bindings:
+            inner = f"{module_name}.{name}"
+            return [(inner, rest)] if self._file(inner) else []
+        texts, found = dependencies.texts.setdefault((module_name, name), {}), list[Reference]()
+        for statement in module.bindings[name]:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                origins = [(at, path) for bound, at, path in _imports(statement, module.package) if bound == name]
+                # an alias that now means something else is a change, whoever owns what it means
+                texts.update(dict.fromkeys(".".join((at, *path)) for at, path in origins))
+                found += [(at, path + rest) for at, path in origins]
+            else:
+                use = self._analyse(statement, module.package)
+                texts[use.text] = None
+                found += [*((module_name, used) for used in use.names), *use.imported]
+        return found
 
-    def _follow_statement(
-        self, module: Module, statement: ast.stmt, chain: Chain, dependencies: Dependencies
-    ) -> Iterator[tuple[str, Chain]]:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            for name, target, path in _imports(statement, module.package):
-                if name == chain[0]:
-                    # an alias that now means something else is a change, whoever owns what it means
-                    dependencies.add(module.name, name, ".".join((target, *path)))
-                    yield target, path + chain[1:]
-            return
+    def _analyse(self, statement: ast.stmt, package: str) -> Use:
         if statement not in self._uses:
-            self._uses[statement] = _analyse(statement, module.package)
-        use = self._uses[statement]
-        dependencies.add(module.name, chain[0], use.text)
-        yield from ((module.name, used) for used in use.names)
-        yield from use.imported
+            self._uses[statement] = _analyse(statement, package)
+        return self._uses[statement]
 
     def _module(self, name: str) -> Module | None:
-        """The parsed module, or None when it is not first-party."""
+        """The parsed module; None where it is not first-party."""
         if name not in self._modules:
             self._modules[name] = self._parse(name)
         return self._modules[name]

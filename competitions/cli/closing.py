@@ -12,9 +12,9 @@ from competitions.cli.data import describe_boards
 ALONE = "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
 
 
-def show_end(record: RunRecord, folder: Path, queries: str, on: str | None = None) -> None:
+def show_end(record: RunRecord, folder: Path, queries: str) -> None:
     """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its change
-    against the most similar earlier run; the submission, how to go ``on``, the report.
+    against the most similar earlier run; the submission, the report.
     """
     from common.day.report.page import REPORT_PAGE  # `compare` needs no report
 
@@ -40,8 +40,6 @@ def show_end(record: RunRecord, folder: Path, queries: str, on: str | None = Non
             f" share of the best possible {truth.score / truth.oracle:.1%}"
         )
     print(f"Wall time {record.wall_seconds:.0f} s, peak memory {record.peak_mib / 1024:.2f} GiB")
-    if on:
-        print(f"Stopped after validation: no refit, no test, no submission, no diagnostics.\nTo continue: {on}")
     if record.submission.paths:
         print(f"Submission: {' and '.join(record.submission.paths)}, {record.submission.rows:,} rows, checked")
         if choice := describe_boards(record):

@@ -2,9 +2,7 @@
 
 import contextlib
 import datetime
-import os
 import re
-import shlex
 import shutil
 import sys
 import time
@@ -109,7 +107,7 @@ def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
     with writer.part("report", "The report page"):
         write_report(folder)
     with writer.part("summary", "The closing summary"):
-        show_end(record, folder, competition.queries, write_command() if record.until and not cv_only else None)
+        show_end(record, folder, competition.queries)
         say_further(record, copies, inputs, cv_only)
 
 
@@ -148,8 +146,8 @@ def say_further(record: RunRecord, copies: Sequence[Path], inputs: Inputs, cv_on
     """Where the submission lies to be uploaded, why there is none, and whether settings are from other files."""
     if copies:
         print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
-    if cv_only:
-        print(f"Stopped after validation: {cv_only}")
+    if record.until:
+        print(f"Stopped after validation: {cv_only or 'the same command without --until goes on to a submission'}")
     if not inputs.tuned or record.data.simulated:
         return
     if foreign := list_foreign(inputs.competition.tuned, record.data.digest):
@@ -157,18 +155,3 @@ def say_further(record: RunRecord, copies: Sequence[Path], inputs: Inputs, cv_on
             f"tuned.toml has settings from other files ({', '.join(foreign)}): "
             f"`make tune-{record.name}` tunes on these, --untuned ignores it."
         )
-
-
-def write_command() -> str:
-    """The command that was typed without ``--until`` and its stage: that of the same run, whole."""
-    python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
-    return shlex.join([python, "-m", "competitions", *list_words(sys.argv[1:])])
-
-
-def list_words(typed: Sequence[str]) -> list[str]:
-    """The words of a command line without ``--until`` and its stage."""
-    return [
-        word
-        for before, word in zip(["", *typed], typed, strict=False)
-        if before != "--until" and not word.startswith("--until")
-    ]

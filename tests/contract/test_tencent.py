@@ -91,7 +91,7 @@ def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     assert code == 0, out + err
     (line,) = [line for line in out.splitlines() if line.startswith("Stopped after validation")]
     assert "predict_seq.jsonl and predict_set.jsonl are not in the files" in line
-    assert "To continue" not in out
+    assert "without --until" not in out
     assert "On the board" not in out  # whose candidates are others
     (path,) = tmp_path.glob("build/tencent/*/run.json")
     record = json.loads(path.read_text())

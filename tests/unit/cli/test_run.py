@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from common.day.methods.ladder import Rung
-from common.day.record_schema import RunRecord, Submission, Truth
+from common.day.record_schema import RunRecord, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import find_competition, find_room
@@ -32,9 +32,9 @@ RECORD = make_record(
 )
 
 
-def show(capsys: pytest.CaptureFixture[str], record: RunRecord, **more: Any) -> list[str]:
+def show(capsys: pytest.CaptureFixture[str], record: RunRecord) -> list[str]:
     """The last lines of a run, without the table of models."""
-    closing.show_end(record, Path("/build/news/r"), "sessions", **more)
+    closing.show_end(record, Path("/build/news/r"), "sessions")
     return capsys.readouterr().out.strip().splitlines()
 
 
@@ -50,13 +50,6 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
     line = "Simulated truth: HitRate@3 0.4500 +- 0.0200, oracle 0.6000, share of the best possible 75.0%"
     assert line in show(capsys, record)
     assert len(show(capsys, record)) < 12
-
-
-def test_a_run_that_stopped_early_says_so_and_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = show(capsys, structs.replace(RECORD, submission=Submission()), on="python -m competitions run news")
-    assert lines[-3].startswith("Stopped after validation")
-    assert lines[-2] == "To continue: python -m competitions run news"
-    assert not any(line.startswith("Submission") for line in lines)
 
 
 def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,12 +209,6 @@ def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch
     damaged.append("popular")
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
     assert (code, "2 won" in out, "against popular" in out) == (0, False, True)  # a damaged file is none
-
-
-@pytest.mark.parametrize("until", [["--until", "cv"], ["--until=cv"]])
-def test_the_words_that_go_on_are_those_typed_but_for_the_stage(until: list[str]) -> None:
-    typed = ["run", "news", "--set", "a.b=[1, 2]", *until, "--untuned"]
-    assert execution.list_words(typed) == ["run", "news", "--set", "a.b=[1, 2]", "--untuned"]
 
 
 def interrupt(*_: object) -> NoReturn:

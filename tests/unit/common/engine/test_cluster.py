@@ -2,7 +2,6 @@
 
 import importlib
 import pickle
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -258,18 +257,3 @@ def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "distributed", None)
     with connect(None, tmp_path) as none:
         assert none is None
-
-
-@pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        ("tls://127.0.0.1:1", "TLS expects a `ssl_context`"),
-        ("ucx://127.0.0.1:1", "Can't instantiate"),
-        ("foo://here", "unknown address scheme 'foo'"),
-        ("here", "missing port number"),
-    ],
-)
-def test_an_address_that_dask_cannot_open_is_one_sentence(tmp_path: Path, address: str, reason: str) -> None:
-    sentence = rf"^No Dask scheduler answers at '{address}' within 10 s \({re.escape(reason)}"
-    with pytest.raises(UserError, match=sentence), connect(address, tmp_path):
-        pass
