@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Windows of popularity: why an hour beats a week
+# # Windows of popularity: why hours beat a week
 #
 # Without any knowledge of the user, the best recommendation is what others click *now*. How long is "now"? We hide the
 # last click of some users. For windows of growing length, we check if it is among the five most clicked articles.

@@ -102,10 +102,11 @@ print("factors", score(by_factors))
 
 # %% [markdown]
 # **Explain.** Most articles are read for one day, and the map is dark along its diagonal only: ALS learned which
-# articles were read at the same time, little else. Pairs of the last two clicks lead to what is read *now*; a user's
-# vector is an average over all clicks. Products live longer, but the order stays: on Amazon Beauty, where seen items
-# are masked and so no target repeats, transitions score .0748 and ALS .0430 (competitions/tencent/FIGURES.md). ALS is
-# strong where users have long histories of a stable taste; short ones are better explained by the last items.
+# articles were read at the same time, little else. That is also why hardly a neighbour above has the category of the
+# article: users of one hour click what is hot in it, of any subject, and both tables know who clicked, not what was
+# written. Pairs of the last two clicks lead to what is read *now*; a user's vector is an average over all clicks.
+# Products live longer, but the ranking stays: see transitions and ALS on Amazon Beauty in step 3 of
+# competitions/LEARNING.md. ALS is strong where users have long histories of a stable taste.
 #
 # **Exercise.** Predict, then run: `half_life_hours=1.0` in the settings; `power=0.0`; only the last click (`back <
 # 1`).
