@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.learning.split import Fold
 from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
+from competitions.news.next_click import NextClicks, count_next_clicks
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs
 from competitions.news.split import CONTEXT
 
@@ -101,11 +102,14 @@ def scale_vectors(given: Embeddings) -> UnitVectors:
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """What the blocks look up: the articles, their clicks, those by column of the context, their vectors if any."""
+    """What the blocks look up: the articles, their clicks, those by column of the context, those that went on with a
+    session, their vectors if any.
+    """
 
     catalogue: Catalogue
     clicks: ItemClicks
     contexts: dict[str, ContextClicks]
+    next_clicks: NextClicks
     content: UnitVectors | None
 
 
@@ -113,7 +117,9 @@ def build_feature_tables(history: pl.DataFrame, articles: pl.DataFrame, content:
     """The tables of a fold."""
     contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
     vectors = scale_vectors(content) if content else None
-    return FeatureTables(index_catalogue(articles), count_clicks(history), contexts, vectors)
+    return FeatureTables(
+        index_catalogue(articles), count_clicks(history), contexts, count_next_clicks(history), vectors
+    )
 
 
 @dataclass(frozen=True)

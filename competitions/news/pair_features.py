@@ -17,6 +17,7 @@ from competitions.news.lookups import (
     Queries,
     UnitVectors,
 )
+from competitions.news.next_click import ALL_CLICKS, CONTEXT_CLICKS, HOUR, RARE, STEPS, NextClicks
 from competitions.news.retrieval.lists import Histories, cut_rows, pack_pairs, work_side_by_side
 
 CHUNK_ROWS = 4_000  # 4 MB a gather of 250-wide vectors: more leave the processor's cache, and take three times as long
@@ -26,6 +27,7 @@ def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Colum
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
     columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
+    columns |= next_columns(queries, pairs, tables.next_clicks)
     return columns | cosine_columns(queries.histories, pairs, tables.content) if tables.content else columns
 
 
@@ -69,6 +71,31 @@ def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: M
         expected = (whole + 10) * (here + 10) / total
         both = take_known(counts.pair_clicks, together, missing=0)
         columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
+    return columns
+
+
+def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
+    """How likely the article is the next click of the session, from coarse to fine shares.
+
+    ``pair_next_region`` and ``_referrer``: how much more often users like this one go on to it than all do.
+    """
+    histories, rows = queries.histories, pairs.rows
+    times, last = histories.times, np.full(len(histories.times), -1, np.int64)
+    last[histories.rows[histories.back == 0]] = histories.items[histories.back == 0]
+
+    candidates = rows, pairs.items
+    everybody = np.zeros(len(times), np.int64), times, candidates
+    every = clicks.clicks.near(*everybody, np.full(len(rows), RARE), ALL_CLICKS)
+    columns, likely = {"pair_next_all": every}, every.copy()
+    for name, table in clicks.contexts.items():
+        groups = queries.context[name].astype(np.int64) + 1
+        lift = table.near(groups, times, candidates, every, CONTEXT_CLICKS, HOUR) / every
+        columns[f"pair_next_{name}"] = lift
+        likely *= lift
+    after = last, times, candidates
+    columns["pair_next_step"] = clicks.steps.near(*after, every, STEPS)
+    columns["pair_next_step_context"] = clicks.steps.near(*after, likely, STEPS)
+    columns["pair_next_last_step"] = clicks.last_steps.near(*after, columns["pair_next_step"], STEPS)
     return columns
 
 

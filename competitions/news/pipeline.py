@@ -17,7 +17,7 @@ from common.engine.decisions import choose_names, say_decisions
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain
-from common.learning.gbdt import Ranker, fit, refit
+from common.learning.gbdt import Ranker, fit
 from common.learning.split import Fold
 from competitions.news import features, ranking, split, submission
 from competitions.news.config import MODEL, NewsConfig, RecallSettings
@@ -82,7 +82,7 @@ class Validated:
 
     files: reader.RawFiles
     ready: Prepared
-    early: Result[Ranker]
+    ranker: Result[Ranker]
     scores: Result[NDArray[np.float64]]
     chain: Result[Chain]
     submitted: Result[NDArray[np.float64]]
@@ -91,10 +91,9 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the test's candidates, the ``final`` ranker that scored them, the submission."""
+    """What a whole run leaves: the test's candidates and the submission."""
 
     test: FoldCandidates
-    final: Result[Ranker]
     checked: Checked
 
 
@@ -193,31 +192,26 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
 
     # 5. Rank the candidates.
     recipe = ranking.make_recipe(config.rank, config.model_seed)
-    early = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
-    scores = step(ranking.score_valid, rows, early)
+    ranker = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
+    scores = step(ranking.score_valid, rows, ranker)
     chain = step(ranking.judge_orders, rows, scores, config.rank.answer, name="judge")
     chain.value.say()
     submitted = derive(ranking.take_scores, rows, scores, chain.value.answer)
     recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
-    return Validated(files, ready, early, scores, chain, submitted, recall)
+    return Validated(files, ready, ranker, scores, chain, submitted, recall)
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step = run.step
     validated = validate(files, config, run)
-    ready, early = validated.ready, validated.early
+    ready, answer = validated.ready, validated.chain.value.answer
 
-    # 6. Refit on everything, for the rounds of the early stop.
-    recipe = ranking.make_recipe(config.rank, config.model_seed)
-    parts = collect([ready.rows.field("train"), ready.rows.field("stop")])
-    final = step(refit, recipe, early, parts, name=f"refit.{MODEL}")
-
-    # 7. The test through the same functions; write the submission, read it back from disk and check it.
+    # 6. The test through the same functions; write the submission, read it back from disk and check it.
     inputs = FoldInputs("test", ready.test, ready.articles.field("frame"), ready.content)
     channels = retrieve(inputs, config.recall, run)
     test = build_candidates(inputs, channels, ready.fusion, config, run)
-    predictions = step(ranking.score_test, test.candidates, test.blocks, final, validated.chain.value.answer)
+    predictions = step(ranking.score_test, test.candidates, test.blocks, validated.ranker, answer)
     lists = step(submission.recommend, inputs.fold, predictions, ready.articles.field("frame"), name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
-    return Outcome(**vars(validated), test=test, final=final, checked=submission.check_submission(path, files))
+    return Outcome(**vars(validated), test=test, checked=submission.check_submission(path, files))

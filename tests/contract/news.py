@@ -21,7 +21,7 @@ SMALL = (
     "recall.candidates=40",
 )
 AFTER_FITS = {"score_valid", "judge", "score_test", "answer", "insight.importance"}
-FITS = {"fit.lightgbm_lambdarank", "refit.lightgbm_lambdarank"}
+FITS = {"fit.lightgbm_lambdarank"}
 UTF8, HEADER, FIELDS = submission.RULES[:3]
 
 

@@ -22,7 +22,7 @@ from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
 from competitions.news.ranking import RANKER
-from competitions.news.retrieval.channels import ChannelTables, list_windows
+from competitions.news.retrieval.channels import POPULAR_HOURS, ChannelTables
 from competitions.news.retrieval.fresh import index_fresh
 from competitions.news.retrieval.lists import gather_histories
 from competitions.news.retrieval.neighbours import index_neighbours
@@ -41,7 +41,7 @@ class Export(NamedTuple):
 
 
 def export(files: reader.RawFiles, config: NewsConfig, run: Run, requests: int) -> Export:
-    """The final fit, with about so many ``requests`` of the test, evenly spread over its users."""
+    """The fit, with about so many ``requests`` of the test, evenly spread over its users."""
     outcome = pipeline.solve(files, config, run)
     test = outcome.test.inputs.fold.value
     users = test.queries.sort("query").gather_every(max(test.queries.height // requests, 1))
@@ -70,19 +70,22 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
         fusion=outcome.ready.fusion.value,
         recall=config.recall,
         blocks=blocks,
-        ranker=outcome.final.value,
+        ranker=outcome.ranker.value,
     )
 
 
 def make_channel_tables(inputs: FoldInputs, settings: RecallSettings, run: Run) -> ChannelTables:
     """What the channels look up in a fold, as its steps made it."""
     fold = inputs.fold.value
-    windows = list(list_windows(settings.channels).values())
     _, histories = gather_histories(fold.seen, fold.queries)
     tables = pipeline.make_tables(inputs, settings.channels, run)
+    windows = {name: POPULAR_HOURS[name] for name in settings.channels if name in POPULAR_HOURS}
+    counted = {
+        name: count_popular(fold.history, histories, hours, settings.per_channel) for name, hours in windows.items()
+    }
     return ChannelTables(
-        neighbours=index_neighbours([table.value for table in tables.values()]),
-        popular=count_popular(fold.history, histories, windows, settings.per_channel),
+        neighbours={name: index_neighbours(table.value) for name, table in tables.items()},
+        popular=counted,
         fresh=index_fresh(inputs.articles.value, fold.history),
     )
 

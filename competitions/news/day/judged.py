@@ -66,7 +66,7 @@ def list_details(outcome: Validated) -> Details:
             "board": outcome.files.board,
             "plan": plan,
             "recall": recall.to_dicts(),
-            "gains": dict(list(share_gains([outcome.early.value]).items())[:GAINS_SHOWN]),
+            "gains": dict(list(share_gains([outcome.ranker.value]).items())[:GAINS_SHOWN]),
         },
     )
 
@@ -92,15 +92,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, and how validation and test differ."""
-    ready, early, test = outcome.ready, outcome.early, outcome.test
+    ready, ranker, test = outcome.ready, outcome.ranker, outcome.test
     valid, fold, candidates = ready.rows.field("valid"), ready.labelled.inputs.fold, ready.labelled.candidates
     reference = derive(compare_periods, valid, fold, candidates)
     first = derive(take_first, test.candidates, test.blocks)
     return Insight(
-        importance=(measure_importance, valid, collect([early]), *SHUFFLED),
+        importance=(measure_importance, valid, collect([ranker]), *SHUFFLED),
         drift=(measure_drift, valid, first, reference, "earlier and later validation users"),
         given=FUSION,
-        curves=lambda: curves({MODEL: early.value}),
+        curves=lambda: curves({MODEL: ranker.value}),
     )
 
 

@@ -21,7 +21,7 @@ from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
 from competitions.news.lookups import FeatureTables, Int64s, Queries
-from competitions.news.retrieval.channels import ChannelTables, list_channels
+from competitions.news.retrieval.channels import ChannelTables, list_channel
 from competitions.news.retrieval.fusion import FusedLists, fuse_lists
 from competitions.news.retrieval.lists import Histories, count_up
 from competitions.news.split import CONTEXT
@@ -80,7 +80,7 @@ class NewsService:
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of all queries."""
         recall = self.recall
-        lists = list_channels(histories, self.channels, recall.channels, recall.per_channel)
+        lists = [list_channel(histories, self.channels, name, recall.per_channel) for name in recall.channels]
         votes = np.array([self.fusion[name] for name in recall.channels])
         return fuse_lists(lists, recall.candidates, votes)
 

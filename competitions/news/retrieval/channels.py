@@ -5,7 +5,7 @@ makes a step of each table and of each channel; a service lists all channels of 
 before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from common.learning.cooccurrence import (
     count_transitions,
 )
 from competitions.news.retrieval.fresh import FreshArticles, list_fresh
-from competitions.news.retrieval.lists import Histories, ScoredLists, divide_lists
-from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTables, follow
+from competitions.news.retrieval.lists import Histories, ScoredLists
+from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTable, follow
 from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
 from competitions.news.split import GAP_MS
 
@@ -76,13 +76,10 @@ CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 @dataclass(frozen=True)
 class ChannelTables:
-    """What the channels look up: item-to-item tables, popularity by bucket of time, articles by time of creation.
+    """What the channels look up: item-to-item tables by name, popularity by channel, articles by time of creation."""
 
-    In the order of ``list_tables`` and of ``list_windows``.
-    """
-
-    neighbours: NeighbourTables
-    popular: PopularLists
+    neighbours: Mapping[str, NeighbourTable]
+    popular: Mapping[str, PopularLists]
     fresh: FreshArticles
 
 
@@ -91,23 +88,11 @@ def list_tables(channels: Sequence[str]) -> list[str]:
     return sorted({NEIGHBOURS[name].table for name in channels if name in NEIGHBOURS})
 
 
-def list_windows(channels: Sequence[str]) -> dict[str, Window]:
-    """The windows of those channels that count popularity."""
-    return {name: POPULAR_HOURS[name] for name in channels if name in POPULAR_HOURS}
-
-
-def list_channels(histories: Histories, tables: ChannelTables, channels: Sequence[str], top: int) -> list[ScoredLists]:
-    """Every channel for some queries, from tables that were made before: what its step in the pipeline lists."""
-    names = list_tables(channels)
-    near = {name: NEIGHBOURS[name] for name in channels if name in NEIGHBOURS}
-    windows, lists = list_windows(channels), dict[str, ScoredLists]()
-    if near:
-        followed = [(names.index(channel.table), channel.weights) for channel in near.values()]
-        listed = follow(histories, tables.neighbours, followed, top)
-        lists |= dict(zip(near, divide_lists(listed, len(near)), strict=True))
-    if windows:
-        listed = list_popular(histories, tables.popular, list(windows.values()), top)
-        lists |= dict(zip(windows, divide_lists(listed, len(windows)), strict=True))
-    if "fresh" in channels:
-        lists["fresh"] = list_fresh(histories, tables.fresh, top)
-    return [lists[name] for name in channels]
+def list_channel(histories: Histories, tables: ChannelTables, name: str, top: int) -> ScoredLists:
+    """A channel for some queries, from tables that were made before: what its step in the pipeline lists."""
+    if name in NEIGHBOURS:
+        table, weights = NEIGHBOURS[name]
+        return follow(histories, tables.neighbours[table], weights, top)
+    if name in POPULAR_HOURS:
+        return list_popular(histories, tables.popular[name], top)
+    return list_fresh(histories, tables.fresh, top)

@@ -211,26 +211,6 @@ def slice_histories(histories: Histories, first: int, last: int) -> Histories:
     return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back)
 
 
-def repeat_histories(histories: Histories, times: int) -> Histories:
-    """All rows, so many times one after the other."""
-    if times == 1:
-        return histories
-    starts = np.add.outer(np.arange(times) * len(histories.items), histories.starts[:-1]).ravel()
-    return Histories(
-        times=np.tile(histories.times, times),
-        starts=np.append(starts, times * len(histories.items)),
-        items=np.tile(histories.items, times),
-        clicked=np.tile(histories.clicked, times),
-        back=np.tile(histories.back, times),
-    )
-
-
-def divide_lists(lists: ScoredLists, parts: int) -> list[ScoredLists]:
-    """The lists as so many parts of as many rows each."""
-    height = (len(lists.starts) - 1) // max(parts, 1)
-    return [take_range(lists, part * height, (part + 1) * height) for part in range(parts)]
-
-
 def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
     """Ranges of rows of at most ``PART_ROWS`` and, but for a row that is larger, ``PART_ENTRIES``.
 

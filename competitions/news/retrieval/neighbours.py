@@ -4,7 +4,6 @@
 fold.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,14 +31,14 @@ class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 @dataclass(frozen=True)
-class NeighbourTables:
-    """Item-to-item tables, numbered from 0 on, as one sparse matrix with a row per table and item.
+class NeighbourTable:
+    """An item-to-item table as a sparse matrix with a row per item.
 
-    ``sources`` (ascending): number of the table and item, packed. The neighbours of source i are
-    ``neighbours[columns[j]]`` (ids, ascending), of ``weights[j]``, j from ``starts[i]`` to ``starts[i + 1]``.
+    Those of ``sources[i]`` (ids, ascending) are ``neighbours[columns[j]]`` (ids, ascending), by ``weights[j]``,
+    for j from ``starts[i]`` to ``starts[i + 1]``.
     """
 
-    sources: Int64s
+    sources: NDArray[np.int32]
     neighbours: NDArray[np.int32]
     starts: NDArray[np.int32]
     columns: NDArray[np.int32]
@@ -52,51 +51,42 @@ class NeighbourTables:
         return sp.csr_array((self.weights, self.columns, self.starts), shape=shape)
 
 
-def index_neighbours(tables: Sequence[pl.DataFrame]) -> NeighbourTables:
-    """Frames of one row per (item, neighbour) with its weight."""
-    ordered = pl.concat([NO_NEIGHBOURS, *(table.sort("item", maintain_order=True) for table in tables)])
-    numbers = np.repeat(np.arange(len(tables)), np.array([table.height for table in tables], np.int64))
-    owner, reached = lists.pack_pairs(numbers, ordered["item"].to_numpy()), ordered["neighbour"].to_numpy()
+def index_neighbours(table: pl.DataFrame) -> NeighbourTable:
+    """A frame of one row per (item, neighbour) with its weight."""
+    ordered = pl.concat([NO_NEIGHBOURS, table.sort("item", maintain_order=True)])
+    owner, reached = ordered["item"].to_numpy(), ordered["neighbour"].to_numpy()
     sources, neighbours = np.unique(owner), np.unique(reached)
     starts = np.append(np.searchsorted(owner, sources), len(owner)).astype(np.int32)
     columns = np.searchsorted(neighbours, reached).astype(np.int32)
-    return NeighbourTables(sources, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
+    return NeighbourTable(sources, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
 
 
 def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:
     """``follow`` for the queries of ``seen`` (query, item, time, back) with a table of (item, neighbour, weight)."""
     ids, histories = lists.gather_histories(seen)
-    return lists.lists_to_frame(ids, follow(histories, index_neighbours([table]), [(0, settings)], top))
+    return lists.lists_to_frame(ids, follow(histories, index_neighbours(table), settings, top))
 
 
-def follow(
-    histories: Histories, tables: NeighbourTables, channels: Sequence[tuple[int, FollowSettings]], top: int
-) -> ScoredLists:
+def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings, top: int) -> ScoredLists:
     """Score the neighbours of what a query saw: sum of weight * decay^back * 0.5^(hours before the last / half-life).
 
     Only the ``last`` clicks count. Items that the query has seen and those whose score is 0 are left out; the best
-    ``top`` a query stay. ``channels``: each one's table and settings; the lists of all queries by the first channel
-    come first, then those by the second. In one pass they cost a request what one of them costs.
+    ``top`` a query stay.
     """
-    table, last, decay, half_life = np.array([(number, *msgspec.structs.astuple(one)) for number, one in channels]).T[
-        :, :, None
-    ]
-    every = lists.repeat_histories(histories, len(channels))
     hours = (_last_clicks(histories)[histories.rows] - histories.clicked) / HOUR_MS
-    keys = lists.pack_pairs(table, histories.items)
-    used = histories.back < last
+    used = histories.back < settings.last
     sources = np.full(used.shape, -1)
-    sources[used] = lookup_rows(tables.sources, keys[used])
+    sources[used] = lookup_rows(table.sources, histories.items[used])
     used = sources >= 0
-    trust = (decay**histories.back * 0.5 ** (hours / half_life))[used]
-    starts, sources = lists.count_up(used.ravel())[every.starts], sources[used].astype(np.int32)
-    work = lists.count_up((tables.starts[1:] - tables.starts[:-1])[sources])[starts]
-    matrix = tables.matrix
+    trust = (settings.decay**histories.back * 0.5 ** (hours / settings.half_life_hours))[used]
+    starts, sources = lists.count_up(used)[histories.starts], sources[used].astype(np.int32)
+    work = lists.count_up((table.starts[1:] - table.starts[:-1])[sources])[starts]
+    matrix = table.matrix
 
     def follow_rows(first: int, end: int) -> ScoredLists:
         own = slice(starts[first], starts[end])
         sums = _add_up((trust[own], sources[own], starts[first : end + 1]), matrix)
-        return lists.keep_unseen(sums, tables.neighbours, lists.slice_histories(every, first, end), top)
+        return lists.keep_unseen(sums, table.neighbours, lists.slice_histories(histories, first, end), top)
 
     return lists.join_lists(lists.work_side_by_side(follow_rows, list(lists.split_rows(work))))
 

@@ -1,11 +1,9 @@
 """What was clicked most around the time of a query."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.learning.cooccurrence import keep_top
 from common.time_units import HOUR_MS
@@ -17,8 +15,6 @@ from competitions.news.retrieval.lists import (
     drop_seen,
     gather_histories,
     lists_to_frame,
-    pack_pairs,
-    repeat_histories,
     take_lists,
 )
 
@@ -27,12 +23,11 @@ Window = tuple[float, float]  # hours before and after a query's time
 
 @dataclass(frozen=True)
 class PopularLists:
-    """The most clicked items of buckets of time, best first; ``buckets``: number of the window and bucket, packed."""
+    """The most clicked items of ``buckets`` of time (ascending) in a ``window`` around each, best first."""
 
+    window: Window
     buckets: Int64s
-    starts: Int64s
-    items: NDArray[np.int32]
-    scores: NDArray[np.float32]
+    lists: ScoredLists
 
 
 def find_popular(
@@ -40,12 +35,11 @@ def find_popular(
 ) -> pl.DataFrame:
     """``list_popular`` for ``queries`` (query, time), counted in ``history`` as ``count_popular`` does."""
     ids, histories = gather_histories(seen, queries)
-    popular = count_popular(history, histories, [window], top)
-    return lists_to_frame(ids, list_popular(histories, popular, [window], top))
+    return lists_to_frame(ids, list_popular(histories, count_popular(history, histories, window, top), top))
 
 
-def count_popular(history: pl.DataFrame, histories: Histories, windows: Sequence[Window], top: int) -> PopularLists:
-    """The most clicked items in windows around each query's time, in buckets of ``popular_bucket_ms``.
+def count_popular(history: pl.DataFrame, histories: Histories, window: Window, top: int) -> PopularLists:
+    """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
 
     Hours after the query's time look past it: the log of the other users is given whole, so this is legal in the
     competition, and says nothing of what a live system could do. The lists are as much longer than ``top`` as the
@@ -53,19 +47,10 @@ def count_popular(history: pl.DataFrame, histories: Histories, windows: Sequence
     """
     sizes = histories.sizes[histories.sizes > 0]
     spare = int(np.quantile(sizes, 0.99, method="nearest")) if len(sizes) else 0
-    buckets = [np.unique(histories.times // popular_bucket_ms(window)) for window in windows]
-    pairs = zip(windows, buckets, strict=True)
-    listed = [_count_window(history, wanted, window, top + spare) for window, wanted in pairs]
-    if not windows:
-        return PopularLists(
-            np.empty(0, np.int64), np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
-        )
-    numbers = np.arange(len(windows))
-    keys = pack_pairs(np.repeat(numbers, [len(wanted) for wanted in buckets]), np.concatenate(buckets))
-    owner = np.repeat(numbers, [table.height for table in listed])
-    joined = pl.concat(listed)
-    starts = np.searchsorted(pack_pairs(owner, joined["bucket"].to_numpy()), np.append(keys, np.iinfo(np.int64).max))
-    return PopularLists(keys, starts, joined["item"].to_numpy(), joined["score"].to_numpy())
+    buckets = np.unique(histories.times // popular_bucket_ms(window))
+    listed = _count_window(history, buckets, window, top + spare)
+    starts = np.searchsorted(listed["bucket"].to_numpy(), np.append(buckets, np.iinfo(np.int64).max))
+    return PopularLists(window, buckets, ScoredLists(starts, listed["item"].to_numpy(), listed["score"].to_numpy()))
 
 
 def _count_window(history: pl.DataFrame, buckets: Int64s, window: Window, top: int) -> pl.DataFrame:
@@ -78,16 +63,10 @@ def _count_window(history: pl.DataFrame, buckets: Int64s, window: Window, top: i
     return keep_top(summed, "bucket", "item", "score", top)
 
 
-def list_popular(histories: Histories, popular: PopularLists, windows: Sequence[Window], top: int) -> ScoredLists:
-    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted.
-
-    ``windows``: those that were counted, in their order; the lists of all queries by the first come first.
-    """
-    widths = np.array([popular_bucket_ms(window) for window in windows])[:, None]
-    keys = pack_pairs(np.arange(len(windows))[:, None], histories.times // widths).ravel()
-    lists = ScoredLists(popular.starts, popular.items, popular.scores)
-    taken = take_lists(lists, lookup_rows(popular.buckets, keys))
-    return drop_seen(taken, repeat_histories(histories, len(windows))).head(top)
+def list_popular(histories: Histories, popular: PopularLists, top: int) -> ScoredLists:
+    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted."""
+    buckets = lookup_rows(popular.buckets, histories.times // popular_bucket_ms(popular.window))
+    return drop_seen(take_lists(popular.lists, buckets), histories).head(top)
 
 
 def popular_bucket_ms(window: Window) -> int:

@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
-from competitions.news import features, pair_features, split
+from competitions.news import features, next_click, pair_features, split
 from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS, Embeddings
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log, make_world
 
@@ -166,6 +166,66 @@ def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher
     assert lift[0] > 0 > lift[1]
 
 
+Event = tuple[int, int, int]  # group, item, time
+
+
+def share_by_hand(
+    events: list[Event], group: int, item: int, now: int, prior: float, strength: float, last: int = 3
+) -> float:
+    """One candidate's share, from the formula, by a loop over the clicks; in the ``last`` windows."""
+    for before, after in next_click.WINDOWS_HOURS[-last:]:
+        near = [one for one in events if now - before * HOUR_MS < one[2] <= now + after * HOUR_MS and one[0] == group]
+        prior = (sum(one[1] == item for one in near) + strength * prior) / (len(near) + strength)
+    return prior
+
+
+def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
+    fold: Fold, candidates: pl.DataFrame, blocks: Blocks
+) -> None:
+    going: list[Event] = []
+    steps: list[Event] = []
+    last_steps: list[Event] = []
+    contexts: dict[str, list[Event]] = {"region": [], "referrer": []}
+    previous: dict[str, int] = {}
+    for row in fold.history.sort("user", "time", "item").iter_rows(named=True):
+        if (
+            previous
+            and row["user"] == previous["user"]
+            and (wait := row["time"] - previous["time"]) <= split.SESSION_MS
+        ):
+            going.append((0, row["item"], row["time"]))
+            for name, events in contexts.items():
+                events.append((row[name], row["item"], row["time"]))
+            if row["item"] != previous["item"]:
+                steps.append((previous["item"], row["item"], row["time"]))
+                last_steps += steps[-1:] if wait == split.GAP_MS else []
+        previous = row
+    assert min(map(len, (going, steps, last_steps))) > 100
+    last = dict(fold.seen.filter(back=0).select("query", "item").iter_rows())
+    pair, queries = blocks["pair"], {row["query"]: row for row in fold.queries.iter_rows(named=True)}
+    for at, (query, item) in list(enumerate(candidates.select("query", "item").iter_rows()))[::7]:
+        own, now = queries[query], queries[query]["time"]
+        every = share_by_hand(going, 0, item, now, next_click.RARE, next_click.ALL_CLICKS)
+        likely = every
+        for name, events in contexts.items():
+            share = share_by_hand(events, own[name], item, now, every, next_click.CONTEXT_CLICKS, 1)
+            assert pair[f"pair_next_{name}"][at] == pytest.approx(share / every)
+            likely *= share / every
+        step = share_by_hand(steps, last[query], item, now, every, next_click.STEPS)
+        assert pair["pair_next_all"][at] == pytest.approx(every)
+        assert pair["pair_next_step"][at] == pytest.approx(step)
+        expected = share_by_hand(steps, last[query], item, now, likely, next_click.STEPS)
+        assert pair["pair_next_step_context"][at] == pytest.approx(expected)
+        expected = share_by_hand(last_steps, last[query], item, now, step, next_click.STEPS)
+        assert pair["pair_next_last_step"][at] == pytest.approx(expected)
+
+
+def test_shares_are_read_from_a_log_in_which_no_session_goes_on() -> None:
+    fold = split.build_test_fold(make_log((1, 20, 0), (2, 21, 50), (5, 22, 60), test=(5,)))
+    pair = features.pair_block(fold, SMALL_ARTICLES, SMALL_CANDIDATES.filter(query=0), None)
+    assert pair["pair_next_last_step"].to_list() == pytest.approx([next_click.RARE] * 4)
+
+
 # --- channel ---
 
 
@@ -197,7 +257,7 @@ CANDIDATES = make_candidates(split.build_test_fold(WORLD.clicks), WORLD.articles
 
 @pytest.mark.parametrize("time", [TIME_MIN_MS, TIME_MAX_MS, START - 366 * 86_400_000])
 def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> None:
-    """But for shares and ranks within a query, in which the article stands beside the others."""
+    """But for shares and ranks, in which the article stands beside the others."""
     here = pl.int_range(pl.len()) == ODD
     clicks = WORLD.clicks.with_columns(pl.when(here).then(pl.lit(time)).otherwise("time").alias("time"))
     fold, before = features_of(WORLD)
@@ -206,6 +266,7 @@ def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> N
     rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
     assert rows.sum() > 500
     for block in ("item", "pair"):
-        own = [name for name in before[block].columns if not name.endswith(("_share", "_rank")) or block == "pair"]
+        own = [name for name in before[block].columns if not name.startswith("pair_next")]
+        own = [name for name in own if not name.endswith(("_share", "_rank")) or block == "pair"]
         assert len(own) > 8
         assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))

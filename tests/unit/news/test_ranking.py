@@ -1,4 +1,4 @@
-"""From candidates to scores: which rows are learned from, whose features they have, chunks, the refit."""
+"""From candidates to scores: which rows are learned from, whose features they have, chunks."""
 
 from collections.abc import Sequence
 

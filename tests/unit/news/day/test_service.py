@@ -22,7 +22,7 @@ from competitions.news.day.service import NewsService
 from competitions.news.lookups import Int64s, build_feature_tables, read_queries
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
-from competitions.news.retrieval.channels import list_channels
+from competitions.news.retrieval.channels import list_channel
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
 from competitions.news.retrieval.lists import gather_histories, lists_to_frame
 from tests.results import as_result
@@ -93,8 +93,9 @@ def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: T
     inputs = FoldInputs("test", held, articles, None)  # and no embeddings
     stepped = retrieve(inputs, settings, run).value
     ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
-    lists = list_channels(histories, export.make_channel_tables(inputs, settings, run), channels, 12)
-    for name, listed in zip(channels, lists, strict=True):
+    tables = export.make_channel_tables(inputs, settings, run)
+    for name in channels:
+        listed = list_channel(histories, tables, name, 12)
         assert_frame_equal(lists_to_frame(ids, listed), stepped[name], check_exact=True)
 
 

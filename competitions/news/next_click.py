@@ -1,0 +1,116 @@
+"""How likely an article is the next click of a session: its share of the clicks that went on, near in time.
+
+A share is counted in nested windows around the query's time. Few clicks say little, so each window's share is pulled
+towards that of the window around it, by as many clicks as a constant says; the widest one's towards a coarser share.
+From coarse to fine: the clicks of all users, those of users with the same region or referrer, those that followed the
+very article that the user clicked last, those that followed it and ended a session.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from common.arrays import Floats
+from competitions.news.arrays import WindowCounts, count_events, lookup_rows
+from competitions.news.retrieval.lists import Int64s, Ints, pack_pairs
+from competitions.news.split import GAP_MS, count_sessions
+
+Windows = Sequence[tuple[float, float]]
+EVER = 1e5  # hours
+WINDOWS_HOURS: Windows = ((EVER, EVER), (6.0, 6.0), (1.0, 1.0))  # before and after the user's last visible click
+HOUR: Windows = WINDOWS_HOURS[-1:]
+CONTEXTS = ("region", "referrer")
+RARE = 3e-6  # the share that an article has before any click: one of 30,000 articles and more
+ALL_CLICKS, CONTEXT_CLICKS, STEPS = 20.0, 50.0, 5.0  # clicks that a coarser share counts as
+
+
+@dataclass(frozen=True)
+class KeyedClicks:
+    """Clicks by key in any window of time: ``keys`` (ascending) are numbered, and ``events`` counts by number."""
+
+    keys: Int64s
+    events: WindowCounts
+
+    def count(self, keys: Int64s, times: Int64s, windows: Windows) -> NDArray[np.float32]:
+        """Clicks of each key in windows around each time: (windows, keys)."""
+        rows = lookup_rows(self.keys, keys)
+        known = np.flatnonzero(rows >= 0)
+        known = known[np.lexsort((times[known], rows[known]))]  # neighbouring searches hit neighbouring memory
+        counts = np.zeros((len(windows), len(keys)), np.float32)
+        counts[:, known] = self.events.count(rows[known], times[known], windows)
+        return counts
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Clicks of a group on an article (``both``), and all of the group (``whole``)."""
+
+    both: KeyedClicks
+    whole: KeyedClicks
+
+    def near(
+        self,
+        groups: Int64s,
+        times: Int64s,
+        candidates: tuple[Int64s, Ints],
+        prior: Floats,
+        strength: float,
+        windows: Windows = WINDOWS_HOURS,
+    ) -> Floats:
+        """The share of each of the ``candidates`` (query, article); ``groups`` and ``times`` of the queries."""
+        rows, items = candidates
+        counts = self.both.count(pack_pairs(groups[rows], items), times[rows], windows)
+        return shrink(counts, self.whole.count(groups, times, windows)[:, rows], prior, strength)
+
+
+@dataclass(frozen=True)
+class NextClicks:
+    """The clicks that went on with a session: by article, by context, and by the click before them."""
+
+    clicks: Shares
+    contexts: Mapping[str, Shares]
+    steps: Shares
+    last_steps: Shares
+
+
+def shrink(
+    counts: Iterable[NDArray[np.float32]], totals: Iterable[NDArray[np.float32]], prior: Floats, strength: float
+) -> Floats:
+    """Shares of windows, the widest first, each pulled towards the one before it: that of the last window.
+
+    >>> wide, narrow = (np.array([3.0], np.float32), np.array([2.0], np.float32))
+    >>> of_wide, of_narrow = (np.array([10.0], np.float32), np.array([4.0], np.float32))
+    >>> shrink([wide, narrow], [of_wide, of_narrow], np.array([0.3]), 5.0).tolist()  # (3 + 1.5) / 15, (2 + 1.5) / 9
+    [0.3888888888888889]
+    """
+    share = prior
+    for count, total in zip(counts, totals, strict=True):
+        share = (count + strength * share) / (total + strength)
+    return share
+
+
+def count_next_clicks(history: pl.DataFrame) -> NextClicks:
+    """The tables of a history."""
+    log = count_sessions(history).with_columns(before=pl.col("item").shift(1), ends=pl.col("time").diff() == GAP_MS)
+    going = log.filter(pl.col("session_clicks") > 1)
+    steps = going.filter(pl.col("before") != pl.col("item"))
+    return NextClicks(
+        clicks=_count_shares(going, pl.lit(0)),
+        contexts={name: _count_shares(going, pl.col(name).fill_null(-1) + 1) for name in CONTEXTS},
+        steps=_count_shares(steps, pl.col("before")),
+        last_steps=_count_shares(steps.filter("ends"), pl.col("before")),
+    )
+
+
+def _count_shares(clicks: pl.DataFrame, group: pl.Expr) -> Shares:
+    owner, item, time = (clicks.select(group.cast(pl.Int64)).to_series(), clicks["item"], clicks["time"])
+    pairs = pack_pairs(owner.to_numpy(), item.to_numpy())
+    return Shares(_count_keys(pairs, time.to_numpy()), _count_keys(owner.to_numpy(), time.to_numpy()))
+
+
+def _count_keys(keys: Int64s, times: Int64s) -> KeyedClicks:
+    known, numbers = np.unique(keys, return_inverse=True)
+    return KeyedClicks(known, count_events(numbers, times)[0])
