@@ -30,7 +30,7 @@ from competitions.news.pipeline import validate
 news = find_competition("news")
 files = reader.locate(news.choose_raw(None, 0.01, 0, Path("build")))
 outcome = validate(files, news.load_config([]), Run(Path("build/news/notebook"), Path("build/news/cache")))
-(items, data), ranker = list_candidates(outcome), outcome.early.value
+(items, data), ranker = list_candidates(outcome), outcome.ranker.value
 print(f"{len(data.labels):,} candidates of {len(data.group_sizes):,} users, {len(data.names)} features")
 
 # %% [markdown]
