@@ -22,11 +22,11 @@ class Measured:
     ladder: list[dict[str, Any]]
 
 
-def measure(valid: Sequence[Predictions], mixed: Sequence[Floats], seed: int) -> Measured:
+def measure(valid: Sequence[Predictions], mixed: Sequence[Floats]) -> Measured:
     """Everything measured on the ``valid`` days; ``mixed``: the out-of-time probabilities of each."""
     paired = list(zip(valid, mixed, strict=True))
     by_day = {part.day.day: judge([part], [probabilities]) for part, probabilities in paired}
-    climbed = [decision.climb(part.day, probabilities, part.rewards, seed) for part, probabilities in paired]
+    climbed = [decision.climb(part.day, probabilities, part.rewards) for part, probabilities in paired]
     return Measured(judge(valid, mixed), by_day, pool_ladder(climbed))
 
 

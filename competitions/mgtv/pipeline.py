@@ -228,7 +228,7 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
     chain = step(decision.judge_picks, collect(valid), mixed, config.watch.answer, name="judge")
     chain.value.say()
-    measured = step(metrics.measure, collect(valid), mixed, config.seed)
+    measured = step(metrics.measure, collect(valid), mixed)
     return Validated(files, config, ready, early, valid, blend, mixed, chain, measured)
 
 

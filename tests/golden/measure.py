@@ -92,7 +92,6 @@ MGTV_FEATURES = (
     "pair_episode_due",
     "list_position",
     "list_video_own_click_14d_rank",
-    "profile_f1",
     "comment_collection_log_number",
 )
 Metrics = dict[str, float]

@@ -60,7 +60,7 @@ def list_details(outcome: Validated) -> Details:
                 "The validation days: video by P(watch) x E[s], share by max E[s]",
                 [{"model": MODEL, **measured.final}, *days],
             ),
-            ("Decision rules: rows choose the video, columns the share", measured.ladder[1:]),  # random is a rival
+            ("Decision rules: rows choose the video, columns the share", measured.ladder),
         ],
         notes=pool_notes(outcome),
         features=outcome.valid[-1].value.day.rows.names,

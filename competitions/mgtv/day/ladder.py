@@ -80,7 +80,7 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
             weight = np.random.default_rng([seed, day.day]).random(len(day.rates))
         else:
             weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
-        probabilities.append(click_ranker.normalise(weight, day))
+        probabilities.append(baselines.normalise(weight, day))
     return probabilities
 
 

@@ -1,6 +1,5 @@
 """The tables of KuaiRand-Pure in the host's layout: videos with what the host says of them, devices with a profile."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -28,16 +27,10 @@ VIDEO_FIELDS = (
     Column("tag", pl.String, blank="null"),
 )
 FLAGS = ("is_lowactive_period", "is_live_streamer", "is_video_author")
-# A number of a user, the first number of each of its published ranges: 0, (0,10], (10,50], ... and so on.
-RANGES = {
-    "follow_user_num": (0, 1, 11, 51, 101, 151, 251, 501),
-    "fans_user_num": (0, 1, 10, 100, 1_000, 5_000, 10_000, 100_000, 1_000_000),
-    "friend_user_num": (0, 1, 5, 30, 60, 120, 250),
-    "register_days": (0, 15, 31, 61, 91, 181, 366, 731),
-}
+AMOUNTS = ("follow_user_num", "fans_user_num", "friend_user_num", "register_days")
 USER_FIELDS = (
     Column("user_id", pl.Int64),
-    *(Column(name, pl.Int64, blank="null") for name in (*RANGES, *FLAGS)),
+    *(Column(name, pl.Int64, blank="null") for name in (*AMOUNTS, *FLAGS)),
     *(Column(f"onehot_feat{number}", pl.Int64, blank="null") for number in range(ONE_HOTS)),
     Column("user_active_degree", pl.String, blank="null"),
 )
@@ -97,19 +90,17 @@ def _number(name: str, ordered: list[str]) -> pl.Expr:
 
 
 def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
-    """The profile of each of ``devices`` (user_id, did), in their order; f29 .. f86 are empty.
+    """The profile of each of ``devices`` (user_id, did), in their order; f25 .. f86 are empty.
 
-    f0 .. f3 numbers of the account, f4 .. f6 flags, f7 .. f10 the ranges of f0 .. f3 in ascending codes, f11 .. f28
-    the encrypted features, f87 how active the user is.
+    f0 .. f3 numbers of the account, f4 .. f6 flags, f7 .. f24 the encrypted features, f87 how active the user is.
     """
     source = CsvFile(path, USER_FIELDS, HINT).read(key="user_id").frame
     unknown = devices.join(source, on="user_id", how="anti").sort("user_id")
     if unknown.height:
         raise UserError(f"{path} has no user {unknown['user_id'][0]} and {unknown.height - 1} more of the log; {HINT}")
     values = [
-        *(pl.col(name) for name in RANGES),
+        *(pl.col(name) for name in AMOUNTS),
         *(pl.when(pl.col(name) != HIDDEN).then(name) for name in FLAGS),
-        *(_range_index(name, starts) for name, starts in RANGES.items()),
         *(pl.col(f"onehot_feat{number}") for number in range(ONE_HOTS)),
     ]
     columns = [value.cast(pl.Float64).alias(f"f{number}") for number, value in enumerate(values)]
@@ -118,9 +109,3 @@ def convert_profiles(path: Path, devices: pl.DataFrame) -> pl.DataFrame:
     )
     lacking = [pl.lit(None, pl.Float64).alias(name) for name in PROFILE_COLUMNS if name not in filled.columns]
     return filled.with_columns(lacking).select(PROFILE_COLUMNS)
-
-
-def _range_index(name: str, starts: Sequence[int]) -> pl.Expr:
-    """Which range a number lies in, from 0; null for none."""
-    passed = pl.sum_horizontal((pl.col(name) >= start).cast(pl.Int64) for start in starts)
-    return pl.when(pl.col(name) >= 0).then(passed - 1)

@@ -46,6 +46,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
         queries=shown[find_starts(sizes)].select(
             "query",
             fold=pl.format("day {}", pl.col("query").str.head(2)),
+            cluster=pl.col("query").str.slice(3),
             score=pl.Series(np.where(rank_by(values, data) == 1, earned, 0.0)),
             videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
         ),

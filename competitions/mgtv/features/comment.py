@@ -47,7 +47,7 @@ def describe_comments(
         comment_log_number=number.log1p(),
         comment_per_minute=number / (pl.col("duration") / 60),
         comment_sentiment=sentiment / (number + 5.0),
-        comment_place=pl.col("offset_s") / pl.col("comments") / pl.col("duration"),
+        comment_offset=pl.col("offset_s") / pl.col("comments") / pl.col("duration"),
         comment_length=pl.col("length") / pl.col("comments"),
         comment_collection_log_number=total.log1p(),
         comment_collection_sentiment=collected.then(sentiment.sum().over("collection")) / (total + 5.0),

@@ -14,7 +14,7 @@ from competitions.mgtv.features.target_encoding import (
     count_events,
     decay_weight,
     log_rate,
-    repeat_rates,
+    mean_rates,
     shrink,
 )
 from competitions.mgtv.split import Slates
@@ -36,7 +36,7 @@ def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: fl
     events = count_events(decay_weight(history.day, half_life))
     counts = history.log.lazy().group_by("device").agg(events).sort("device").collect()
     own = attach(queries, counts, ["device"])
-    rates = shrink(own, repeat_rates(counts, RATES, own.height), DEVICE_PRIOR, RATES)
+    rates = shrink(own, mean_rates(counts, RATES), DEVICE_PRIOR, RATES)
     sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
     return pl.concat([rates.rename({rate: f"device_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
 

@@ -5,7 +5,7 @@ is worth its collection's rate, a collection hardly shown its channel's (Efron a
 1956 for the name). ``prior`` is in trials: how many impressions the level above speaks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -76,35 +76,35 @@ def tally_videos(log: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sum_decayed(tally: pl.DataFrame, keys: Sequence[str], day: int, half_life: float) -> pl.DataFrame:
-    """One row per key: the decayed counts of the days before ``day``, from a tally with a column ``day``."""
-    return (
-        tally.lazy()
-        .filter(pl.col("day") < day)
-        .group_by(keys)
-        .agg(exact_sum(pl.col(name) * decay_weight(day, half_life)).alias(name) for name in COUNTS)
-        .sort(keys)
-        .collect()
-    )
+def decay(tally: pl.DataFrame, day: int, half_life: float) -> pl.DataFrame:
+    """One row per video, ascending: the counts of the days before ``day`` in a ``tally``, decayed."""
+    before = tally.lazy().filter(pl.col("day") < day).group_by("video")
+    faded = (exact_sum(pl.col(name) * decay_weight(day, half_life)).alias(name) for name in COUNTS)
+    return before.agg(faded).sort("video").collect()
 
 
-def shrink(counts: pl.DataFrame, above: pl.DataFrame, prior: float, rates: Sequence[str]) -> pl.DataFrame:
-    """Posterior means (rows, rates) of ``counts``, drawn to the rates in ``above``, row by row.
+def sum_over(level: str) -> list[pl.Expr]:
+    """The counts of all rows of the same ``level``, for each of them; null where it is unknown."""
+    known = pl.when(pl.col(level).is_not_null())
+    return [known.then(exact_sum(pl.col(name)).over(level)).alias(name) for name in COUNTS]
+
+
+def mean_rates(counts: pl.DataFrame, rates: Sequence[str]) -> dict[str, float]:
+    """The rates of all rows together, 0 without a trial: the level above all others."""
+    total = {name: float(counts[name].sum()) for name in COUNTS}
+    return {rate: total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9) for rate in rates}
+
+
+def shrink(
+    counts: pl.DataFrame, above: pl.DataFrame | Mapping[str, float], prior: float, rates: Sequence[str]
+) -> pl.DataFrame:
+    """Posterior means (rows, rates) of ``counts``, drawn to the rates ``above``: row by row, or one of all.
 
     >>> counts = pl.DataFrame({"clicks": [3.0, None], "shows": [5.0, None]})
     >>> shrink(counts, pl.DataFrame({"click": [0.5, 0.25]}), 5.0, ["click"])["click"].to_list()
     [0.55, 0.25]
     """
+    parts = {rate: [pl.col(name).fill_null(0.0) for name in RATES[rate]] for rate in rates}
     return counts.select(
-        (
-            (pl.col(RATES[rate][0]).fill_null(0.0) + prior * above[rate])
-            / (pl.col(RATES[rate][1]).fill_null(0.0) + prior)
-        ).alias(rate)
-        for rate in rates
+        ((events + prior * above[rate]) / (trials + prior)).alias(rate) for rate, (events, trials) in parts.items()
     )
-
-
-def repeat_rates(counts: pl.DataFrame, rates: Sequence[str], height: int) -> pl.DataFrame:
-    """The rates of all rows together (0 without a trial), ``height`` times: the level above all others."""
-    total = {name: float(counts[name].sum()) for name in COUNTS}
-    return pl.DataFrame({rate: [total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9)] * height for rate in rates})

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from common.learning.cooccurrence import exact_sum
 from common.learning.dataset import attach
-from competitions.mgtv.features.target_encoding import COUNTS, HALF_LIVES, PRIOR, repeat_rates, shrink, sum_decayed
+from competitions.mgtv.features.target_encoding import HALF_LIVES, PRIOR, decay, mean_rates, shrink, sum_over
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
@@ -72,22 +71,15 @@ def _describe_rates(
     tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_life: float, levels: Sequence[str]
 ) -> pl.DataFrame:
     """Posterior rates of each level: a level without one above is drawn to the overall rate."""
-    tag = _tag(half_life)
-    by_video = sum_decayed(tally, ["video"], day, half_life)
-    root = repeat_rates(by_video, RATES, videos.height)
-    marked = by_video.join(videos.select("video", *LEVELS), on="video", how="left")
-    posterior: dict[str, pl.DataFrame] = {}
-    parts = []
+    tag, parts, posterior = _tag(half_life), [], dict[str, pl.DataFrame]()
+    own = attach(videos.select("video", *LEVELS), decay(tally, day, half_life), ["video"])
+    root = mean_rates(own, RATES)
     for level in levels:
-        grouped = marked.drop_nulls(level).group_by(level)
-        sums = grouped.agg(exact_sum(pl.col(name)).alias(name) for name in COUNTS).sort(level)
-        counts = attach(videos.select(level), sums, [level])
-        above = posterior.get(ABOVE.get(level, ""), root)
-        posterior[level] = shrink(counts, above, PRIOR, RATES)
+        counts = own.select(sum_over(level))
+        posterior[level] = shrink(counts, posterior.get(ABOVE.get(level, ""), root), PRIOR, RATES)
         parts.append(_name(posterior[level], counts, level, tag))
-    counts = attach(videos.select("video"), by_video, ["video"])
-    own = shrink(counts, posterior["collection"], PRIOR, RATES)
-    return pl.concat([*parts, _name(own, counts, "own", tag)], how="horizontal")
+    rates = shrink(own, posterior["collection"], PRIOR, RATES)
+    return pl.concat([*parts, _name(rates, own, "own", tag)], how="horizontal")
 
 
 def _name(rates: pl.DataFrame, counts: pl.DataFrame, level: str, tag: str) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, gather, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
-from common.learning.listwise_softmax import find_starts, log_likelihoods, softmax_within
+from common.learning.listwise_softmax import log_likelihoods, softmax_within
 from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.models.dataset import DayFeatures
 
@@ -75,12 +75,6 @@ def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> list[Fl
         blend = find_blend([days[other] for other in others], [scores[other] for other in others])
         mixed.append(mix(blend, score, day))
     return mixed
-
-
-def normalise(worth: Floats, day: DayFeatures) -> Floats:
-    """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
-    sizes = day.rows.group_sizes
-    return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))
 
 
 def mean_log_likelihood(probabilities: Floats, day: DayFeatures) -> float:

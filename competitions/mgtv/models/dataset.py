@@ -17,7 +17,8 @@ from competitions.mgtv.split import Slates
 class DayFeatures:
     """A day's rows, query by query. ``rows.labels``: 1 for the answer; ``rates`` (n,): the completion rate of watched
     rows, NaN where unknown; ``clicked`` (n,); ``scorable`` (n,): the video has a duration, without which nothing can
-    be scored. On the test day labels are 0 and rates NaN. ``queries`` counts those without a row as well.
+    be scored. On the test day labels are 0 and rates NaN. ``devices`` (lists,): of each list; ``queries`` counts those
+    without a row as well.
     """
 
     day: int
@@ -25,6 +26,7 @@ class DayFeatures:
     rates: Floats
     clicked: NDArray[np.bool_]
     scorable: NDArray[np.bool_]
+    devices: NDArray[np.int64]
     queries: int
 
 
@@ -40,5 +42,6 @@ def join_day(
         rates=outcome["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         clicked=outcome["clicked"].fill_null(False).to_numpy(),
         scorable=videos["duration"].gather(slates.rows["video"]).is_not_null().to_numpy(),
+        devices=slates.rows.unique("query", maintain_order=True)["device"].cast(pl.Int64).to_numpy(),
         queries=slates.queries.height,
     )

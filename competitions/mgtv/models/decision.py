@@ -18,7 +18,7 @@ from competitions.mgtv.models.dataset import DayFeatures
 
 FALLBACK_GRID = 200
 ANSWERS = ("p = 0", "p = 1", "mean", "median", "max E[s]")
-PICKS = ("random", "P(watch)", "P(watch) x E[s]")
+PICKS = ("P(watch)", "P(watch) x E[s]")
 EXPECTED, WATCH = "expected score", "P(watch)"  # what the video is picked by, and the stage before it
 # Without a ranker: by the smoothed click rate of the video, or the first that is shown.
 RULES: dict[str, Order] = {"popularity": (f"video_own_click_{HALF_LIVES[-1]:g}d", 1.0), "shown": None}
@@ -80,15 +80,18 @@ def find_stages(names: Sequence[str]) -> list[str]:
 
 
 def judge_picks(valid: Sequence[Predictions], mixed: Sequence[Floats], answer: str) -> Chain:
-    """How the video is picked, by the scores of the ``valid`` days with the share that the run answers."""
-    scores = {}
+    """How the video is picked, by the scores of the ``valid`` days with the share that the run answers.
+
+    A device is a cluster: on both days it likes the same.
+    """
+    scores, devices = {}, np.concatenate([part.day.devices for part in valid])
     for stage in find_stages(valid[0].day.rows.names):
         parts = [
             score_answers(part.day, decide(part.day, chances, part.rewards, stage), part.rewards.rate)[1]
             for part, chances in zip(valid, mixed, strict=True)
         ]
         scores[stage] = np.concatenate(parts)
-    return judge_chain(("watch.answer", answer), scores)
+    return judge_chain(("watch.answer", answer), scores, clusters=devices)
 
 
 def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -139,16 +142,12 @@ def score_answers(day: DayFeatures, rows: NDArray[np.int64], rates: Floats) -> t
 
 
 def climb(
-    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, seed: int
+    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward
 ) -> dict[tuple[str, str], tuple[Floats, Floats]]:
     """The ladder of the decision layer: for every pick and every answer, hits and s of each slate."""
     count, sizes = len(probabilities), day.rows.group_sizes
     rates = (np.zeros(count), np.ones(count), rewards.mean, rewards.median, rewards.rate)
-    picks = (
-        pick(np.random.default_rng([seed, day.day]).random(count), sizes),
-        pick(probabilities, sizes),
-        decide(day, probabilities, rewards),
-    )
+    picks = pick(probabilities, sizes), decide(day, probabilities, rewards)
     return {
         (picked, answered): score_answers(day, rows, tried)
         for picked, rows in zip(PICKS, picks, strict=True)

@@ -112,6 +112,7 @@ def make_day(
     plain: dict[str, Any] = {
         "clicked": labels > 0,
         "scorable": np.ones(len(labels), bool),
+        "devices": np.arange(len(sizes)),
         "queries": len(sizes),
         "day": 9,
     }

@@ -42,8 +42,8 @@ def ladder_of(*scores: float) -> dict[tuple[str, str], tuple[Floats, Floats]]:
 def test_the_ladder_pools_devices_not_days() -> None:
     rows = pool_ladder([ladder_of(1.0), ladder_of(0.0, 0.0, 0.5)])
     assert [row["pick"] for row in rows] == list(PICKS)
-    assert [list(row) for row in rows] == [["pick", "hit_rate", *ANSWERS]] * 3
-    assert [row["hit_rate"] for row in rows] == [0.5] * 3
+    assert [list(row) for row in rows] == [["pick", "hit_rate", *ANSWERS]] * 2
+    assert [row["hit_rate"] for row in rows] == [0.5] * 2
     mean = 1.5 / 4
     cells = [row[answered] for row in rows for answered in ANSWERS]
     assert cells == pytest.approx([mean / 2**back for back in range(len(cells))][::-1])
@@ -73,10 +73,10 @@ def test_the_answer_and_each_day_are_measured() -> None:
     draw, pairs = rng.random, zip(days, scores, strict=True)
     predictions = [predict(day, draw(120).tolist(), (draw(120) / 2 + 0.5).tolist(), own) for day, own in pairs]
     mixed = click_ranker.mix_across(days, scores)
-    measured = measure(predictions, mixed, 3)
+    measured = measure(predictions, mixed)
     assert measured.final == judge(predictions, mixed)
     paired = list(zip(predictions, mixed, strict=True))
     assert measured.days == {part.day.day: judge([part], [own]) for part, own in paired}
     assert measured.days[7] != measured.days[8]
-    climbed = [decision.climb(part.day, own, part.rewards, 3) for part, own in paired]
+    climbed = [decision.climb(part.day, own, part.rewards) for part, own in paired]
     assert measured.ladder == pool_ladder(climbed)

@@ -122,7 +122,7 @@ def test_the_reader_takes_it_without_a_fault(converted: Path) -> None:
     assert (test.queries.height, test.shown.height, profiles.frame.height) == (3, 6, 3)
     notes = {note.what for part in (files, *days, test, videos, profiles) for note in part.notes}
     # Of the set itself: pictures have no duration, most of the host's profile has no counterpart.
-    assert notes == {"item_duration blank", "column without a value (f29, f30, f31, …)"}
+    assert notes == {"item_duration blank", "column without a value (f25, f26, f27, …)"}
 
 
 def test_videos(tmp_path: Path) -> None:
@@ -148,11 +148,11 @@ def test_profiles(tmp_path: Path) -> None:
     assert tuple(profiles.columns) == schema.PROFILE_COLUMNS
     first, second = (profiles.row(row, named=True) for row in (0, 1))
     assert (first["did"], second["did"]) == ("b", "a")
-    assert [second[f"f{number}"] for number in range(11)] == [11, 9, 250, 366, 0, None, 1, 2, 1, 6, 6]
-    assert [first[f"f{number}"] for number in range(11)] == [501, 1e6, 4, 731, 1, 0, 0, 7, 8, 1, 7]
-    assert [second[f"f{number}"] for number in range(11, 29)] == list(range(18))
-    assert {first[f"f{number}"] for number in range(12, 29)} == {None}
-    assert {second[f"f{number}"] for number in range(29, 87)} == {None}
+    assert [second[f"f{number}"] for number in range(7)] == [11, 9, 250, 366, 0, None, 1]
+    assert [first[f"f{number}"] for number in range(7)] == [501, 1e6, 4, 731, 1, 0, 0]
+    assert [second[f"f{number}"] for number in range(7, 25)] == list(range(18))
+    assert {first[f"f{number}"] for number in range(8, 25)} == {None}
+    assert {second[f"f{number}"] for number in range(25, 87)} == {None}
     assert (first["f87"], second["f87"]) == ("UNKNOWN", "full_active")
 
 

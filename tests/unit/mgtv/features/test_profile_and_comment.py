@@ -49,7 +49,7 @@ def test_comments_by_hand() -> None:
     assert described["comment_log_number"].to_list() == pytest.approx(logs)
     assert described["comment_per_minute"].to_list() == [4, pytest.approx(0.2), 2, None]
     assert described["comment_sentiment"].to_list() == pytest.approx([1 / 9, -2 / 7, 4 / 9, 0])
-    assert described["comment_place"].to_list() == [pytest.approx(100 / 4 / 60), 0.5, 0.5, None]
+    assert described["comment_offset"].to_list() == [pytest.approx(100 / 4 / 60), 0.5, 0.5, None]
     assert described["comment_length"].to_list() == [8, 5, 1, None]
     logs = [math.log1p(number) for number in (6, 6, 4, 0)]
     assert described["comment_collection_log_number"].to_list() == pytest.approx(logs)

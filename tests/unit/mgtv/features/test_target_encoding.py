@@ -10,8 +10,8 @@ from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.target_encoding import (
     before_day,
     count_events,
+    decay,
     decay_weight,
-    sum_decayed,
     tally_videos,
 )
 from tests.unit.mgtv.mgtv_world import draw_log, make_log, make_slates, make_videos, row
@@ -51,7 +51,7 @@ def test_the_day_itself_and_later_ones_do_not_count() -> None:
     log = make_log(row(4, 0, 0, 0.5), row(5, 1, 0, 0.5), row(6, 2, 0, 0.5), row(5, 0, 1, 0.5))
     tally = tally_videos(log)
     assert tally.select("video", "day", "clicks").rows() == [(0, 4, 1), (0, 5, 1), (0, 6, 1), (1, 5, 1)]
-    assert sum_decayed(tally, ["video"], 5, 1.0).select("video", "clicks").rows() == [(0, 1)]
+    assert decay(tally, 5, 1.0).select("video", "clicks").rows() == [(0, 1)]
     assert before_day(log, make_slates(5, {0: [0]})).collect()["day"].to_list() == [4]
 
 
@@ -60,7 +60,7 @@ def test_the_order_of_the_rows_does_not_change_a_bit() -> None:
     tally = tally_videos(log)
     shuffled = tally_videos(log.sample(fraction=1, shuffle=True, seed=1))
     assert shuffled.equals(tally)
-    one, other = (sum_decayed(frame, ["video"], 7, 1.7) for frame in (tally, tally.reverse()))
+    one, other = (decay(frame, 7, 1.7) for frame in (tally, tally.reverse()))
     assert one.equals(other)
     faded = count_events(decay_weight(9, 1.7))
     counted = log.with_columns(residual=pl.lit(0.1)).sort("video")

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from competitions.mgtv.features.target_encoding import HALF_LIVES
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models import completion
 from competitions.mgtv.models.completion import Completion
@@ -134,9 +135,9 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
         mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
         median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
     )
-    rewards = climb(day, probabilities, values, 0)
+    rewards = climb(day, probabilities, values)
     assert set(rewards) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
-    assert {key: rewards[key][0].tolist() for key in rewards if key[0] != "random"} == {
+    assert {key: rewards[key][0].tolist() for key in rewards} == {
         (picked, answered): hits
         for picked, hits in (("P(watch)", [1, 0]), ("P(watch) x E[s]", [1, 1]))
         for answered in ANSWERS
@@ -146,6 +147,14 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
         expected = score_rates(np.array([0.5, 0.8]), np.array([first, second]))
         assert rewards["P(watch) x E[s]", answered][1].tolist() == pytest.approx(expected.tolist())
         assert rewards["P(watch)", answered][1].tolist() == pytest.approx([expected[0], 0])
+
+
+def test_a_device_of_both_days_is_one_cluster_of_the_judgement() -> None:
+    features = {f"video_own_click_{HALF_LIVES[-1]:g}d": np.zeros(4)}
+    days = [make_day([2, 2], [0, 1], features, devices=np.array(own)) for own in ([3, 7], [7, 9])]
+    ones, even = np.ones(4), np.full(4, 0.5)
+    valid = [Predictions(day, ones, ExpectedReward(ones, ones, ones, ones)) for day in days]
+    assert judge_picks(valid, [even, even], "auto").clusters.tolist() == [3, 7, 7, 9]
 
 
 # --- devices that were shown nothing ---
