@@ -55,8 +55,8 @@ class Store:
         abandoned = min(time.time() - ABANDONED_S, find_oldest_start(folder.parent))
         for path in folder.glob(".tmp-*"):
             with contextlib.suppress(OSError):  # another run may be removing it too
-                if path.lstat().st_mtime < abandoned:
-                    _delete(path)
+                if path.stat().st_mtime < abandoned:
+                    shutil.rmtree(path)
 
     def path(self, name: str, key: str) -> Path:
         """The folder of an entry."""
@@ -156,14 +156,7 @@ def _remove(path: Path, folder: Path) -> None:
     doomed = _temporary(folder)
     with writing(folder), contextlib.suppress(FileNotFoundError):
         path.rename(doomed)
-    _delete(doomed)
-
-
-def _delete(path: Path) -> None:
-    """Remove a folder with all that is in it, or what stands in its place: a file, or a link, but not what it names."""
-    with contextlib.suppress(OSError):
-        path.unlink()  # refuses a folder
-    shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 class _Pickler(pickle.Pickler):

@@ -60,7 +60,3 @@ def test_a_column_that_only_a_later_row_has_is_shown(capsys: pytest.CaptureFixtu
     rows: list[dict[str, Any]] = [{"method": "ours"}, {"method": "peer", "less it": 0.25}]
     _, _, names, first, second = printed(capsys, "Peers", rows)
     assert (names.split(), first.split(), second.split()) == (["method", "less", "it"], ["ours"], ["peer", "0.2500"])
-
-
-def step(name: str, seconds: float, peak: float = 1.0, kept: bool = False) -> dict[str, Any]:
-    return {"name": name, "seconds": seconds, "peak_mib": peak, "kept": kept}

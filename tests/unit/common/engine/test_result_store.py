@@ -232,14 +232,3 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
     assert (tmp_path / "digests.json").exists()
     assert prune(tmp_path, 1.0) == 0
-
-
-@pytest.mark.parametrize("kind", ["file", "link"])
-def test_a_file_or_a_link_in_the_place_of_an_entry_goes_and_what_it_names_stays(tmp_path: Path, kind: str) -> None:
-    store = Store(tmp_path / "store")
-    (tmp_path / "other").mkdir()
-    path = store.path("step", KEY)
-    path.touch() if kind == "file" else path.symlink_to(tmp_path / "other")
-    store.remove("step", KEY)
-    assert list(store.folder.iterdir()) == []
-    assert (tmp_path / "other").exists()
