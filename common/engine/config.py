@@ -109,9 +109,10 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
 
 
 def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
-    """The key, or the table of keys, whose name is most like this one; one that ends alike is preferred."""
-    keys = list(_keys(schema))
-    known = dict.fromkeys([*keys, *(name.rpartition(".")[0] for name in keys if "." in name)])
+    """The key whose name is most like this one, or the table where there is no dot; one that ends alike is preferred."""
+    known = dict.fromkeys(_keys(schema))
+    if "." not in key:
+        known |= dict.fromkeys(name.partition(".")[0] for name in known)
     alike = [name for name in known if name.rpartition(".")[-1] == key.rpartition(".")[-1]]
     return max(alike or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
 
