@@ -5,8 +5,12 @@
 The struct is the only description of a configuration: nested ``msgspec.Struct`` classes, each with ``frozen=True``,
 ``kw_only=True`` and ``forbid_unknown_fields=True``. A field of type ``dict`` takes any key: parameters that a library
 gets under their own names.
+
+A shell takes quotes away, and make a second time. So words behind ``--set`` need none: ``rank.blocks=core``,
+``rank.blocks=core,lift`` and ``rank.blocks=[core, lift]`` are lists where the key holds a list.
 """
 
+import contextlib
 import copy
 import difflib
 import re
@@ -18,7 +22,6 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 import msgspec
 
 from common.engine.errors import UserError
-from common.engine.setting_text import parse_value
 
 T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
@@ -109,7 +112,7 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
 
 
 def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
-    """The key whose name is most like this one, or the table where there is no dot; one that ends alike is preferred."""
+    """The key that is named most like this one, or the table where there is no dot; one that ends alike comes first."""
     known = dict.fromkeys(_keys(schema))
     if "." not in key:
         known |= dict.fromkeys(name.partition(".")[0] for name in known)
@@ -210,3 +213,27 @@ def list_choices(expected: object) -> tuple[Any, ...]:
     if get_origin(expected) is Literal:
         return get_args(expected)
     return tuple(choice for part in get_args(expected) for choice in list_choices(part))
+
+
+def parse_value(text: str, expected: object) -> Any:
+    """The value of a setting of type ``expected`` (None: unknown): the first way to read the text that fits it.
+
+    >>> parse_value("core, lift", list[str]), parse_value("7", str), parse_value("7", int)
+    (['core', 'lift'], '7', 7)
+    """
+    readings = list(_list_readings(text))
+    for value in readings:
+        if isinstance(value, dict) or expected is None:
+            return value
+        with contextlib.suppress(msgspec.ValidationError):
+            return msgspec.convert(value, expected, strict=False)
+    return readings[0]
+
+
+def _list_readings(text: str) -> Iterator[Any]:
+    """As TOML, as a word, as a list of words: with or without brackets, whatever quotes the shell has left."""
+    with contextlib.suppress(ValueError):  # no TOML
+        yield tomllib.loads(f"value = {text}")["value"]
+    yield text
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    yield [word for part in inner.split(",") if (word := part.strip().strip("'\""))]

@@ -1,12 +1,12 @@
 """Configuration: merging, overrides, and errors that name the key and what was expected."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
-from common.engine.config import load
+from common.engine.config import load, parse_value
 from common.engine.errors import UserError
 
 
@@ -119,3 +119,38 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, files: dict[str, str],
         (tmp_path / f"{name}.toml").write_text(text)
     with pytest.raises(UserError, match=sentence):
         load(Config, [tmp_path / "config.toml", tmp_path / "tuned.toml"])
+
+
+# --- values as they are typed behind --set ---
+
+WORDS = list[str]
+AUTO = Literal["auto"] | tuple[Literal["content", "counts"], ...]
+BOUNDED = Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Meta(min_length=1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "value"),
+    [
+        ("[a,b]", WORDS, ["a", "b"]),
+        ("a,b", WORDS, ["a", "b"]),
+        ("a", WORDS, ["a"]),
+        ('"a"', WORDS, ["a"]),
+        ("['a', b]", WORDS, ["a", "b"]),
+        ("[]", WORDS, []),
+        ("7", WORDS, ["7"]),
+        ("2017-10-01,b", tuple[str, ...], ("2017-10-01", "b")),
+        ("0.5", BOUNDED, (0.5,)),
+        ("0.5,2", BOUNDED, (0.5, 2)),
+        ("auto", AUTO, "auto"),
+        ("content", AUTO, ("content",)),
+        ("[content,counts]", AUTO, ("content", "counts")),
+        ("7", str, "7"),
+        ("many", int, "many"),
+        ("true", bool, True),
+        ("{a = 1}", dict[str, int], {"a": 1}),
+        ("[1, 2]", None, [1, 2]),
+        ("word", None, "word"),
+    ],
+)
+def test_text_becomes_a_value_of_the_keys_type(text: str, expected: object, value: object) -> None:
+    assert parse_value(text, expected) == value
