@@ -18,7 +18,6 @@ its key with the value.)
 """
 
 import ast
-import importlib.util
 import symtable
 import sys
 from collections.abc import Iterator
@@ -66,7 +65,8 @@ class SourceTree:
     def __init__(self, root: Path = PROJECT_ROOT) -> None:
         """``root``: what lies below it is first-party."""
         self.root = root.resolve()
-        self._tops: dict[str, bool] = {}
+        installed = "site-packages" in self.root.parts  # where the root holds everybody's modules
+        self._tops = set() if installed or not root.is_dir() else {path.stem for path in self.root.iterdir()}
         self._sources: dict[str, str] = {}
         self._modules: dict[str, Module | None] = {}
         self._uses: dict[ast.stmt, Use] = {}
@@ -150,31 +150,15 @@ class SourceTree:
         return self._sources.get(name, "")
 
     def _file(self, name: str) -> Path | None:
-        """The source file of a first-party module: below the root, outside of any environment kept there. The package
-        decides for its modules: no foreign one is searched.
-        """
-        top = name.partition(".")[0]
-        if top not in self._tops:
-            self._tops[top] = any(self._is_inside(path) for path in _source_paths(top))
-        file = next((path for path in _source_paths(name) if path.suffix == ".py"), None) if self._tops[top] else None
-        return file if file and self._is_inside(file) else None
-
-    def _is_inside(self, path: Path) -> bool:
-        return path.is_relative_to(self.root) and "site-packages" not in path.parts
-
-
-def _source_paths(name: str) -> list[Path]:
-    """The file of a module, imported already or not, and the folders of a package; nothing for a built-in module."""
-    module = sys.modules.get(name)
-    if module is not None:
-        paths = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
-    else:
-        try:
-            spec = importlib.util.find_spec(name)
-        except (ImportError, ValueError, AttributeError):
-            spec = None
-        paths = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
-    return [Path(path).resolve() for path in paths if isinstance(path, str)]
+        """The source file of a first-party module."""
+        if name == "__main__":
+            files = [Path(getattr(sys.modules[name], "__file__", None) or "")]
+        elif name.partition(".")[0] in self._tops:
+            folder = self.root.joinpath(*name.split("."))
+            files = [folder / "__init__.py", folder.with_suffix(".py")]
+        else:
+            return None
+        return next((file for file in files if file.is_file() and file.resolve().is_relative_to(self.root)), None)
 
 
 def _analyse(statement: ast.stmt, package: str) -> Use:

@@ -82,7 +82,7 @@ def load(
         _merge(merged, _read(Path(override[1:])) if is_file else _parse_override(schema, override))
     try:
         config = msgspec.convert(merged, schema)
-        for key in _keys(schema):
+        for key in list_types(schema):
             if isinstance(table := _value_at(merged, key), dict):
                 before = _value_at(given, key)
                 _refuse_parameters(key, table, before if isinstance(before, dict) else {})
@@ -105,7 +105,7 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
         return f"There is no key {_shorten(key)}; the nearest is {_find_nearest(schema, key)}."
     key, bracket, index = where.partition("[")
     if problem.startswith("Invalid enum value"):
-        problem = f"Expected one of {', '.join(map(repr, list_choices(_type_at(schema, key.split('.')))))}"
+        problem = f"Expected one of {', '.join(map(repr, list_choices(list_types(schema).get(key))))}"
     plain = f"{problem[:1].lower()}{problem[1:]}".replace("`", "").replace("object", "table")
     at = f" at {bracket}{index}" if index else ""
     return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {plain}{at}."
@@ -113,7 +113,7 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
 
 def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
     """The key that is named most like this one, or the table where there is no dot; one that ends alike comes first."""
-    known = dict.fromkeys(_keys(schema))
+    known = dict.fromkeys(list_types(schema))
     if "." not in key:
         known |= dict.fromkeys(name.partition(".")[0] for name in known)
     alike = [name for name in known if name.rpartition(".")[-1] == key.rpartition(".")[-1]]
@@ -151,7 +151,7 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise UserError(f"--set {_shorten(override)} is not of the form key=value: write it as --set a.b=c.")
-    value: Any = parse_value(text.strip(), _type_at(schema, parts))
+    value: Any = parse_value(text.strip(), list_types(schema).get(".".join(parts)))
     for part in reversed(parts):
         value = {part: value}
     table: Table = value
@@ -173,14 +173,13 @@ def _shorten(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _keys(schema: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
-    """Every dotted key of the schema."""
-    for name, expected in _field_types(schema).items():
-        nested = _nested(expected)
-        if nested is None:
-            yield prefix + name
-        else:
-            yield from _keys(nested, f"{prefix}{name}.")
+def list_types(schema: type[msgspec.Struct], prefix: str = "") -> dict[str, Any]:
+    """Every dotted key of the schema, with its type."""
+    types = dict[str, Any]()
+    for field in msgspec.structs.fields(schema):
+        nested = _nested(field.type)
+        types |= list_types(nested, f"{prefix}{field.name}.") if nested else {prefix + field.name: field.type}
+    return types
 
 
 def _value_at(table: Table, key: str) -> Any:
@@ -189,16 +188,6 @@ def _value_at(table: Table, key: str) -> Any:
     for name in key.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def _type_at(schema: type[msgspec.Struct], parts: Sequence[str]) -> object:
-    expected = _field_types(schema).get(parts[0])
-    nested = _nested(expected)
-    return _type_at(nested, parts[1:]) if nested and len(parts) > 1 else expected if len(parts) == 1 else None
-
-
-def _field_types(schema: type[msgspec.Struct]) -> dict[str, Any]:
-    return {field.name: field.type for field in msgspec.structs.fields(schema)}
 
 
 def _nested(expected: Any) -> type[msgspec.Struct] | None:

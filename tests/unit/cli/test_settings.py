@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.engine.config import _keys
+from common.engine.config import list_types
 from common.engine.errors import UserError
 from competitions import NAMES, find_competition
 from tests.conftest import FINISHED
@@ -23,7 +23,7 @@ def list_values(name: str) -> dict[str, Any]:
             value = value[part] if value is not None else None
         return value
 
-    return {key: at(key) for key in _keys(find_competition(name).config)}
+    return {key: at(key) for key in list_types(find_competition(name).config)}
 
 
 def is_word_list(value: object) -> bool:
