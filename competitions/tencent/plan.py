@@ -24,7 +24,7 @@ EARLIER = {"days": 2, "clicks": 1}  # folds
 REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
 QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
-MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread
+MOST_SECONDS = 1_200.0  # of all fits of the sequence channel, on one thread: at the host's size nine minutes of ninety
 REWOUND_SHARE, FEW_USERS = 0.2, 1_000  # of the users a fold rewinds a click where times are used; never fewer
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
