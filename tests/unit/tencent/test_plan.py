@@ -137,9 +137,9 @@ def test_all_that_the_files_allow_is_weighed() -> None:
 
 def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sequence, "estimate_seconds", lambda events, ads, settings: 20.0 * events)
-    chosen, why = decide_channels(make_corpus(VARIED, 12), 0, True, 6, CONFIG)  # 6 x 100 s
+    chosen, why = decide_channels(make_corpus(VARIED, 12), 0, True, 15, CONFIG)  # 15 x 100 s
     assert "sequence" not in chosen
-    assert why.endswith("sequence would need about 10 minutes")
+    assert why.endswith("sequence would need about 25 minutes")
 
 
 def test_many_candidates_make_long_lists() -> None:
