@@ -61,6 +61,7 @@ SLOW_MODULES = {
     "unit/cli/test_quick_to_type.py",
     "unit/test_learning_pages.py",
     "unit/test_makefile.py",
+    "unit/common/day/hosts/test_huggingface.py",
     "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
     "unit/common/day/tuning/test_tuning.py",

@@ -1,4 +1,4 @@
-"""What is known of each host's files fits what the readers look for; simulated sets have the names and columns."""
+"""What is known of each host's files fits what the readers look for, on the tiny files of the contract."""
 
 import shutil
 from collections.abc import Callable
@@ -9,10 +9,11 @@ import pytest
 
 from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
 from competitions.cli.data import fetched_paths, find_source
-from competitions.mgtv.simulator.simulate import simulate as simulate_mgtv
-from competitions.news.simulator.simulate import simulate as simulate_news
-from competitions.tencent.simulator.simulate import simulate as simulate_tencent
-from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
+from tests.contract.contract import Contract
+from tests.contract.flight import FLIGHT
+from tests.contract.mgtv import MGTV
+from tests.contract.news import NEWS
+from tests.contract.tencent import TENCENT
 from tests.unit.tencent.tencent_files import BASE, World, write_competition, write_release
 
 Write = Callable[[Path, World], Path]
@@ -41,36 +42,25 @@ def test_only_what_is_read_is_fetched() -> None:
     ]
 
 
-def test_flight_files_have_the_columns(tmp_path: Path) -> None:
-    write_train(tmp_path, two_sessions())
-    write_test(tmp_path, [option(1, "a")])
-    assert faults(tmp_path, "flight") == []
-    assert states(tmp_path, "flight") == {
-        "train.parquet": DIFFERS,  # of rows
-        "test.parquet": DIFFERS,
-        "sample_submission.parquet": ABSENT,
-        "jsons_raw.tar.kaggle": ABSENT,
-    }
+@pytest.mark.parametrize("contract", [FLIGHT, MGTV, NEWS, TENCENT], ids=lambda contract: contract.name)
+def test_files_of_the_hosts_layout_are_known_with_their_columns(contract: Contract, tmp_path: Path) -> None:
+    contract.write_raw(tmp_path / "raw", tmp_path / "truth.csv")
+    assert faults(tmp_path / "raw", contract.name) == []
+    by_file = states(tmp_path / "raw", contract.name)
+    assert MISSING not in by_file.values()
+    if contract is MGTV:
+        assert by_file["A榜待预测的did/testA_pred_did.csv"] == by_file["vid_info/vid_info_table.csv"] == OK
+        (tmp_path / "raw" / "vid_info" / "vid_info_table.csv").unlink()
+        assert states(tmp_path / "raw", "mgtv")["vid_info/vid_info_table.csv"] == MISSING
 
 
-def test_news_files_have_the_columns_and_board_b_replaces_board_a(tmp_path: Path) -> None:
+def test_board_b_replaces_board_a_of_news(tmp_path: Path) -> None:
     folder = tmp_path / "raw"
-    simulate_news(folder, 0.001, 1)
-    assert faults(folder, "news") == []
+    NEWS.write_raw(folder, tmp_path / "truth.csv")
     assert states(folder, "news")["testB_click_log*.csv"] == ABSENT
     (folder / "testA_click_log.csv").rename(folder / "testB_click_log_Test_B.csv")
     by_file = states(folder, "news")
     assert (by_file["testA_click_log.csv"], by_file["testB_click_log*.csv"]) == (ABSENT, OK)
-
-
-def test_mgtv_folders_have_the_columns(tmp_path: Path) -> None:
-    folder = simulate_mgtv(tmp_path / "raw", 0.0005, 1).folder
-    assert faults(folder, "mgtv") == []
-    by_file = states(folder, "mgtv")
-    assert MISSING not in by_file.values()
-    assert by_file["A榜待预测的did/testA_pred_did.csv"] == by_file["vid_info/vid_info_table.csv"] == OK
-    (folder / "vid_info" / "vid_info_table.csv").unlink()
-    assert states(folder, "mgtv")["vid_info/vid_info_table.csv"] == MISSING
 
 
 @pytest.mark.parametrize(
@@ -85,7 +75,7 @@ def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, write: Write
 
 
 def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:
-    simulate_tencent(tmp_path / "raw" / "TencentGR-1M", 0.0005, 1)  # in a folder, as an archive unpacks
+    write_release(tmp_path / "raw" / "TencentGR-1M", TENCENT_WORLD)  # in a folder, as an archive unpacks
     by_file = states(tmp_path / "raw", "tencent")
     assert MISSING not in by_file.values()
     assert by_file["mm_emb/emb_81_32_parquet/*.parquet"] == DIFFERS  # of rows
