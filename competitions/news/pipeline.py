@@ -116,7 +116,7 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     plan = step(make_plan, clicks.field("frame"), fold, config).value
     say_decisions(plan.decisions)
 
-    # 3. Retrieval: fifteen channels, and the weight of each one's vote.
+    # 3. Retrieval: nine channels, and the weight of each one's vote.
     inputs = FoldInputs("labelled", fold, articles.field("frame"), content)
     channels = retrieve(inputs, config.recall, run)
     fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
