@@ -17,7 +17,6 @@ from common.learning.cooccurrence import (
     count_covisits,
     count_transitions,
 )
-from competitions.news.retrieval.fresh import FreshArticles, list_fresh
 from competitions.news.retrieval.lists import Histories, ScoredLists
 from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTable, follow
 from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
@@ -53,7 +52,7 @@ NEIGHBOURS = {
     "gap30": Neighbours("gap30", RECENT),
     "content": Neighbours("content", RECENT),
 }
-CHANNELS = (*NEIGHBOURS, *POPULAR_HOURS, "fresh")
+CHANNELS = (*NEIGHBOURS, *POPULAR_HOURS)
 # Item-to-item tables that are counted in the clicks of a history: history -> item, neighbour, weight.
 CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "covisit": partial(count_covisits, settings=COVISIT),
@@ -66,11 +65,10 @@ CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 @dataclass(frozen=True)
 class ChannelTables:
-    """What the channels look up: item-to-item tables by name, popularity by channel, articles by time of creation."""
+    """What the channels look up: item-to-item tables by name, popularity by channel."""
 
     neighbours: Mapping[str, NeighbourTable]
     popular: Mapping[str, PopularLists]
-    fresh: FreshArticles
 
 
 def list_tables(channels: Sequence[str]) -> list[str]:
@@ -83,6 +81,4 @@ def list_channel(histories: Histories, tables: ChannelTables, name: str, top: in
     if name in NEIGHBOURS:
         table, weights = NEIGHBOURS[name]
         return follow(histories, tables.neighbours[table], weights, top)
-    if name in POPULAR_HOURS:
-        return list_popular(histories, tables.popular[name], top)
-    return list_fresh(histories, tables.fresh, top)
+    return list_popular(histories, tables.popular[name], top)
