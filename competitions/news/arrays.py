@@ -188,12 +188,6 @@ class WindowCounts:
         reached = {edge: self._reach(keys, times + int(edge * HOUR_MS)) for edge in edges}
         return np.array([reached[after] - reached[-before] for before, after in windows], np.float32)
 
-    def find(
-        self, keys: NDArray[Any], times: NDArray[np.int64], before_ms: int, after_ms: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the events of such a window (ms) begin and end in ``events``."""
-        return self._reach(keys, times - before_ms), self._reach(keys, times + after_ms)
-
     def _reach(self, keys: NDArray[Any], times: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many events come before those of a key that are later than a time."""
         return np.searchsorted(self.events, _pack_event(keys, times - self.start), "right")

@@ -21,9 +21,8 @@ def locate(raw: Path, config: NewsConfig) -> reader.RawFiles:
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
-    """Every metric of a submission; coverage and diversity need the raw files."""
-    articles = None if files is None else reader.read_articles(files.articles).frame
-    return submission.score_submission(path, truth, articles)
+    """Every metric of a submission; the raw files are not needed."""
+    return submission.score_submission(path, truth)
 
 
 # Peaks of whole runs, see FIGURES.md.

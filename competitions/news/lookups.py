@@ -1,6 +1,6 @@
 """Queries and candidates as arrays, and what retrieval and features look up for them, sorted: made once a fold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,9 @@ from common.learning.split import Fold
 from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
 from competitions.news.next_click import NextClicks, count_next_clicks
-from competitions.news.retrieval.lists import Histories, Ints, gather_histories, pack_pairs
+from competitions.news.retrieval.lists import Histories, Ints, gather_histories
 from competitions.news.split import CONTEXT
 
-LIFT_CONTEXTS = ("device_group", "os", "region", "referrer")
 Columns = dict[str, NDArray[Any]]  # numbers by name
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
@@ -44,19 +43,6 @@ class ItemClicks:
 
 
 @dataclass(frozen=True)
-class ContextClicks:
-    """Clicks by one column of the context, such as a region: of each of its ``values`` (ascending), ``clicks``.
-
-    Those of a value on an article: ``pair_clicks`` of ``pairs`` (value and article, packed; ascending).
-    """
-
-    values: Int64s
-    clicks: Int64s
-    pairs: Int64s
-    pair_clicks: Int64s
-
-
-@dataclass(frozen=True)
 class UnitVectors:
     """Vectors of length 1 of ``items`` (ids, ascending), and last a row of zeros for those without: (items + 1, d)."""
 
@@ -81,19 +67,6 @@ def count_clicks(history: pl.DataFrame) -> ItemClicks:
     return ItemClicks(**columns, events=count_events(history["item"].to_numpy(), history["time"].to_numpy())[0])
 
 
-def count_context(history: pl.DataFrame, context: str) -> ContextClicks:
-    """Clicks by one column of the context: a device, a region."""
-    both = _count(history, [context, "item"])
-    pairs = pack_pairs(both[context].to_numpy(), both["item"].to_numpy())
-    here = _count(history, [context])
-    values, clicks = here[context].cast(pl.Int64).to_numpy(), here["clicks"].to_numpy()
-    return ContextClicks(values, clicks, pairs, both["clicks"].to_numpy())
-
-
-def _count(history: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    return history.drop_nulls(keys).group_by(keys).agg(clicks=pl.len().cast(pl.Int64)).sort(keys)
-
-
 def scale_vectors(given: Embeddings) -> UnitVectors:
     """The vectors, each scaled to length 1."""
     none = np.zeros((1, given.vectors.shape[1]), np.float32)
@@ -102,24 +75,18 @@ def scale_vectors(given: Embeddings) -> UnitVectors:
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """What the blocks look up: the articles, their clicks, those by column of the context, those that went on with a
-    session, their vectors if any.
-    """
+    """What the blocks look up: the articles, their clicks, those that went on with a session, their vectors if any."""
 
     catalogue: Catalogue
     clicks: ItemClicks
-    contexts: dict[str, ContextClicks]
     next_clicks: NextClicks
     content: UnitVectors | None
 
 
 def build_feature_tables(history: pl.DataFrame, articles: pl.DataFrame, content: Embeddings | None) -> FeatureTables:
     """The tables of a fold."""
-    contexts = {name: count_context(history, name) for name in LIFT_CONTEXTS}
     vectors = scale_vectors(content) if content else None
-    return FeatureTables(
-        index_catalogue(articles), count_clicks(history), contexts, count_next_clicks(history), vectors
-    )
+    return FeatureTables(index_catalogue(articles), count_clicks(history), count_next_clicks(history), vectors)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 A share is counted in nested windows around the query's time. Few clicks say little, so each window's share is pulled
 towards that of the window around it, by as many clicks as a constant says; the widest one's towards a coarser share.
-From coarse to fine: the clicks of all users, those of users with the same region or referrer, those that followed the
-very article that the user clicked last, those that followed it and ended a session.
+From coarse to fine: the clicks of all users, those that followed the very article that the user clicked last, those
+that followed it and ended a session. Beside them, how much more often users of one context go on to the article.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ from competitions.news.split import GAP_MS, count_sessions
 Windows = Sequence[tuple[float, float]]
 EVER = 1e5  # hours
 WINDOWS_HOURS: Windows = ((EVER, EVER), (6.0, 6.0), (1.0, 1.0))  # before and after the user's last visible click
-HOUR: Windows = WINDOWS_HOURS[-1:]
-CONTEXTS = ("region", "referrer")
+CONTEXTS = ("device_group", "os", "region", "referrer")
+LOCAL = ("region", "referrer")  # those that tell most of the hour
 RARE = 3e-6  # the share that an article has before any click: one of 30,000 articles and more
-ALL_CLICKS, CONTEXT_CLICKS, STEPS = 20.0, 50.0, 5.0  # clicks that a coarser share counts as
+ALL_CLICKS, STEPS = 20.0, 5.0  # clicks that a coarser share counts as
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Shares:
         times: Int64s,
         candidates: tuple[Int64s, Ints],
         prior: Floats,
-        strength: float,
+        strength: float | Floats,
         windows: Windows = WINDOWS_HOURS,
     ) -> Floats:
         """The share of each of the ``candidates`` (query, article); ``groups`` and ``times`` of the queries."""
@@ -77,7 +77,10 @@ class NextClicks:
 
 
 def shrink(
-    counts: Iterable[NDArray[np.float32]], totals: Iterable[NDArray[np.float32]], prior: Floats, strength: float
+    counts: Iterable[NDArray[np.float32]],
+    totals: Iterable[NDArray[np.float32]],
+    prior: Floats,
+    strength: float | Floats,
 ) -> Floats:
     """Shares of windows, the widest first, each pulled towards the one before it: that of the last window.
 

@@ -1,23 +1,18 @@
 """The columns of ``pair_block``: an article against the user's past and context."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from common.time_units import HOUR_MS
 from competitions.news.arrays import lookup_rows, mean_by_row, normalise_rows, take_known
 from competitions.news.lookups import (
-    LIFT_CONTEXTS,
     Catalogue,
     Columns,
-    ContextClicks,
     FeatureTables,
-    ItemClicks,
     Pairs,
     Queries,
     UnitVectors,
 )
-from competitions.news.next_click import ALL_CLICKS, CONTEXT_CLICKS, HOUR, RARE, STEPS, NextClicks
+from competitions.news.next_click import ALL_CLICKS, LOCAL, RARE, STEPS, WINDOWS_HOURS, NextClicks
 from competitions.news.retrieval.lists import Histories, cut_rows, pack_pairs, work_side_by_side
 
 CHUNK_ROWS = 4_000  # 4 MB a gather of 250-wide vectors: more leave the processor's cache, and take three times as long
@@ -26,7 +21,6 @@ CHUNK_ROWS = 4_000  # 4 MB a gather of 250-wide vectors: more leave the processo
 def pair_columns(queries: Queries, pairs: Pairs, tables: FeatureTables) -> Columns:
     """The columns of ``pair_block``."""
     columns = taste_columns(queries, pairs, tables.catalogue)
-    columns |= lift_columns(queries, pairs, tables.clicks, tables.contexts)
     columns |= next_columns(queries, pairs, tables.next_clicks)
     return columns | cosine_columns(queries.histories, pairs, tables.content) if tables.content else columns
 
@@ -56,46 +50,29 @@ def taste_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Colum
     }
 
 
-def lift_columns(queries: Queries, pairs: Pairs, clicks: ItemClicks, contexts: Mapping[str, ContextClicks]) -> Columns:
-    """How much more often than everybody the users of one context (a device, a region) click the article: a log ratio.
-
-    log of (clicks on the article in the context + 1) / (expected + 1), where expected is (clicks on the article + 10) *
-    (clicks in the context + 10) / all clicks. The smoothing pulls articles with few clicks towards the same value.
-    """
-    whole = take_known(clicks.clicks, lookup_rows(clicks.items, pairs.items), missing=0)
-    total, columns = max(int(clicks.clicks.sum()), 1), {}
-    for name in LIFT_CONTEXTS:
-        counts, value = contexts[name], queries.context[name]
-        here = take_known(counts.clicks, lookup_rows(counts.values, value), missing=0)[pairs.rows]
-        together = lookup_rows(counts.pairs, pack_pairs(value[pairs.rows], pairs.items))
-        expected = (whole + 10) * (here + 10) / total
-        both = take_known(counts.pair_clicks, together, missing=0)
-        columns[f"pair_{name}_lift"] = np.log((both + 1) / (expected + 1))
-    return columns
-
-
 def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
     """How likely the article is the next click of the session, from coarse to fine shares.
 
-    ``pair_next_region`` and ``_referrer``: how much more often users like this one go on to it than all do.
+    A lift: (clicks on it of users with the same region + 1) / (expected + 1), in all times or within the hour, where
+    expected is what all users' share says. The smoothing pulls articles with few clicks towards 1.
     """
     histories, rows = queries.histories, pairs.rows
     times, last = histories.times, np.full(len(histories.times), -1, np.int64)
     last[histories.rows[histories.back == 0]] = histories.items[histories.back == 0]
-
-    candidates = rows, pairs.items
-    everybody = np.zeros(len(times), np.int64), times, candidates
-    every = clicks.clicks.near(*everybody, np.full(len(rows), RARE), ALL_CLICKS)
-    columns, likely = {"pair_next_all": every}, every.copy()
+    candidates, everybody = (rows, pairs.items), np.zeros(len(times), np.int64)
+    ever, nearer, hour = WINDOWS_HOURS[:1], WINDOWS_HOURS[1:], WINDOWS_HOURS[-1:]
+    usual = clicks.clicks.near(everybody, times, candidates, np.full(len(rows), RARE), ALL_CLICKS, ever)
+    now = clicks.clicks.near(everybody, times, candidates, usual, ALL_CLICKS, nearer)
+    columns, likely = {"pair_next_all": now}, now.copy()
     for name, table in clicks.contexts.items():
         groups = queries.context[name].astype(np.int64) + 1
-        lift = table.near(groups, times, candidates, every, CONTEXT_CLICKS, HOUR) / every
-        columns[f"pair_next_{name}"] = lift
-        likely *= lift
-    after = last, times, candidates
-    columns["pair_next_step"] = clicks.steps.near(*after, every, STEPS)
-    columns["pair_next_step_context"] = clicks.steps.near(*after, likely, STEPS)
-    columns["pair_next_last_step"] = clicks.last_steps.near(*after, columns["pair_next_step"], STEPS)
+        for kind, share, window in (("lift", usual, ever), ("hour_lift", now, hour)):
+            columns[f"pair_{name}_{kind}"] = table.near(groups, times, candidates, share, 1 / share, window) / share
+        if name in LOCAL:
+            likely *= columns[f"pair_{name}_hour_lift"]
+    columns["pair_next_step"] = clicks.steps.near(last, times, candidates, now, STEPS)
+    columns["pair_next_step_context"] = clicks.steps.near(last, times, candidates, likely, STEPS)
+    columns["pair_next_last_step"] = clicks.last_steps.near(last, times, candidates, columns["pair_next_step"], STEPS)
     return columns
 
 

@@ -27,7 +27,6 @@ from competitions.news.plan import Plan, list_blocks, make_plan
 from competitions.news.ranking import Labelled
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS, list_tables
 from competitions.news.retrieval.content import find_content_neighbours
-from competitions.news.retrieval.fresh import find_fresh
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.popularity import find_popular
@@ -116,7 +115,7 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     plan = step(make_plan, clicks.field("frame"), fold, config).value
     say_decisions(plan.decisions)
 
-    # 3. Retrieval: fifteen channels, and the weight of each one's vote.
+    # 3. Retrieval: eight channels, and the weight of each one's vote.
     inputs = FoldInputs("labelled", fold, articles.field("frame"), content)
     channels = retrieve(inputs, config.recall, run)
     fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
@@ -158,11 +157,8 @@ def retrieve(inputs: FoldInputs, settings: RecallSettings, run: Run) -> Frames:
         if name in NEIGHBOURS:
             table, weights = NEIGHBOURS[name]
             lists[name] = step(score_neighbours, seen, tables[table], weights, top, name=title)
-        elif name in POPULAR_HOURS:
-            window = POPULAR_HOURS[name]
-            lists[name] = step(find_popular, history, queries, seen, window, top, name=title)
         else:
-            lists[name] = step(find_fresh, fold, inputs.articles, top, name=title)
+            lists[name] = step(find_popular, history, queries, seen, POPULAR_HOURS[name], top, name=title)
     return collect(lists)
 
 

@@ -12,7 +12,6 @@ from common.io.csv import CsvFile, refuse_repeated
 from common.io.submission import Checked, Violation, are_whole, find_ids, find_rows, read_back, refuse, write_csv
 from common.learning import metrics
 from common.learning.split import Fold
-from competitions.news import list_metrics
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
 
 LENGTH = 5
@@ -144,20 +143,15 @@ def _as_id(name: str) -> pl.Expr:
     return pl.when(value.is_between(0, INT32_MAX)).then(value).cast(pl.Int32).alias(name)
 
 
-def score_submission(path: Path, truth: Path, articles: pl.DataFrame | None = None) -> dict[str, float]:
+def score_submission(path: Path, truth: Path) -> dict[str, float]:
     """Score a submission file against a truth file (user_id, click_article_id): every metric, by name.
 
     Users of the truth without a row count 0. ``mrr@5`` is the competition's score, ``mrr@5_error`` its standard error.
-    ``articles`` adds coverage and diversity of the categories.
     """
     answered, answers = _read_answered(path, truth)
     table = metrics.evaluate_ranks(answered, answers, CUTOFFS)
     error = table.filter(metric="mrr", k=LENGTH)["error"].item()
-    scores: dict[str, float | None] = {**metrics.as_dict(table), f"mrr@{LENGTH}_error": error}
-    if articles is not None:
-        scores[f"coverage@{LENGTH}"] = list_metrics.coverage(answered, articles.height, LENGTH)
-        scores[f"category_diversity@{LENGTH}"] = list_metrics.category_diversity(answered, articles, LENGTH)
-    return {name: value for name, value in scores.items() if value is not None}
+    return metrics.as_dict(table) | {f"mrr@{LENGTH}_error": error}
 
 
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:

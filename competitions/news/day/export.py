@@ -23,7 +23,6 @@ from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
 from competitions.news.ranking import RANKER
 from competitions.news.retrieval.channels import POPULAR_HOURS, ChannelTables
-from competitions.news.retrieval.fresh import index_fresh
 from competitions.news.retrieval.lists import gather_histories
 from competitions.news.retrieval.neighbours import index_neighbours
 from competitions.news.retrieval.popularity import count_popular
@@ -86,7 +85,6 @@ def make_channel_tables(inputs: FoldInputs, settings: RecallSettings, run: Run) 
     return ChannelTables(
         neighbours={name: index_neighbours(table.value) for name, table in tables.items()},
         popular=counted,
-        fresh=index_fresh(inputs.articles.value, fold.history),
     )
 
 

@@ -207,7 +207,7 @@ def draw_trade_off(bench: NewsBench, method: reranking.Method, *_: object) -> li
 def group_channels(channels: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     """The channels by what they count, popularity first: (key, title) of the step that adds them -> their names.
 
-    >>> group_channels(["covisit", "fresh", "popular_1h", "covisit_fast"])[("lightgbm-covisits", "co-visitation")]
+    >>> group_channels(["covisit", "content", "popular_1h", "covisit_fast"])[("lightgbm-covisits", "co-visitation")]
     ['covisit', 'covisit_fast']
     """
     groups: dict[tuple[str, str], list[str]] = {}

@@ -17,7 +17,6 @@ from competitions.news.config import NewsConfig
 from competitions.news.day.validation import RECENT
 from competitions.news.io import reader
 from competitions.news.lab import reranking
-from competitions.news.list_metrics import coverage
 from competitions.news.pipeline import FoldInputs, Frames, Validated, retrieve, validate
 from competitions.news.ranking import CUTOFF, count_rows
 
@@ -67,7 +66,7 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
         )
         first, articles = take_first(listed, CUTOFF), self.articles.value
         more: dict[str, float | None] = {"recall": float(marked["label"].sum()) / max(queries.height, 1)}
-        more["coverage"] = coverage(first, articles.height, CUTOFF)
+        more["coverage"] = first["item"].n_unique() / articles.height
         if self.content is not None:
             vectors = reranking.take_unit_vectors(self.content.value, first["item"].to_numpy())
             more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)

@@ -17,7 +17,6 @@ from common.learning.cooccurrence import (
     count_covisits,
     count_transitions,
 )
-from competitions.news.retrieval.fresh import FreshArticles, list_fresh
 from competitions.news.retrieval.lists import Histories, ScoredLists
 from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTable, follow
 from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
@@ -33,15 +32,8 @@ COVISIT_FAST = CovisitSettings(
     reach=10, forward=1.0, reverse=0.5, decay=0.7, half_life_hours=1.0, power=0.25, top=TABLE_TOP
 )
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
-LASTING = FollowSettings(last=30, decay=0.95, half_life_hours=NEVER_HOURS)  # a slower forgetting: the lasting taste
 LAST = FollowSettings(last=1, decay=1.0, half_life_hours=NEVER_HOURS)  # the last click alone
-POPULAR_HOURS: dict[str, Window] = {  # hours before and after the user's last click
-    "popular_1h": (1.0, 1.0),
-    "popular_3h": (3.0, 3.0),
-    "popular_next3h": (0.0, 3.0),
-    "popular_next24h": (0.0, 24.0),
-    "popular_24h": (24.0, 24.0),
-}
+POPULAR_HOURS: dict[str, Window] = {"popular_1h": (1.0, 1.0)}  # hours before and after the user's last click
 
 
 class Neighbours(NamedTuple):
@@ -53,34 +45,30 @@ class Neighbours(NamedTuple):
 
 NEIGHBOURS = {
     "covisit": Neighbours("covisit", RECENT),
-    "covisit_all": Neighbours("covisit", LASTING),
     "covisit_last": Neighbours("covisit", LAST),
     "covisit_fast": Neighbours("fast", RECENT),
     "next": Neighbours("next", RECENT),
     "next_last": Neighbours("next_raw", LAST),
-    "previous": Neighbours("previous", RECENT),
     "gap30": Neighbours("gap30", RECENT),
     "content": Neighbours("content", RECENT),
 }
-CHANNELS = (*NEIGHBOURS, *POPULAR_HOURS, "fresh")
+CHANNELS = (*NEIGHBOURS, *POPULAR_HOURS)
 # Item-to-item tables that are counted in the clicks of a history: history -> item, neighbour, weight.
 CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "covisit": partial(count_covisits, settings=COVISIT),
     "fast": partial(count_covisits, settings=COVISIT_FAST),
     "next": partial(count_transitions, power=TRANSITION_POWER, top=TABLE_TOP),
     "next_raw": partial(count_transitions, power=0.0, top=TABLE_TOP),
-    "previous": partial(count_transitions, power=0.0, top=TABLE_TOP, reverse=True),
     "gap30": partial(count_transitions, power=TRANSITION_POWER, top=TABLE_TOP, gap_ms=GAP_MS),
 }
 
 
 @dataclass(frozen=True)
 class ChannelTables:
-    """What the channels look up: item-to-item tables by name, popularity by channel, articles by time of creation."""
+    """What the channels look up: item-to-item tables by name, popularity by channel."""
 
     neighbours: Mapping[str, NeighbourTable]
     popular: Mapping[str, PopularLists]
-    fresh: FreshArticles
 
 
 def list_tables(channels: Sequence[str]) -> list[str]:
@@ -93,6 +81,4 @@ def list_channel(histories: Histories, tables: ChannelTables, name: str, top: in
     if name in NEIGHBOURS:
         table, weights = NEIGHBOURS[name]
         return follow(histories, tables.neighbours[table], weights, top)
-    if name in POPULAR_HOURS:
-        return list_popular(histories, tables.popular[name], top)
-    return list_fresh(histories, tables.fresh, top)
+    return list_popular(histories, tables.popular[name], top)

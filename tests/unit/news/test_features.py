@@ -156,27 +156,34 @@ def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() ->
 
 
 def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher_lift() -> None:
-    rows = [(user, 10 + user % 3, 60 * user) for user in range(90)]  # device group 0 reads item 10, 1 reads 11
-    last = [(user, 50, 9000) for user in (300, 301)]
+    # After article 5, device group 0 reads item 10, 1 reads 11.
+    rows = [row for user in range(90) for row in ((user, 5, 60 * user), (user, 10 + user % 3, 60 * user + 30))]
+    last = [(user, 50, 2700) for user in (300, 301)]
     fold = split.build_test_fold(make_log(*rows, *last, test=(300, 301)))
     pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
-    lift = features.pair_block(fold, SMALL_ARTICLES, pairs, None)["pair_device_group_lift"]
-    assert lift[0] > lift[1] == lift[2]
-    assert lift[4] > lift[3] == lift[5]
-    assert lift[0] > 0 > lift[1]
+    block = features.pair_block(fold, SMALL_ARTICLES, pairs, None)
+    for lift in (block["pair_device_group_lift"], block["pair_device_group_hour_lift"]):
+        assert lift[0] > lift[1] == pytest.approx(lift[2])
+        assert lift[4] > lift[3] == pytest.approx(lift[5])
+        assert lift[0] > 1 > lift[1]
 
 
 Event = tuple[int, int, int]  # group, item, time
 
 
-def share_by_hand(
-    events: list[Event], group: int, item: int, now: int, prior: float, strength: float, last: int = 3
-) -> float:
-    """One candidate's share, from the formula, by a loop over the clicks; in the ``last`` windows."""
-    for before, after in next_click.WINDOWS_HOURS[-last:]:
-        near = [one for one in events if now - before * HOUR_MS < one[2] <= now + after * HOUR_MS and one[0] == group]
-        prior = (sum(one[1] == item for one in near) + strength * prior) / (len(near) + strength)
+def share_by_hand(events: list[Event], group: int, item: int, now: int, prior: float, strength: float) -> float:
+    """One candidate's share, from the formula, by a loop over the clicks."""
+    for window in next_click.WINDOWS_HOURS:
+        count, total = count_by_hand(events, group, item, now, window)
+        prior = (count + strength * prior) / (total + strength)
     return prior
+
+
+def count_by_hand(events: list[Event], group: int, item: int, now: int, window: tuple[float, float]) -> tuple[int, int]:
+    """Clicks of a group on an article in a window, and all of the group."""
+    before, after = window
+    near = [one for one in events if now - before * HOUR_MS < one[2] <= now + after * HOUR_MS and one[0] == group]
+    return sum(one[1] == item for one in near), len(near)
 
 
 def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
@@ -185,7 +192,7 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
     going: list[Event] = []
     steps: list[Event] = []
     last_steps: list[Event] = []
-    contexts: dict[str, list[Event]] = {"region": [], "referrer": []}
+    contexts: dict[str, list[Event]] = {name: [] for name in next_click.CONTEXTS}
     previous: dict[str, int] = {}
     for row in fold.history.sort("user", "time", "item").iter_rows(named=True):
         if (
@@ -208,9 +215,10 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
         every = share_by_hand(going, 0, item, now, next_click.RARE, next_click.ALL_CLICKS)
         likely = every
         for name, events in contexts.items():
-            share = share_by_hand(events, own[name], item, now, every, next_click.CONTEXT_CLICKS, 1)
-            assert pair[f"pair_next_{name}"][at] == pytest.approx(share / every)
-            likely *= share / every
+            count, total = count_by_hand(events, own[name], item, now, next_click.WINDOWS_HOURS[-1])
+            lift = (count + 1) / (total * every + 1)
+            assert pair[f"pair_{name}_hour_lift"][at] == pytest.approx(lift)
+            likely *= lift if name in next_click.LOCAL else 1
         step = share_by_hand(steps, last[query], item, now, every, next_click.STEPS)
         assert pair["pair_next_all"][at] == pytest.approx(every)
         assert pair["pair_next_step"][at] == pytest.approx(step)
@@ -266,7 +274,7 @@ def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> N
     rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
     assert rows.sum() > 500
     for block in ("item", "pair"):
-        own = [name for name in before[block].columns if not name.startswith("pair_next")]
+        own = [name for name in before[block].columns if not name.startswith("pair_next") and "lift" not in name]
         own = [name for name in own if not name.endswith(("_share", "_rank")) or block == "pair"]
-        assert len(own) > 8
+        assert len(own) > 6
         assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))

@@ -1,6 +1,5 @@
 """The retrieval channels of the news competition: their contract, what they may not know, and recall by hand."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +19,7 @@ from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
 from competitions.news.retrieval import channels as listing
-from competitions.news.retrieval import content, fresh
+from competitions.news.retrieval import content
 from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
@@ -73,9 +72,9 @@ def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks
     assert_frame_equal(retrieved[0]["covisit_fast"], expected)
 
 
-@pytest.mark.parametrize("named", ["['fresh', 'hot']", "[]"])
+@pytest.mark.parametrize("named", ["['next', 'hot']", "[]"])
 def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
-    with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h.*fresh"):
+    with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h"):
         COMPETITION.load_config([f"recall.channels={named}"])
 
 
@@ -133,39 +132,6 @@ def test_content_neighbours_are_near_and_alive(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(content, "TOP", 1)
     wide = content.find_content_neighbours(given, articles, fold)
     assert wide.select("item", "neighbour").rows() == [(10, 14), (12, 11)]
-
-
-# --- fresh articles ---
-
-
-def test_fresh_articles_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    clicks = make_log((1, 30, 0), (1, 30, 1), (2, 31, 2), (5, 20, 0), (5, 21, 3600), (5, 22, 7200), test=(5,))
-    now = START + 2 * HOUR_MS
-    rows = [
-        *[(20, 1, 0, 0), (21, 2, 0, 0), (22, 1, 0, 0)],  # what the user read: category 1 twice, the last time last
-        (30, 1, now - 6 * HOUR_MS, 0),
-        (31, 2, now - 6 * HOUR_MS, 0),
-        (32, 1, now + 3 * HOUR_MS, 0),  # not clicked
-        (33, 1, now - 11 * HOUR_MS, 0),  # too old
-        (34, 3, now, 0),  # of no category of the user's
-        *[(35, 1, now - 10 * HOUR_MS, 0), (36, 1, now + 10 * HOUR_MS, 0)],  # the very edges
-        (37, 1, now + 10 * HOUR_MS + 1, 0),
-    ]
-    articles = pl.DataFrame(rows, schema=ARTICLES, orient="row")
-    for name, value in {"CATEGORIES": 2, "CATEGORY_DECAY": 0.5, "HALF_LIFE_HOURS": 6.0, "SPAN_HOURS": 10.0}.items():
-        monkeypatch.setattr(fresh, name, value)
-    listed = fresh.find_fresh(split.build_test_fold(clicks), articles, 10)
-    expected = {
-        30: 1.25 * 0.5 * math.log(4),
-        31: 0.5 * 0.5 * math.log(3),
-        32: 1.25 * 0.5**0.5 * math.log(2),
-        35: 1.25 * 0.5 ** (10 / 6) * math.log(2),
-        36: 1.25 * 0.5 ** (10 / 6) * math.log(2),
-    }
-    assert dict(listed.select("item", "score").rows()) == pytest.approx(expected)
-    assert listed["item"].to_list() == sorted(expected, key=lambda item: -expected[item])
-    monkeypatch.setattr(fresh, "CATEGORIES", 1)
-    assert fresh.find_fresh(split.build_test_fold(clicks), articles, 2)["item"].to_list() == [30, 32]
 
 
 # --- recall ---

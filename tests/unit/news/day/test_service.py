@@ -85,7 +85,7 @@ def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Rank
     return fit_rows(MODEL, parameters, rows, None, 10, 0, 0)
 
 
-@pytest.mark.parametrize("channels", [["fresh"], ["popular_24h", "fresh"], ["next_last", "content", "covisit"]])
+@pytest.mark.parametrize("channels", [["popular_1h"], ["next_last", "content", "covisit"]])
 def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: Tried, channels: list[str]) -> None:
     config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
     run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
