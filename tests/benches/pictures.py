@@ -54,8 +54,8 @@ METHODS = (
     Method("als", RETRIEVAL, ("matrix factorisation (ALS)", "矩阵分解（ALS）")),
     Method("swing", RETRIEVAL, ("swing", "Swing")),
     Method("covisits", RETRIEVAL, ("co-visitation with decay", "带衰减的共现")),
-    Method("rrf", FUSION, ("15 channels, reciprocal rank fusion", "15 路召回，倒数排名融合")),
-    Method("fusion", FUSION, ("15 channels, learned weights", "15 路召回，权重由学习得到")),
+    Method("rrf", FUSION, ("all channels, reciprocal rank fusion", "全部召回通道，倒数排名融合")),
+    Method("fusion", FUSION, ("all channels, learned weights", "全部召回通道，权重由学习得到")),
     Method("gru4rec", RANKING, ("GRU4Rec over these candidates", "GRU4Rec，对这些候选排序")),
     Method("lightgbm-pair", RANKING, ("LightGBM lambdarank, all features", "LightGBM lambdarank，全部特征")),
 )
@@ -77,7 +77,7 @@ LADDERS: dict[str, Text] = {
 # The stages of a request, with what is left of the items after each in news and in tencent.
 STAGES: tuple[tuple[Text, Text], ...] = (
     (("Log", "日志"), ("364,047 articles; 660,000 ads", "364,047 篇文章；660,000 个广告")),
-    (("Retrieval", "召回"), ("up to 15 channels", "最多 15 路")),
+    (("Retrieval", "召回"), ("several channels", "多路")),
     (("Fusion", "融合（粗排）"), ("150 articles / 200 ads", "150 篇文章 / 200 个广告")),
     (("Features", "特征"), ("user x item", "用户 × 物品")),
     (("Ranking", "精排"), ("boosted trees", "梯度提升树")),

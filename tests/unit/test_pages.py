@@ -81,3 +81,10 @@ def test_the_front_page_is_short_and_no_line_of_code_is_cut_by_the_site(name: st
     assert len(text.splitlines()) <= (110 if name == "README" else 1_000)
     blocks = "\n".join(FENCED.findall(text)).splitlines()
     assert [line for line in blocks if len(line) > 76] == []
+
+
+@of_today
+def test_every_file_that_a_page_links_is_there(page: Path) -> None:
+    text = FENCED.sub("", page.read_text())
+    links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link}
+    assert [link for link in sorted(links - {""}) if not (page.parent / link).exists()] == []
