@@ -44,7 +44,7 @@ def find_room() -> float:
     own = psutil.Process().memory_info().rss
     limits = [path.read_text().strip() for path in CONTROL_GROUPS if path.is_file()]
     free = psutil.virtual_memory().available + psutil.swap_memory().free + own
-    return float(min(free, *(int(text) for text in limits if text.isdigit()))) / GIB
+    return float(min([free, *(int(text) for text in limits if text.isdigit())])) / GIB
 
 
 def warn_of_need(need: MemoryNeed, raw: Path | None, scale: float) -> None:
