@@ -3,6 +3,7 @@
 A run's peak grows with its rows; it was measured at a few sizes, between which it is interpolated.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,11 @@ class MemoryNeed:
 
     def scale_of(self, raw: Path) -> float:
         """The scale of a raw folder, by the size of its files."""
-        paths = (path for depth in DEPTHS for path in raw.glob(depth) if path.is_file())
-        return sum(path.stat().st_size for path in paths) / GIB / self.raw_gib
+        size = 0
+        for path in (path for depth in DEPTHS for path in raw.glob(depth)):
+            with contextlib.suppress(OSError):  # it is gone by now, or not to be read
+                size += path.stat().st_size if path.is_file() else 0
+        return size / GIB / self.raw_gib
 
 
 def find_room() -> float:
