@@ -60,9 +60,10 @@ def test_candidates_are_those_of_each_querys_own_group(
         assert items["item"][rows].to_list() == corpus.catalogue.oid[ads].tolist()
         assert items["first search"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)
         assert data.labels[rows].tolist() == (ads == target[query]).tolist()
-        popularity = search.popularity.of(fold.query_times[[query]], retrieved.item, ["events 24 h behind"])
+        popularity = search.popularity.of(fold.query_times[[query]], retrieved.item)
+        at = search.popularity.names.index("events 24 h behind")
         column = data.features[rows, data.names.index("events 24 h behind")]
-        assert column.tolist() == popularity[0, :, 0].tolist()
+        assert column.tolist() == popularity[0, :, at].tolist()
 
 
 def test_the_funnel_says_how_many_targets_are_in_the_pool_of_their_time(
