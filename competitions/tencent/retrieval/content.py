@@ -36,13 +36,11 @@ class Content:
         searched = prepare_search(vectors[torch.from_numpy(candidates)].float())
 
         def score(block: QueryBlock) -> Scores:
-            parts = dict(zip(name_parts(self.name), (block.heaviest, block.now), strict=True))
-            return {
-                name: score_kernel(
-                    vectors[torch.from_numpy(item.reshape(-1))].float(), weights, searched, width
-                ).numpy()
-                for name, (item, weights) in parts.items()
-            }
+            scores = {}
+            for name, (item, weights) in zip(name_parts(self.name), (block.heaviest, block.now), strict=True):
+                history = vectors[torch.from_numpy(item.reshape(-1))].float()
+                scores[name] = score_kernel(history, weights, searched, width).numpy()
+            return scores
 
         return score
 

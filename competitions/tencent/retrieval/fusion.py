@@ -126,15 +126,15 @@ def choose_channels(
     nats = dict(zip(names, first * taken.deviations(), strict=True))
     weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
     kept = {name: parts for name, parts in members.items() if keep or weight[name] >= LEAST_WEIGHT}
-    left, kept_parts = list_names(kept, scores), [part for parts in kept.values() for part in parts if keep]
-    final = first if left == names else fit_weights(scores.take(left))
+    left, parts = list_names(kept, scores), {part for own in kept.values() for part in own}
+    final = (first if left == names else fit_weights(scores.take(left))).tolist()
 
     def measure_recall(own: Sequence[str]) -> float:
         alone = np.where(np.isin(names, [*own, *scores.popular]), first, np.float32(0.0))
         return float(taken.find_within(alone, length).mean())
 
     return Fusion(
-        weights={name: float(each) for name, each in zip(left, final, strict=True) if each > 0 or name in kept_parts},
+        weights={name: each for name, each in zip(left, final, strict=True) if each > 0 or (keep and name in parts)},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(
