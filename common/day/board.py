@@ -9,8 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.day.difference import NORMAL_95
-from common.day.record_schema import RunRecord
+from common.day.record_schema import NORMAL_95, RunRecord
 from common.engine.errors import UserError
 
 FILE = "board.toml"

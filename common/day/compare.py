@@ -7,7 +7,6 @@ import polars as pl
 
 from common.day.change import list_changed_settings, list_first
 from common.day.difference import (
-    NORMAL_95,
     Difference,
     compute_difference,
     measure_difference,
@@ -16,7 +15,7 @@ from common.day.difference import (
     pool_variance,
     read_records,
 )
-from common.day.record_schema import Row, RunRecord
+from common.day.record_schema import NORMAL_95, Row, RunRecord
 from common.day.revision import list_differing
 from common.day.run_record import NO_SLICE, WEIGHT, split_slice, weigh_alike
 from common.engine.errors import UserError

@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from common.day.record_schema import RECORD, RunRecord, read_record
+from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES, TRUTH, WEIGHT, number_clusters, weigh_alike
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
-NORMAL_95 = 1.959964  # standard errors each way of a 95 % interval
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
 
 

@@ -20,6 +20,7 @@ Number = float | None
 Row = dict[str, Any]
 Rows = list[Row]
 
+NORMAL_95 = 1.959964  # standard errors of a score, each way, of its 95 % interval
 RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
 
 

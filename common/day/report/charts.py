@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from common.day.difference import NORMAL_95
+from common.day.record_schema import NORMAL_95
 from common.day.report.formatting import is_number, score, share
 from common.day.report.tables import TableColumn
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from common.day.difference import NORMAL_95
-from common.day.record_schema import RunRecord
+from common.day.record_schema import NORMAL_95, RunRecord
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Scale, make_plot, make_scale, shares, thin
 from common.day.report.findings import CALM, follows_from_calendar, judge_drift

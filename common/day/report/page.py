@@ -15,8 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from common.day.change import Change, find_change
-from common.day.difference import NORMAL_95
-from common.day.record_schema import RECORD, Row, RunRecord, read_figures, read_record
+from common.day.record_schema import NORMAL_95, RECORD, Row, RunRecord, read_figures, read_record
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers

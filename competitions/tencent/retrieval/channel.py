@@ -91,7 +91,7 @@ def compute_logits(scores: Singles, retrieved: Int64s) -> Singles:
 def deviation(scores: Singles) -> Singles:
     """The standard deviation of each row, [queries, 1]: a tenth of numpy's time, which makes an array of differences.
 
-    >>> deviation(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).round(3).tolist()
+    >>> deviation(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).astype(float).round(3).tolist()
     [[1.225]]
     """
     squares = np.vecdot(scores, scores)[:, None] / scores.shape[1]

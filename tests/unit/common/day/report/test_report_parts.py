@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common.day.difference import NORMAL_95
+from common.day.record_schema import NORMAL_95
 from common.day.report import formatting as numbers
 from common.day.report.charts import (
     Column,
