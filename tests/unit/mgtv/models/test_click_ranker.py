@@ -95,7 +95,7 @@ def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
     fit_watch(days, make_day([2, 1], [1, 0], day=3), blocks=("video",))
     train, valid = tasks[0].train, tasks[0].valid
     assert (train.group_sizes.tolist(), train.labels.tolist()) == ([2, 3, 2], [0, 1, 0, 0, 1, 1, 0])
-    assert np.concatenate(tasks[0].arrays)[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]  # a day each, without a copy of all
+    assert np.concatenate(tasks[0].arrays)[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]
     assert valid is not None
     assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
 
