@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.engine.meter import count_threads
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
@@ -152,6 +153,7 @@ def fit_catboost(task: FitTask) -> Fit:
         "random_seed": task.recipe.seed,
         "verbose": False,
         "allow_writing_files": False,
+        "thread_count": count_threads()["openmp"],  # CatBoost itself does not read OMP_NUM_THREADS
         "eval_metric": f"NDCG:top={task.recipe.cutoff};hints=skip_train~true",
     }
     if task.recipe.likelihood and task.recipe.parameters.get("loss_function") == "QuerySoftMax":

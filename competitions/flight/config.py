@@ -29,12 +29,12 @@ class SplitSettings(Settings, frozen=True):
 
 
 class SampleSettings(Settings, frozen=True):
-    """What becomes training rows: ``negatives`` at most per session, ``rows`` at most in all (of the latest sessions);
-    ``missing_share`` of every feature is hidden.
+    """What becomes training rows: ``negatives`` at most per session, ``rows`` at most in all, of the latest sessions
+    (auto: all that the free memory allows); ``missing_share`` of every feature is hidden.
     """
 
     negatives: Count
-    rows: Count
+    rows: Count | Literal["auto"]
     missing_share: Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 

@@ -10,8 +10,11 @@ the log in another, ``plan.py``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from common.arrays import Floats
 from common.engine.decisions import say_decisions
+from common.engine.memory import find_room
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain
@@ -23,7 +26,7 @@ from competitions.flight.features.booking_history import BookingLog, History, bu
 from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
-from competitions.flight.plan import Plan, make_plan
+from competitions.flight.plan import Plan, cap_rows, make_plan
 from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
 from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
@@ -105,12 +108,14 @@ def split_sessions(files: RawFiles, config: FlightConfig, run: Run) -> Sessions:
     step(refuse_shared, train, test)
     run.warn(step(compare_files, train, test).value)
 
-    # 2. Settings meet the log: how to validate, from which features, how large the models are.
-    plan = step(make_plan, train.field("sessions"), test.field("sessions"), config, tuple(EXTRA_BLOCKS)).value
+    # 2. Settings meet the log: how to validate, from which features and rows, how large the models are.
+    sessions = train.field("sessions"), test.field("sessions")
+    plan = step(make_plan, *sessions, config, tuple(EXTRA_BLOCKS)).value
+    plan = cap_rows(plan, config.rank.sample.rows, find_room())
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
-    split = step(make_split, train.field("sessions"), plan.validation, config.split, config.seed, name="split")
+    split = step(make_split, sessions[0], plan.validation, config.split, config.seed, name="split")
     return Sessions(train, test, plan, split, step(collect_bookings, train, name="record"))
 
 
@@ -120,7 +125,8 @@ def build_rows(sessions: Sessions, blocks: Sequence[str], config: FlightConfig, 
     histories = run.step(build_histories, sessions.log, sessions.split, blocks, name="train.history")
     # 5. Features of every option, then negatives.
     inputs = sessions.train, sessions.split, histories, blocks
-    return run.step(build_training_data, *inputs, config.rank.sample, config.seed, name="train.features")
+    sample = msgspec.structs.replace(config.rank.sample, rows=sessions.plan.rows)
+    return run.step(build_training_data, *inputs, sample, config.seed, name="train.features")
 
 
 def choose_blocks(sessions: Sessions, data: Result[TrainingData], config: FlightConfig, run: Run) -> Result[Choice]:
@@ -178,18 +184,18 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     judged = validate(files, config, run)
     test, plan, choice = judged.test, judged.plan, judged.choice
 
-    # 8. The last fit is on everything.
+    # 8. The last fit is on everything, for the models that the blend weighs or whose order is handed in.
+    answer, weights, final = judged.chain.value.answer, judged.blend.value.weights, judged.data.field("final")
     recipes = list_recipes(config, plan, choice).items()
     fits = [
-        step(refit_all, recipe, cross, judged.data.field("final"), name=f"refit.{name}")
-        for cross, (name, recipe) in zip(judged.crosses, recipes, strict=True)
+        step(refit_all, recipe, cross, final, weight > 0 or name == answer, name=f"refit.{name}")
+        for cross, weight, (name, recipe) in zip(judged.crosses, weights, recipes, strict=True)
     ]
 
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
     blocks = list_blocks(plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
     test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
-    answer = judged.chain.value.answer
     if answer in RULES:
         submitted = step(order_test_by_rule, test, judged.snapshots, history, answer)
     else:

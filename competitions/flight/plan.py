@@ -13,7 +13,7 @@ import polars as pl
 from common.engine.decisions import AUTO, Decision, choose_names, refuse_choice
 from common.engine.errors import UserError
 from common.time_units import DAY_MS
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import FlightConfig, SampleSettings
 from competitions.flight.features.build import BLOCKS, EXTRA_BLOCKS
 from competitions.flight.metrics import LARGE
 from competitions.flight.split import Validation, list_lags, spread_lags
@@ -25,12 +25,16 @@ FOLDS, MOST_BLOCKS = 5, 3
 LARGE_LOG, SMALL_LOG = 20_000, 2_000  # sessions
 REPEATS = ((2_000, 2),)  # of the folds, up to so many sessions; beyond once
 MANY_SEEDS = 3
-PATIENCE, LONG_PATIENCE = 40, 200
-MARGIN = "taste_total"
+PATIENCE, LONG_PATIENCE = 100, 200
+# GiB of any run, of reading the host's sessions, and of a million training rows: peaks of whole runs, see FIGURES.md.
+OTHER_GIB, READ_GIB, HOST_SESSIONS, MILLION_GIB = 1.0, 3.1, 105_539, 1.05
+MARGIN, RATE = "taste_total", "learning_rate"
 LAG_QUANTILES = 200
 # What "auto" stands for in the parameters of the models, by size of the log.
-SMALL_TREES: Mapping[str, Any] = {"num_leaves": 12, "depth": 4, "extra_trees": True, "learning_rate": 0.05}
-LARGE_TREES: Mapping[str, Any] = {"num_leaves": 31, "depth": 6, "extra_trees": False, "learning_rate": 0.1}
+SMALL_TREES: dict[str, Any] = {"num_leaves": 12, "depth": 4, "extra_trees": True}
+LARGE_TREES: dict[str, Any] = {"num_leaves": 31, "depth": 6, "extra_trees": False}
+# By model, below SMALL_LOG sessions and from there on: twice the rate halves the time of a fit, which is short on few.
+RATES: Mapping[str, tuple[float, float]] = {"lightgbm_softmax": (0.05, 0.1), "catboost_softmax": (0.1, 0.2)}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Features:
 @dataclass(frozen=True)
 class Plan:
     """``features``: the sets that validation is to choose from, one where there is nothing to choose; ``parameters`` of
-    each model, and ``seeds`` fits of it.
+    each model, and ``seeds`` fits of it; ``rows`` of ``sessions`` train, see ``cap_rows``.
     """
 
     validation: Validation
@@ -70,6 +74,8 @@ class Plan:
     parameters: dict[str, dict[str, Any]]
     patience: int
     seeds: int
+    rows: int
+    sessions: int
     decisions: tuple[Decision, ...]
 
 
@@ -109,7 +115,16 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
         Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
     )
     validation = Validation(kind, folds, repeats, lags)
-    return Plan(validation, features, parameters, patience, seeds, decisions)
+    return Plan(
+        validation,
+        features,
+        parameters,
+        patience,
+        seeds,
+        count_rows(train, config.rank.sample),
+        survey.sessions,
+        decisions,
+    )
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:
@@ -169,30 +184,28 @@ def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
         past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
         return (past,), "travellers return"
     plain, encoded = ("core", "pair"), ("core", "pair", "lift")
-    offered = (
-        Features("no bookings", plain),
-        Features("encodings", encoded),
-        Features("encodings, from a logit", (*encoded, "taste"), MARGIN),
-    )
+    offered = (Features("no bookings", plain), Features("encodings", encoded))
     why = "travellers do not return; validation decides on encodings of carriers and routes"
     return offered, why
 
 
 def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:
     """Every model's parameters with the size of its trees, and in words."""
-    auto = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
+    trees = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
+    rates = {model: own[survey.sessions >= SMALL_LOG] for model, own in RATES.items()}
     given = {model: config.rank.parameters_of(model) for model in config.rank.models}
     for model, own in given.items():
-        if unknown := [key for key, value in own.items() if value == AUTO and key not in auto]:
-            known = ", ".join(SMALL_TREES)
+        if unknown := [key for key, value in own.items() if value == AUTO and key not in {*trees, RATE}]:
+            known = ", ".join((*trees, RATE))
             raise UserError(f"rank.{model}.{unknown[0]} cannot be auto: give a value (only {known} can be auto).")
     parameters = {
-        model: {key: auto[key] if value == AUTO else value for key, value in own.items()}
+        model: {key: (trees | {RATE: rates[model]})[key] if value == AUTO else value for key, value in own.items()}
         for model, own in given.items()
     }
     if not any(AUTO in own.values() for own in given.values()):
         return parameters, ("as set", "set")
-    return parameters, (f"{auto['num_leaves']} leaves", f"{survey.sessions:,} sessions with a booking")
+    words = f"{trees['num_leaves']} leaves, at rates of {', '.join(map(str, rates.values()))}"
+    return parameters, (words, f"{survey.sessions:,} sessions with a booking")
 
 
 def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, str]:
@@ -205,3 +218,25 @@ def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, str]:
     seeds = (MANY_SEEDS if few else 1) if config.rank.seeds == AUTO else int(config.rank.seeds)
     left = AUTO in (config.rank.patience, config.rank.seeds)
     return patience, seeds, f"{survey.sessions:,} sessions with a booking" if left else "set"
+
+
+def count_rows(train: pl.DataFrame, sample: SampleSettings) -> int:
+    """The rows that all sessions with a booking and a choice would train with."""
+    able = train.filter(pl.col("booked").is_not_null() & (pl.col("size") > 1))
+    return int(able["size"].cast(pl.Int64).clip(upper_bound=sample.negatives + 1).sum())
+
+
+def cap_rows(plan: Plan, most: int | str, room: float) -> Plan:
+    """The plan with its rows decided: all, or as many of the latest sessions' as ``most``, or ``room`` GiB, allow.
+
+    No part of ``make_plan``, whose result is kept: the free memory of today decides.
+    """
+    why = "set"
+    if most == AUTO:
+        read = OTHER_GIB + READ_GIB * plan.sessions / HOST_SESSIONS
+        most = max(int((room - read) / MILLION_GIB * 10), 1) * 100_000
+        why = "every session with a booking trains"
+        if most < plan.rows:
+            why = f"of {plan.rows:,} rows those of the latest sessions that {room:.1f} GiB of free memory hold"
+    rows = min(int(most), plan.rows)
+    return replace(plan, rows=rows, decisions=(*plan.decisions, Decision("rank.sample.rows", f"{rows:,}", why)))

@@ -21,6 +21,7 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "carrier": ("out_carrier",),
     "carrier_route": ("route", "out_carrier"),
     "carrier_origin": ("out_origin", "out_carrier"),
+    "stop_route": ("route", "out_stop"),
     "carrier_pair_route": ("route", "out_carrier", "back_carrier"),
     "back_carrier_route": ("route", "back_carrier"),
     "carrier_company": ("company", "out_carrier"),

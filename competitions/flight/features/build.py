@@ -9,7 +9,8 @@
 A feature is a function of the options on offer, of who searches, and of the bookings visible in the session's snapshot.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -30,14 +31,27 @@ def build_features(
 
     ``assigned`` (session, snapshot, until) says what each session sees of ``history``.
     """
-    chunk = cut_chunk(searches, first, last, assigned)
-    frames = []
-    for name in blocks:
-        frame = (BLOCKS | EXTRA_BLOCKS)[name](chunk, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_"))
-        if frame.height != chunk.options.height:
-            raise ValueError(f"the block {name} has {frame.height} rows for {chunk.options.height} options")
-        frames.append(frame)
-    return pl.concat(frames, how="horizontal")
+    return next(build_views(searches, first, last, [(assigned, history)], blocks))
+
+
+def build_views(
+    searches: Searches, first: int, last: int, views: Iterable[tuple[pl.DataFrame, History]], blocks: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """The same for each of the ``views`` (assigned, history); what looks back on nothing is built once."""
+    chunk, frames = cut_chunk(searches, first, last), dict[str, pl.DataFrame]()
+    for assigned, history in views:
+        seen = replace(chunk, sessions=chunk.sessions.join(assigned, on="session", how="left", maintain_order="left"))
+        for name in blocks:
+            if name not in frames or name not in WITHOUT_PAST:
+                frames[name] = _build_block(name, seen, history)
+        yield pl.concat([frames[name] for name in blocks], how="horizontal")
+
+
+def _build_block(name: str, chunk: SessionChunk, history: History) -> pl.DataFrame:
+    frame = (BLOCKS | EXTRA_BLOCKS)[name](chunk, history).select(pl.all().cast(pl.Float32).name.prefix(f"{name}_"))
+    if frame.height != chunk.options.height:
+        raise ValueError(f"the block {name} has {frame.height} rows for {chunk.options.height} options")
+    return frame
 
 
 def pair_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
@@ -74,6 +88,8 @@ BLOCKS: dict[str, Block] = {
     "lift": lift_block,
     "taste": preference_block,
 }
+
+WITHOUT_PAST = ("core", "public", "pair")
 
 # Blocks of your own: what is registered here is on, beside whatever rank.blocks = ["auto"] stands for.
 EXTRA_BLOCKS: dict[str, Block] = {

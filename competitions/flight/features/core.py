@@ -15,6 +15,7 @@ from competitions.flight.features.option_attributes import DAY_MINUTES
 from competitions.flight.features.session_chunk import SessionChunk
 
 OUT_FLIGHT = ("session", "out_departure", "out_carrier", "out_flight")
+SECOND = ("second_cabin", "second_bags")  # of the flights behind a stop
 BACK_FLIGHT = ("session", "back_departure", "back_carrier", "back_flight")
 
 
@@ -63,7 +64,7 @@ def list_times() -> list[pl.Expr]:
         _nights("out_departure", "out_arrival").alias("out_nights"),
         _nights("back_departure", "back_arrival").alias("back_nights"),
         _nights("out_arrival", "back_departure").alias("nights_there"),
-        pl.col("lead_days"),
+        *map(pl.col, ("lead_days", "out_layover", "back_layover")),
     ]
 
 
@@ -72,6 +73,7 @@ def list_terms() -> list[pl.Expr]:
     terms = ("bags", "cabin", "free_exchange", "free_cancel", "exchange_allowed", "access_tp")
     return [
         *map(pl.col, (*terms, "exchange_fee", "cancel_fee", "fare_level")),
+        *[pl.min_horizontal(f"out_{name}", f"back_{name}").alias(name) for name in ("seats", *SECOND)],
         *[
             (pl.col(name).cast(pl.Float32) - pl.col(name).mean().over("session")).alias(f"{name}_more")
             for name in terms

@@ -17,13 +17,14 @@ SESSION_KEYS = ("profile", "company", "route")
 def lift_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
     """How much more often its carriers and flights were booked than offered, to whom and where: target encodings."""
     keys = chunk.sessions.select("snapshot", *SESSION_KEYS)
-    options = chunk.options.select("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin")
+    columns = ("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin", "out_stop")
+    options = chunk.options.select(columns)
     options = pl.concat([options, keys[chunk.session_rows]], how="horizontal")
-    columns = []
+    tables = []
     for name, key in LIFTS.items():
         lifts = join_history(options, history.lifts[name], key)
-        columns.append(lifts.select(pl.col("lift").fill_null(0.0).alias(name), *_count_times(name)))
-    return pl.concat(columns, how="horizontal")
+        tables.append(lifts.select(pl.col("lift").fill_null(0.0).alias(name), *_count_times(name)))
+    return pl.concat(tables, how="horizontal")
 
 
 def join_history(rows: pl.DataFrame, table: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

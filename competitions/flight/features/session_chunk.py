@@ -19,8 +19,7 @@ class SessionChunk:
     session_rows: pl.Series
 
 
-def cut_chunk(searches: Searches, first: int, last: int, assigned: pl.DataFrame) -> SessionChunk:
-    """The sessions [first, last) with their options; ``assigned`` (session, snapshot, until)."""
-    sessions = searches.sessions[first:last].join(assigned, on="session", how="left", maintain_order="left")
+def cut_chunk(searches: Searches, first: int, last: int) -> SessionChunk:
+    """The sessions [first, last) with their options, before it is said what they see."""
     options = add_attributes(take_options(searches.options, searches.sessions, first, last))
-    return SessionChunk(sessions, options, options["session"] - first)
+    return SessionChunk(searches.sessions[first:last], options, options["session"] - first)

@@ -31,8 +31,9 @@ CODED = {
     "aircraft": ("aircraft0", "aircraft"),
     "origin": ("from0", "airports"),
     "destination": ("last", "airports"),
+    "stop": ("from1", "airports"),
 }
-# Our name of a segment's field, by the organiser's; most are of interest in the first segment alone.
+# Our name of a segment's field, by the organiser's; most are of interest in the first segments alone.
 TEXTS = {
     "duration": "duration",
     "flightNumber": "flight",
@@ -40,11 +41,13 @@ TEXTS = {
     "arrivalTo_airport_iata": "to",
 }
 FIRST_TEXTS = {"marketingCarrier_code": "carrier", "operatingCarrier_code": "operator", "aircraft_code": "aircraft"}
-FIRST_NUMBERS = {
+NUMBERS = {
     "cabinClass": "cabin",
     "baggageAllowance_quantity": "bags",
     "baggageAllowance_weightMeasurementType": "bags_kg",
+    "seatsAvailable": "seats",
 }
+NUMBERED = range(2)  # segments whose numbers are read
 
 
 def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
@@ -138,6 +141,7 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
             parse_minute(pl.col("arrival_text")).alias("arrival"),
             parse_duration(pl.col("duration_text")).alias("duration"),
             pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
+            *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in NUMBERED),
             # The files have columns for four segments a leg: a segment without a value is none.
             *(_any_filled(f"duration{s}", f"flight{s}", f"from{s}").alias(f"present{s}") for s in SEGMENTS),
         )
@@ -155,15 +159,15 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
 
 
 def _take_segment(leg: int, s: int) -> list[pl.Expr]:
-    """The fields of a segment under our names and its number, with the fault ``empty``; of the first one ``unfit``."""
+    """The fields of a segment under our names and its number, with the fault ``empty``; of the first two ``unfit``."""
     texts = TEXTS | FIRST_TEXTS if s == 0 else TEXTS
     text = {segment_column(leg, s, field): name for field, name in texts.items()}
-    number = {segment_column(leg, 0, field): name for field, name in FIRST_NUMBERS.items()} if s == 0 else {}
+    number = {segment_column(leg, s, field): name for field, name in NUMBERS.items()} if s in NUMBERED else {}
     return [
         *(filled(column).alias(f"{name}{s}") for column, name in text.items()),
-        *(_narrow(column).alias(name) for column, name in number.items()),
+        *(_narrow(column).alias(f"{name}{s}") for column, name in number.items()),
         pl.any_horizontal(pl.col(column) == "" for column in text).alias(f"empty{s}"),
-        *([pl.any_horizontal(_is_unfit(column) for column in number).alias("unfit")] if number else []),
+        *([pl.any_horizontal(_is_unfit(column) for column in number).alias(f"unfit{s}")] if number else []),
     ]
 
 
@@ -193,7 +197,11 @@ def _leg_values(leg: int) -> list[pl.Expr]:
         "operator": pl.col("operator_code"),
         "flight": pl.col("flight"),
         **{name: pl.col(f"{name}_code") for name in ("aircraft", "origin", "destination")},
-        **{name: pl.col(name) for name in FIRST_NUMBERS.values()},
+        **{name: pl.col(f"{name}0") for name in ("cabin", "bags", "bags_kg")},
+        "seats": pl.min_horizontal(f"seats{s}" for s in NUMBERED),
+        "stop": pl.col("stop_code"),
+        "layover": pl.when(pl.col("segments") == 2).then(pl.col("duration") - pl.col("minutes0") - pl.col("minutes1")),
+        **{f"second_{name}": pl.col(f"{name}1") for name in ("cabin", "bags")},
     }
     return [pl.when("present").then(value).alias(LEGS[leg] + name) for name, value in values.items()]
 
@@ -207,7 +215,10 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
         _fault(~_arrival_fits(), f"legs{leg}_arrivalAt over a day before the departure or over 30 days after it"),
         _fault(lost("flight0", "flight"), f"{segment_column(leg, 0, 'flightNumber')} without one number"),
         _fault(pl.any_horizontal(f"empty{s}" for s in SEGMENTS), f"legs{leg} segment with an empty text"),
-        _fault(pl.col("unfit"), f"legs{leg} cabin or baggage no whole number from 0 to {INT8_MAX}"),
+        _fault(
+            pl.any_horizontal(f"unfit{s}" for s in NUMBERED),
+            f"legs{leg} cabin, baggage or seats no whole number from 0 to {INT8_MAX}",
+        ),
         *(
             _fault(lost(text, f"{name}_code"), f"legs{leg} {name} unknown to the train file")
             for name, (text, _) in CODED.items()

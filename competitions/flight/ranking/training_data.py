@@ -13,9 +13,10 @@ from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, check_columns, join_datasets, pick_queries, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
-from competitions.flight.features.build import build_features
+from competitions.flight.features.build import build_views
 from competitions.flight.features.option_attributes import slice_sessions, take_options
 from competitions.flight.io.reader import Searches
+from competitions.flight.plan import MARGIN
 from competitions.flight.split import Snapshots, Split
 
 SLICE_ROWS = 200_000
@@ -80,22 +81,20 @@ def build_training_data(
     """
     rng = np.random.default_rng(seed)
     booked = searches.sessions["booked"].is_not_null().to_numpy()
-    nobody = np.zeros(len(booked), bool)
-    final, _ = _build_rows(searches, _Selection(split.final, histories.final, booked, nobody), blocks, sample, rng)
+    selections = [_Selection(split.final, histories.final, booked, np.zeros(len(booked), bool))]
+    for fold, history in zip(split.folds, histories.folds, strict=True):
+        learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
+        # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
+        selections.append(_Selection(fold.snapshots, history, learns & split.cross_fitted, judged))
+    (final, _), *built = _build_rows(searches, selections, blocks, sample, rng)
     refuse_none(split.name, "train session of more than 1 option", final.sessions)
     hidden = hide_values(final.rows, sample.missing_share, rng)
     folds = []
-    for fold, history in zip(split.folds, histories.folds, strict=True):
-        learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
+    for fold, (train, valid) in zip(split.folds, built, strict=True):
         if split.cross_fitted:
-            selection = _Selection(fold.snapshots, history, learns, judged)
-            train, valid = _build_rows(searches, selection, blocks, sample, rng)
             learned = hide_values(train.rows, sample.missing_share, rng)
         else:
-            # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
-            selection = _Selection(fold.snapshots, history, nobody, judged)
-            _, valid = _build_rows(searches, selection, blocks, sample, rng)
-            learned = pick_queries(hidden, learns[final.sessions])
+            learned = pick_queries(hidden, fold.roles["role"].eq("train").to_numpy()[final.sessions])
         refuse_none(split.name, "train session of more than 1 option", learned.group_sizes)
         refuse_none(split.name, "valid session with a booking", valid.sessions)
         folds.append(FoldData(learned, valid.rows, valid.sessions))
@@ -121,25 +120,33 @@ class _Rows:
 
 
 def _build_rows(
-    searches: Searches, selection: _Selection, blocks: Sequence[str], sample: SampleSettings, rng: np.random.Generator
-) -> tuple[_Rows, _Rows]:
-    """The drawn rows of the sessions that learn, and all rows of those that are judged."""
-    sessions, judged = searches.sessions, selection.judged
-    learns = cap_sessions(sessions, selection.learns, sample)
-    train, valid = _RowBuffer(), _RowBuffer()
-    names: tuple[str, ...] = ()
+    searches: Searches,
+    selections: Sequence[_Selection],
+    blocks: Sequence[str],
+    sample: SampleSettings,
+    rng: np.random.Generator,
+) -> list[tuple[_Rows, _Rows]]:
+    """By selection the drawn rows of the sessions that learn, and all rows of those that are judged."""
+    sessions, names = searches.sessions, tuple[str, ...]()
+    learning = [cap_sessions(sessions, selection.learns, sample) for selection in selections]
+    buffers = [(_RowBuffer(), _RowBuffer()) for _ in selections]
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "features"):
-        if not (learns | judged)[first:last].any():
-            continue
-        frame = build_features(searches, first, last, selection.snapshots.assigned, selection.history, blocks)
-        names, matrix = names or tuple(frame.columns), to_matrix(frame)
-        check_columns(names, frame.columns, f"The slice from session {first} on")
+        used = [
+            part
+            for part in zip(selections, learning, buffers, strict=True)
+            if (part[1] | part[0].judged)[first:last].any()
+        ]
         options = take_options(searches.options, sessions, first, last)
         marked = mark_options(options, sessions, sample.negatives, rng)
         owner = marked["session"].to_numpy()
-        train.add(matrix, marked, learns[owner] & marked["drawn"].to_numpy())
-        valid.add(matrix, marked, judged[owner])
-    return train.to_rows(names), valid.to_rows(names)
+        views = [(selection.snapshots.assigned, selection.history) for selection, _, _ in used]
+        frames = build_views(searches, first, last, views, blocks) if used else ()
+        for (selection, learns, (train, valid)), frame in zip(used, frames, strict=True):
+            names, matrix = names or tuple(frame.columns), to_matrix(frame)
+            check_columns(names, frame.columns, f"The slice from session {first} on")
+            train.add(matrix, marked, learns[owner] & marked["drawn"].to_numpy())
+            valid.add(matrix, marked, selection.judged[owner])
+    return [(train.to_rows(names), valid.to_rows(names)) for train, valid in buffers]
 
 
 def refuse_none(split: str, what: str, queries: NDArray[Any]) -> None:
@@ -173,9 +180,13 @@ def mark_options(
 
 
 def hide_values(rows: RankingDataset, share: float, rng: np.random.Generator) -> RankingDataset:
-    """The rows with a random ``share`` of every feature missing."""
-    for column in range(rows.features.shape[1]):
-        rows.features[rng.random(len(rows.features)) < share, column] = np.nan
+    """The rows with a random ``share`` of every feature missing, but for the one that scores start from: without it a
+    row would start below or above its session, which no later tree can know.
+    """
+    for column, name in enumerate(rows.names):
+        hidden = rng.random(len(rows.features)) < share
+        if name != MARGIN:
+            rows.features[hidden, column] = np.nan
     return rows
 
 

@@ -62,6 +62,11 @@ LEG: dict[str, tuple[Any, Any]] = {
     "cabin": (pl.Int8, 1),
     "bags": (pl.Int8, 1),
     "bags_kg": (pl.Int8, 0),
+    "seats": (pl.Int8, 9),
+    "stop": (pl.Int16, None),
+    "layover": (pl.Int16, None),
+    "second_cabin": (pl.Int8, None),
+    "second_bags": (pl.Int8, None),
 }
 BACK_DAYS = 2  # the way back is two days after the way out
 OPTION = FARE | {f"{leg}_{name}": what for leg in ("out", "back") for name, what in LEG.items()}
@@ -165,6 +170,7 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{leg}_cabin": _pick(rng, 1, 2, 4, None),
             f"{leg}_bags": _pick(rng, 0, 1, 2, None),
             f"{leg}_bags_kg": _pick(rng, 0, 1, None),
+            f"{leg}_stop": _pick(rng, 2, 3, None, None),
         }
     return _fill(OPTION, drawn)
 

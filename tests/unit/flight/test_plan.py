@@ -1,6 +1,7 @@
 """What a log decides: each way of validation, the features, the size of the models; and that a set value stays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.plan import (
     LARGE_TREES,
+    RATES,
     SMALL_TREES,
     Features,
     Survey,
+    cap_rows,
+    count_rows,
     decide_features,
     decide_fits,
     decide_parameters,
@@ -115,13 +119,9 @@ def test_where_people_come_back_their_past_is_learned_from() -> None:
 
 def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
     offered, reason = decide_features(survey(), load())
-    assert [each.blocks for each in offered] == [
-        ("core", "pair"),
-        ("core", "pair", "lift"),
-        ("core", "pair", "lift", "taste"),
-    ]
-    assert [each.base_margin for each in offered] == [None, None, "taste_total"]
-    assert len({each.name for each in offered}) == 3
+    assert [each.blocks for each in offered] == [("core", "pair"), ("core", "pair", "lift")]
+    assert [each.base_margin for each in offered] == [None, None]
+    assert len({each.name for each in offered}) == 2
     assert reason.startswith("travellers do not return")
 
 
@@ -141,7 +141,7 @@ def test_blocks_that_are_set_are_kept_alone(blocks: tuple[str, ...], returning: 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRA_BLOCKS, "own", lambda chunk, history: chunk.options.select("price"))
-    assert [each.blocks[-1] for each in decide_features(survey(), load(), ["own"])[0]] == ["own"] * 3
+    assert [each.blocks[-1] for each in decide_features(survey(), load(), ["own"])[0]] == ["own"] * 2
     assert decide_features(survey(), load("rank.blocks=-own"), ["own"])[0][0].blocks == ("core", "pair")
     assert decide_features(survey(), load("rank.blocks=core"), ["own"])[0][0].blocks == ("core",)
 
@@ -156,11 +156,19 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
     assert list(parameters) == list(config.rank.models)
     for model, decided in parameters.items():
         given = config.rank.parameters_of(model)
-        assert decided == {key: trees[key] if value == "auto" else value for key, value in given.items()}
+        auto = trees | {"learning_rate": RATES[model][1]}
+        assert decided == {key: auto[key] if value == "auto" else value for key, value in given.items()}
     assert parameters["lightgbm_softmax"]["num_leaves"] == trees["num_leaves"]
     assert parameters["catboost_softmax"]["depth"] == trees["depth"]
     assert not parameters["lightgbm_softmax"]["extra_trees"]
-    assert (size, reason) == (f"{trees['num_leaves']} leaves", f"{sessions:,} sessions with a booking")
+    assert size == f"{trees['num_leaves']} leaves, at rates of 0.1, 0.2"
+    assert reason == f"{sessions:,} sessions with a booking"
+
+
+@pytest.mark.parametrize(("sessions", "rates"), [(1_999, [0.05, 0.1]), (2_000, [0.1, 0.2])])
+def test_few_sessions_are_learned_from_slowly(sessions: int, rates: list[float]) -> None:
+    parameters = decide_parameters(survey(sessions), load())[0]
+    assert [own["learning_rate"] for own in parameters.values()] == rates
 
 
 def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
@@ -171,7 +179,7 @@ def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
 @pytest.mark.parametrize(
     ("sessions", "given", "patience", "seeds"),
     [
-        *((100, (), 200, 3), (1_999, (), 200, 3), (2_000, (), 40, 1)),
+        *((100, (), 200, 3), (1_999, (), 200, 3), (2_000, (), 100, 1)),
         *((100, ("rank.patience=0",), 0, 3), (100, ("rank.seeds=2",), 200, 2)),
         (100, ("rank.seeds=2", "rank.patience=7"), 7, 2),
     ],
@@ -189,13 +197,13 @@ def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
 def test_a_plan_has_every_decision_with_its_reason() -> None:
     plan = make_plan(log(range(40)), log(range(100, 110)), load())
     assert plan.validation == Validation("folds", 5, 2, (0,))
-    assert [each.blocks[-1] for each in plan.features] == ["pair", "lift", "taste"]
+    assert [each.blocks[-1] for each in plan.features] == ["pair", "lift"]
     assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.models)
     assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, repeated 2 times"),
-        ("rank.blocks", "core pair or core pair lift or core pair lift taste"),
-        ("trees", "12 leaves"),
+        ("rank.blocks", "core pair or core pair lift"),
+        ("trees", "12 leaves, at rates of 0.05, 0.1"),
         ("rank.seeds, rank.patience", "3, 200"),
     ]
     assert not any(each.reason in ("", "set") for each in plan.decisions)
@@ -211,3 +219,32 @@ def test_the_lags_of_the_test_are_recorded_where_time_decides() -> None:
     (decision,) = (each for each in plan.decisions if each.setting == "split.lags")
     assert decision.value == "bookings 0 to 10 days old at the least, 10 in the middle"
     assert make_plan(train, test, load("split.validation=blocks", "split.lags=none")).validation.lags == (0,)
+
+
+# --- the rows ---
+
+
+def test_the_rows_are_counted_as_they_are_drawn_and_all_are_taken_where_memory_allows() -> None:
+    config = load("rank.sample.negatives=9")
+    assert (
+        count_rows(
+            pl.concat([log([1, 2], size=30, unbooked=3), log([3], size=4), log([4], size=1)]), config.rank.sample
+        )
+        == 24
+    )
+    plan = make_plan(log([1, 2] * 20, size=30), log([1]), config)
+    assert plan.rows == 400
+    for room in (0.1, 50.0):  # a hundred thousand rows are always tried
+        capped = cap_rows(plan, "auto", room)
+        assert (capped.rows, capped.decisions[-1].reason) == (400, "every session with a booking trains")
+    set_rows = cap_rows(plan, 100, 50.0)
+    assert (set_rows.rows, set_rows.decisions[-1].reason) == (100, "set")
+
+
+@pytest.mark.parametrize(("room", "rows"), [(20.0, 3_800_000), (8.2, 3_800_000), (6.0, 1_800_000), (1.0, 100_000)])
+def test_a_log_of_the_hosts_size_takes_what_the_free_memory_holds_and_says_so(room: float, rows: int) -> None:
+    plan = replace(make_plan(log([1, 2] * 20), log([1]), load()), rows=3_800_000, sessions=105_539)
+    capped = cap_rows(plan, "auto", room)
+    assert capped.rows == rows
+    assert ("3,800,000 rows" in capped.decisions[-1].reason) == (rows < 3_800_000)
+    assert capped.decisions[-1].setting == "rank.sample.rows"

@@ -20,6 +20,10 @@ ONE_STOP = option(
     out_arrival=NOON + 300,
     out_carrier=1,
     out_flight=12,
+    out_layover=65,
+    out_second_cabin=2,
+    out_second_bags=0,
+    out_seats=4,
 )
 BACK_BY_NIGHT = option(
     price=200.0,
@@ -83,6 +87,8 @@ TIMES: dict[str, list[float | None]] = {
     "back_nights": [0, 0, 0, 1],
     "nights_there": [2, 2, 2, 3],
     "lead_days": [1.5] * 4,
+    "out_layover": [None, None, 65, None],
+    "back_layover": [None] * 4,
 }
 TERMS: dict[str, list[float | None]] = {
     "bags": [1, 2, 1, 1],
@@ -99,6 +105,9 @@ TERMS: dict[str, list[float | None]] = {
     "access_tp_more": [0.25, 0.25, -0.75, 0.25],
     "exchange_fee": [0, 30, 0, 0],
     "cancel_fee": [20] * 4,
+    "seats": [9, 9, 4, 9],
+    "second_cabin": [None, None, 2, None],
+    "second_bags": [None, None, 0, None],
     "fare_level": [0, 1, 0, 0],
     "fare_ratio": [*logs(1, 1.5, 1, 1)],
     "fares": [2, 2, 1, 1],

@@ -20,7 +20,7 @@ OPTION_TYPES = {"session": pl.Int32, "row": pl.Int64} | {name: dtype for name, (
 
 def leg(prefix: str, values: tuple[Any, ...] | None) -> dict[str, Any]:
     """The columns of a leg in the order of ``LEG``; None for a leg that is not there."""
-    return {f"{prefix}_{name}": value for name, value in zip(LEG, values or (None,) * 13, strict=True)}
+    return {f"{prefix}_{name}": value for name, value in zip(LEG, values or (None,) * len(LEG), strict=True)}
 
 
 def connecting_row() -> Row:
@@ -65,9 +65,10 @@ def return_without_a_route() -> Row:
 
 
 ROWS = [option(10, "a"), connecting_row(), one_way_row(), return_without_a_route()]
+DIRECT_ONLY = (None,) * 4  # no stop, no layover, no second flight's cabin and bags
 DIRECT = {
-    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 1, 6, 0, 0, 1, 1, 1, 0)),
-    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 1, 7, 0, 1, 0, 1, 1, 0)),
+    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 1, 6, 0, 0, 1, 1, 1, 0, 9, *DIRECT_ONLY)),
+    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 1, 7, 0, 1, 0, 1, 1, 0, 9, *DIRECT_ONLY)),
 }
 FARE = {
     **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "tariff": 57, "coded": True},
@@ -85,15 +86,15 @@ OPTIONS = [
     {
         **{"session": 0, "row": 1, **FARE, "price": 17901.5, "taxes": 0.0, "access_tp": None},
         **{"cancel_fee": None, "cancel_allowed": None, "cancel_percent": 50.0},
-        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 0, 0, 42, 1, 0, 2, 2, 20, 1)),
+        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 0, 0, 42, 1, 0, 2, 2, 20, 1, 3, 1, 60, 1, 1)),
         **leg(
             "back",
-            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 2, None, 6, 0, 2, 0, 4, 1, 0),
+            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 2, None, 6, 0, 2, 0, 4, 1, 0, None, *DIRECT_ONLY),
         ),
     },
     {
         **{"session": 1, "row": 2, **FARE, "tariff": None, "coded": False},
-        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 2, 2, 6, None, None, 0, 1, 1, 0)),
+        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 2, 2, 6, None, None, 0, 1, 1, 0, 2, 3, None, None, 1)),
         **leg("back", None),
     },
     {"session": 2, "row": 3, **FARE, **DIRECT},

@@ -18,7 +18,7 @@ from tests.unit.flight.flight_rows import (
     write_train,
 )
 
-UNFIT = "cabin or baggage no whole number from 0 to 127"
+UNFIT = "cabin, baggage or seats no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
 MISFIT = "_arrivalAt over a day before the departure or over 30 days after it"
@@ -75,6 +75,7 @@ def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_pat
         ({"legs1_segments0_operatingCarrier_code": ""}, "legs1 segment with an empty text", "back_operator"),
         ({"legs0_segments0_cabinClass": 1.5}, f"legs0 {UNFIT}", "out_cabin"),
         ({"legs0_segments0_baggageAllowance_quantity": 128.0}, f"legs0 {UNFIT}", "out_bags"),
+        ({"legs0_segments0_seatsAvailable": -1.0}, f"legs0 {UNFIT}", "out_seats"),
         ({"legs0_segments0_marketingCarrier_code": "ZZ"}, f"legs0 carrier {UNKNOWN}", "out_carrier"),
         ({"legs0_segments0_operatingCarrier_code": "ZZ"}, f"legs0 operator {UNKNOWN}", "out_operator"),
         ({"legs0_segments0_aircraft_code": "ZZ"}, f"legs0 aircraft {UNKNOWN}", "out_aircraft"),

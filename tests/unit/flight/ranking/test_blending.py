@@ -103,8 +103,7 @@ def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten
     scores = np.where(np.repeat(np.array(sizes) > 10, sizes), utility / 3, 50 * utility)
     blend = blending.find_blend(label(sizes, booked), np.column_stack([scores, 2 * scores]), np.arange(800))
     assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
-
-    assert blend.method == "equal"  # the models say the same
+    assert blend.weights == (0.5, 0.5)
 
 
 def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[TrainingData, Floats]:
@@ -119,12 +118,20 @@ def draw(count: int, strength: tuple[float, float], repeats: int = 1) -> tuple[T
 
 def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
     one_sided = blending.find_blend(*draw(301, (2.0, 0.0)), ALONE)  # one half is larger than the other
-    assert one_sided.method == "fitted"
     assert one_sided.weights[0] > 0.9
     assert sum(one_sided.weights) == pytest.approx(1)
     assert one_sided.likelihoods["fitted"] > one_sided.likelihoods["equal"]
     assert blending.find_blend(*draw(300, (1.0, 1.0)), ALONE).weights == (0.5, 0.5)
     assert blending.find_blend(*draw(4, (2.0, 0.0)), ALONE).weights == (0.5, 0.5)  # too few to tell
+
+
+def test_a_mixture_that_gives_nothing_is_the_likeliest_model_alone_where_there_are_enough_searches() -> None:
+    data, scores = draw(600, (2.0, 0.0))
+    twice = np.column_stack([scores[:, 0], scores[:, 0]])
+    assert sorted(blending.find_blend(data, twice, ALONE).weights) == [0.0, 1.0]
+    few, own = draw(400, (2.0, 0.0))
+    assert blending.find_blend(few, np.column_stack([own[:, 0], own[:, 0]]), ALONE).weights == (0.5, 0.5)
+    assert blending.find_blend(*draw(601, (1.0, 1.0)), ALONE).weights == (0.5, 0.5)  # each has its say
 
 
 def test_weights_maximise_the_likelihood_of_the_booked_options() -> None:

@@ -12,7 +12,7 @@ from common.learning.dataset import RankingDataset, join_datasets
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict
 from competitions.flight.ranking import cross_validation
-from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
+from competitions.flight.ranking.cross_validation import CrossFit, average_curves, cross_fit, refit_all
 from competitions.flight.ranking.training_data import FoldData
 
 PER_QUERY = 8
@@ -78,6 +78,29 @@ def test_the_rounds_are_where_the_mean_of_the_curves_weighed_by_queries_is_highe
     assert calls == [(1, True, True)] * 2
 
 
+def test_a_fold_that_ends_early_does_not_end_the_others() -> None:
+    """Its curve goes on as it fell since its best: -1 a round. Cut at its end, round 4 would be taken."""
+    early, late = rise_to(2, 4), tuple(4.0 * value for value in rise_to(8, 10))
+    mean = average_curves([early, late], [1, 1])
+    assert mean.tolist() == ((np.array(rise_to(2, 10)) + late) / 2).tolist()
+    assert int(np.argmax(mean)) + 1 == 8
+    # One that has not fallen stays at its best.
+    assert average_curves([(-3.0, -1.0), (-3.0, -2.0, -1.0)], [1, 1]).tolist() == [-3.0, -1.5, -1.0]
+    assert len(average_curves([(), (1.0,)], [1, 1])) == 0
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_fold_that_grew_fewer_rounds_scores_with_all_of_them(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def grow(recipe: Recipe, train: RankingDataset, valid: Any = None, *, whole: bool = False) -> Ranker:
+        length = 4 if train is FOLDS[0].train else 12
+        ranker = fit(replace(recipe, rounds=length, patience=0), train)
+        return replace(ranker, curve=rise_to(length, length), metric="likelihood")
+
+    monkeypatch.setattr(cross_validation, "fit", grow)
+    cross = cross_fit(recipe(kind), FOLDS)
+    assert (cross.rounds, [ranker.rounds for ranker in cross.rankers]) == (12, [4, 12])
+
+
 @pytest.mark.parametrize("rows", [3, 10_000])
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
@@ -106,3 +129,8 @@ def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> N
     scores = [predict(ranker, FRESH.names, FRESH.features) for ranker in alone]
     np.testing.assert_allclose(predict(last, FRESH.names, FRESH.features), np.mean(scores, axis=0))
     assert not np.allclose(scores[0], scores[1])
+
+
+def test_a_model_that_no_order_needs_is_not_fitted_again() -> None:
+    cross = cross_fit(recipe(), FOLDS)
+    assert refit_all(recipe(), cross, FRESH, needed=False) is cross.rankers[-1]

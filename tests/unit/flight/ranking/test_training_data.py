@@ -15,6 +15,7 @@ from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
+from competitions.flight.plan import MARGIN
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
     Histories,
@@ -96,6 +97,13 @@ def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
     assert (hidden.features[~gone] == matrix[~gone]).all()
     assert hidden.labels.all()
     assert not np.isnan(hide_values(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
+
+
+def test_what_scores_start_from_is_never_hidden() -> None:
+    rows = RankingDataset(
+        (MARGIN, "b"), np.ones((200, 2), np.float32), np.ones(200, np.float32), np.array([200], np.int32)
+    )
+    assert np.isnan(hide_values(rows, 0.5, np.random.default_rng(0)).features).any(axis=0).tolist() == [False, True]
 
 
 def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
