@@ -163,7 +163,7 @@ def cap_sessions(sessions: pl.DataFrame, learns: Mask, sample: SampleSettings) -
     latest_first = np.lexsort((np.arange(len(time)), time))[::-1]
     later = np.empty_like(cost)  # rows of the sessions behind each one
     later[latest_first] = np.cumsum(cost[latest_first]) - cost[latest_first]
-    return np.asarray(able & (later < int(sample.rows)))  # "auto" is a number by now, see cap_rows
+    return np.asarray(able & (later < int(sample.rows)))  # plan.py has decided what auto is
 
 
 def mark_options(

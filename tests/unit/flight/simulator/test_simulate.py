@@ -7,7 +7,7 @@ import pytest
 
 from common.simulation.writer import Simulation
 from competitions.flight.io import reader
-from competitions.flight.io.schema import LAYOUT, SELECTED
+from competitions.flight.io.schema import LAYOUT, SELECTED, TEST, TRAIN
 from competitions.flight.simulator import simulate
 from tests.unit.flight.flight_rows import HOST_DTYPES
 
@@ -26,12 +26,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
 
 @pytest.fixture(scope="module")
 def train(made: Simulation) -> pl.DataFrame:
-    return pl.read_parquet(made.folder / simulate.TRAIN)
+    return pl.read_parquet(made.folder / TRAIN)
 
 
 @pytest.fixture(scope="module")
 def test(made: Simulation) -> pl.DataFrame:
-    return pl.read_parquet(made.folder / simulate.TEST)
+    return pl.read_parquet(made.folder / TEST)
 
 
 def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
@@ -43,9 +43,9 @@ def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test:
 
 
 def test_the_reader_finds_nothing_to_settle(made: Simulation) -> None:
-    codes = reader.learn_codes(made.folder / simulate.TRAIN)
+    codes = reader.learn_codes(made.folder / TRAIN)
     usual = ("with one option", "unknown to the train file")
-    for name, labelled in ((simulate.TRAIN, True), (simulate.TEST, False)):
+    for name, labelled in ((TRAIN, True), (TEST, False)):
         notes = reader.read_searches(made.folder / name, codes, labelled).notes
         assert [note.what for note in notes if not note.what.endswith(usual)] == []
 
@@ -99,7 +99,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
 def test_chunks_do_not_change_the_rows(small: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulate, "CHUNK", 7)
     parts = simulate.simulate(tmp_path / "parts", 0.001, 1)
-    for file in (simulate.TRAIN, simulate.TEST, simulate.SAMPLE):
+    for file in (TRAIN, TEST, simulate.SAMPLE):
         assert pl.read_parquet(small.folder / file).equals(pl.read_parquet(parts.folder / file))
     assert small.truth.read_bytes() == parts.truth.read_bytes()
 
@@ -130,7 +130,7 @@ PUBLISHED_ROWS = {
 
 
 def test_statistics_are_near_the_published_ones(train: pl.DataFrame, test: pl.DataFrame) -> None:
-    off = {}
+    off: dict[tuple[str, int], float] = {}
     for index, rows in enumerate((train, test)):
         sizes = rows.group_by("ranker_id").agg(size=pl.len())
         for frame, measures in ((sizes, PUBLISHED), (rows, PUBLISHED_ROWS)):
