@@ -101,12 +101,9 @@ class Counts:
         """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
         if self.settings.from_attributes or self.settings.to_attributes or len(self.targets) == len(candidates):
             return self
-        rows, columns = self.neighbours.shape
         kept = np.flatnonzero(np.isin(self.targets, candidates, assume_unique=True))
-        number = number_rows(kept, columns)[self.neighbours.indices]
-        inside = number >= 0
-        offsets = np.concatenate([[0], np.cumsum(inside)])[self.neighbours.indptr]
-        table = sp.csr_array((self.neighbours.data[inside], number[inside], offsets), (rows, len(kept)))
+        number = number_rows(kept, len(self.targets))
+        table = sparse.narrow_columns(self.neighbours, number, len(kept))
         return replace(self, neighbours=table, targets=self.targets[kept])
 
 

@@ -122,6 +122,18 @@ def weight_histories(
     return matrix
 
 
+def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
+    """The columns of a csr table that have a ``number``, which takes their stead; -1 is none.
+
+    >>> narrow_columns(sp.csr_array(np.float32([[1, 2, 3]])), np.int32([1, -1, 0]), 2).toarray().tolist()
+    [[3.0, 1.0]]
+    """
+    own = number[table.indices]
+    kept = own >= 0
+    offsets = np.concatenate([[0], np.cumsum(kept)])[table.indptr]
+    return sp.csr_array((table.data[kept], own[kept], offsets), (table.shape[0], columns))
+
+
 def split_by_cost(cost: Int64s, most: int) -> Iterator[tuple[int, int]]:
     """Ranges of consecutive indices whose costs add up to ``most`` at most, or that hold one index."""
     total = np.concatenate([[0], np.cumsum(cost)])

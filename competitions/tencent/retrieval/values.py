@@ -99,8 +99,8 @@ class PoolValues:
         own = model.attributes[candidates]
         columns = np.unique(own.indices)
         number = number_rows(columns, own.shape[1])
-        table = None if model.table is None else narrow_columns(sp.csr_array(model.table), number, len(columns))
-        return cls(model, number, table, narrow_columns(own, number, len(columns)))
+        table = None if model.table is None else sparse.narrow_columns(sp.csr_array(model.table), number, len(columns))
+        return cls(model, number, table, sparse.narrow_columns(own, number, len(columns)))
 
     def __call__(self, queries: Histories) -> Singles:
         """The scores of the pool, float32 [queries, pool]."""
@@ -109,7 +109,7 @@ class PoolValues:
         reached = attributes[seen.indices]
         weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
         if self.table is None:
-            by_value = weights @ narrow_columns(reached, self.number, self.ads.shape[1])
+            by_value = weights @ sparse.narrow_columns(reached, self.number, self.ads.shape[1])
         else:
             values, column = np.unique(reached.indices, return_inverse=True)
             reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
@@ -117,18 +117,6 @@ class PoolValues:
         columns = np.zeros((self.ads.shape[1], len(queries)), np.float32)
         columns[by_value.indices, np.repeat(np.arange(len(queries)), np.diff(by_value.indptr))] = by_value.data
         return np.ascontiguousarray((self.ads @ columns).T)
-
-
-def narrow_columns(table: sparse.Sparse, number: Int32s, columns: int) -> sparse.Sparse:
-    """The columns of a csr table that have a ``number``, which takes their stead; -1 is none.
-
-    >>> narrow_columns(sp.csr_array(np.float32([[1, 2, 3]])), np.int32([1, -1, 0]), 2).toarray().tolist()
-    [[3.0, 1.0]]
-    """
-    own = number[table.indices]
-    kept = own >= 0
-    offsets = np.concatenate([[0], np.cumsum(kept)])[table.indptr]
-    return sp.csr_array((table.data[kept], own[kept], offsets), (table.shape[0], columns))
 
 
 def prepare_values(table: ValueCounts, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
