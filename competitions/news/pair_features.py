@@ -51,8 +51,7 @@ def taste_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue) -> Colum
 
 
 def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
-    """How likely the article is the next click of the session, from coarse to fine shares; and what tells how far to
-    trust them: the steps from the last click within an hour, where the user is, and where from.
+    """How likely the article is the next click of the session, from coarse to fine shares.
 
     A lift: (clicks on it of users with the same region + 1) / (expected + 1), in all times or within the hour, where
     expected is what all users' share says. The smoothing pulls articles with few clicks towards 1.
@@ -64,17 +63,13 @@ def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
     ever, nearer, hour = WINDOWS_HOURS[:1], WINDOWS_HOURS[1:], WINDOWS_HOURS[-1:]
     usual = clicks.clicks.near(everybody, times, candidates, np.full(len(rows), RARE), ALL_CLICKS, ever)
     now = clicks.clicks.near(everybody, times, candidates, usual, ALL_CLICKS, nearer)
-    columns: Columns = {"pair_next_all": now}
-    likely = now.copy()
+    columns, likely = {"pair_next_all": now}, now.copy()
     for name, table in clicks.contexts.items():
         groups = queries.context[name].astype(np.int64) + 1
         for kind, share, window in (("lift", usual, ever), ("hour_lift", now, hour)):
             columns[f"pair_{name}_{kind}"] = table.near(groups, times, candidates, share, 1 / share, window) / share
         if name in LOCAL:
             likely *= columns[f"pair_{name}_hour_lift"]
-            columns[f"pair_{name}"] = groups[rows]
-    for name, steps in (("steps", clicks.steps), ("last_steps", clicks.last_steps)):
-        columns[f"pair_{name}"] = steps.whole.count(last, times, hour)[0][rows]
     columns["pair_next_step"] = clicks.steps.near(last, times, candidates, now, STEPS)
     columns["pair_next_step_context"] = clicks.steps.near(last, times, candidates, likely, STEPS)
     columns["pair_next_last_step"] = clicks.last_steps.near(last, times, candidates, columns["pair_next_step"], STEPS)

@@ -219,10 +219,6 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
             lift = (count + 1) / (total * every + 1)
             assert pair[f"pair_{name}_hour_lift"][at] == pytest.approx(lift)
             likely *= lift if name in next_click.LOCAL else 1
-            if name in next_click.LOCAL:
-                assert pair[f"pair_{name}"][at] == own[name] + 1
-        for name, events in (("pair_steps", steps), ("pair_last_steps", last_steps)):
-            assert pair[name][at] == count_by_hand(events, last[query], item, now, next_click.WINDOWS_HOURS[-1])[1]
         step = share_by_hand(steps, last[query], item, now, every, next_click.STEPS)
         assert pair["pair_next_all"][at] == pytest.approx(every)
         assert pair["pair_next_step"][at] == pytest.approx(step)
@@ -278,11 +274,7 @@ def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> N
     rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
     assert rows.sum() > 500
     for block in ("item", "pair"):
-        own = [
-            name
-            for name in before[block].columns
-            if not name.startswith(("pair_next", "pair_steps", "pair_last")) and "lift" not in name
-        ]
+        own = [name for name in before[block].columns if not name.startswith("pair_next") and "lift" not in name]
         own = [name for name in own if not name.endswith(("_share", "_rank")) or block == "pair"]
         assert len(own) > 6
         assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))
