@@ -157,9 +157,10 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
 
 
 def list_tables(history: History) -> dict[str, pl.DataFrame]:
-    """Every table of a history by name."""
+    """Every table of a history by name, but that of stops: every planted flight is direct."""
     kinds = {"lifts": history.lifts, "preferences": history.preferences}
-    return {f"{kind} of {name}": frame for kind, frames in kinds.items() for name, frame in frames.items()}
+    tables = {f"{kind} of {name}": frame for kind, frames in kinds.items() for name, frame in frames.items()}
+    return {name: frame for name, frame in tables.items() if name != "lifts of stop_route"}
 
 
 def find_answers(results: Results) -> pl.DataFrame:

