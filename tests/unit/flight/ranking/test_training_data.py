@@ -238,6 +238,23 @@ def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...]
         gather(searches, split, rows=rows)
 
 
+def test_sessions_that_look_back_on_nothing_do_not_train_unless_half_of_a_fold_would_be_lost(
+    searches: Searches,
+) -> None:
+    """Those of the first week; where nothing is looked up in bookings, or the fold ends a week later, they do."""
+    week = START + 7 * DAY_MS
+    able = searches.sessions.filter(LEARNS & (pl.col("size") > 1))
+    late = able.filter(pl.col("time") >= week)["session"].to_list()
+    for cut, blocks, trained in (
+        (20, PAST, late),
+        (20, BLOCKS, able["session"].to_list()),
+        (10, PAST, able["session"].to_list()),
+    ):
+        split = split_by_time(searches.sessions, np.array([0]), [START + cut * DAY_MS], 7, "x", 0)
+        assert gather_past(searches, split, blocks)[0].sessions.tolist() == trained
+    assert len(late) < able.height
+
+
 # --- all of it, cross-fitted ---
 
 
