@@ -113,9 +113,10 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the models fitted on every day, and their predictions of the test day."""
+    """What a whole run leaves: the models fitted on every day, the test's ``day``, and their predictions of it."""
 
     final: DayModels
+    day: Result[DayFeatures]
     test: Result[Predictions]
     checked: Checked
 
@@ -248,7 +249,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     codes, picked_by = ready.tables.codes, judged.chain.value.answer
     answers = step(submission.answer, slates, test, judged.blend, fallback, codes, picked_by)
     path = write_csv(answers.value, run.folder / submission.FILE)
-    return Outcome(**vars(judged), final=final, test=test, checked=submission.check_submission(path, files))
+    return Outcome(**vars(judged), final=final, day=day, test=test, checked=submission.check_submission(path, files))
 
 
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:

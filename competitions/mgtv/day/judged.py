@@ -107,7 +107,7 @@ def explain(outcome: Outcome) -> Insight:
     """
     ready, rankers = outcome.ready, collect([outcome.early.ranker])
     before, last = ready.plan.train[-1], ready.plan.valid[-1]
-    days = ready.labelled[before], ready.labelled[last], outcome.test.field("day")
+    days = ready.labelled[before], ready.labelled[last], outcome.day
     train, valid, test = (day.field("rows") for day in days)
     between = f"the labelled days {before} and {last}"
     reference = derive(compare_labelled, train, valid)
