@@ -71,6 +71,14 @@ class Run:
             with contextlib.suppress(OSError):  # which it raises where there are outputs
                 folder.rmdir()
 
+    def again(self) -> "Run":
+        """Another run into the same folder, by the source as this process has read it: what is edited meanwhile is not
+        what the steps were computed by.
+        """
+        other = Run(self.folder, self.cache)
+        other._keys.code, other.cluster = self._keys.code, self.cluster
+        return other
+
     # One signature for each number of arguments, so that a type checker holds each of them against its parameter.
     @overload
     def step(self, f: Callable[[], T], /, *, name: str | None = None) -> Result[T]: ...

@@ -52,9 +52,7 @@ def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
-    again = Run(work.folder, work.cache)
-    again.cluster = work.cluster
-    return inputs.competition.validate(inputs.files, config, again)
+    return inputs.competition.validate(inputs.files, config, work.again())
 
 
 def average_fits(fits: Sequence[Judged]) -> Judged:
