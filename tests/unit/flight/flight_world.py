@@ -170,8 +170,8 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{leg}_cabin": _pick(rng, 1, 2, 4, None),
             f"{leg}_bags": _pick(rng, 0, 1, 2, None),
             f"{leg}_bags_kg": _pick(rng, 0, 1, None),
-            f"{leg}_stop": _pick(rng, 2, 3, None, None),
         }
+        drawn[f"{leg}_stop"] = {2: 2, 3: 3}.get(drawn[f"{leg}_segments"])
     return _fill(OPTION, drawn)
 
 
