@@ -24,7 +24,8 @@ EARLIER = {"days": 2, "clicks": 1}  # folds
 REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
 QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
-MOST_SECONDS = 1_200.0  # of all fits of the sequence channel, on one thread: at the host's size nine minutes of ninety
+MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread, or a tenth of what the answers take:
+ANSWERED = 150  # queries a second
 REWOUND_SHARE, FEW_USERS = 0.2, 1_000  # of the users a fold rewinds a click where times are used; never fewer
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
@@ -141,8 +142,8 @@ def decide_channels(
     corpus: Corpus, embeddings: int, times: bool, folds: int, config: TencentConfig
 ) -> tuple[tuple[str, ...], str]:
     """All that the files allow, ``covisits`` where ``times`` say more than the order, the sequence channel where its
-    fits take no more than ``MOST_SECONDS``: fusion weights, learned on the log, settle how much each counts for, and
-    which leave again. ``folds``: how many histories they are fitted on.
+    fits take no more than ``MOST_SECONDS`` or a tenth of all answers: fusion weights, learned on the log, settle how
+    much each counts for, and which leave again. ``folds``: how many histories they are fitted on.
     """
     given, ads = config.ranker.channels, len(corpus.catalogue.oid)
     if not isinstance(given, str):
@@ -152,7 +153,7 @@ def decide_channels(
     missing = {content.CHANNEL.name: not embeddings, covisits.NAME: not times}
     chosen = [name for name in CHANNELS if not missing.get(name)]
     seconds = folds * sequence.estimate_seconds(len(corpus.train.item), ads, config.sequence)
-    if seconds > MOST_SECONDS:
+    if seconds > max(MOST_SECONDS, 0.1 * len(corpus.test_users) / ANSWERED):
         chosen.remove(sequence.SEQUENCE)
         why += f"; {sequence.SEQUENCE} would need about {seconds / 60:,.0f} minutes"
     return tuple(chosen), why
