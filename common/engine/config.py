@@ -105,7 +105,10 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
         return f"There is no key {_shorten(key)}; the nearest is {_find_nearest(schema, key)}."
     key, bracket, index = where.partition("[")
     if problem.startswith("Invalid enum value"):
-        problem = f"Expected one of {', '.join(map(repr, list_choices(list_types(schema).get(key))))}"
+        expected = list_types(schema).get(key)
+        problem = (
+            f"Expected one of {', '.join(map(repr, list_choices(expected)))}{' or a number' * takes_number(expected)}"
+        )
     plain = f"{problem[:1].lower()}{problem[1:]}".replace("`", "").replace("object", "table")
     at = f" at {bracket}{index}" if index else ""
     return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {plain}{at}."
@@ -202,6 +205,15 @@ def list_choices(expected: object) -> tuple[Any, ...]:
     if get_origin(expected) is Literal:
         return get_args(expected)
     return tuple(choice for part in get_args(expected) for choice in list_choices(part))
+
+
+def takes_number(expected: object) -> bool:
+    """Whether a type is a number's, or one of several that it allows is.
+
+    >>> takes_number(int | Literal["auto"]), takes_number(Literal["auto", "none"])
+    (True, False)
+    """
+    return expected in (int, float) or any(map(takes_number, get_args(expected)))
 
 
 def parse_value(text: str, expected: object) -> Any:

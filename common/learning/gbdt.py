@@ -75,7 +75,8 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
         if type(error).__name__ not in LIBRARY_ERRORS:
             raise
         some = [array for array in task.arrays or (task.train.features,) if len(array)]
-        if not some or not (np.fmax.reduce(some[0]) > np.fmin.reduce(some[0])).any():
+        highest, lowest = ([extreme.reduce(array) for array in some] for extreme in (np.fmax, np.fmin))
+        if not some or not (np.fmax.reduce(highest) > np.fmin.reduce(lowest)).any():
             raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))

@@ -458,3 +458,11 @@ def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
     planted = plant(20, seed=1)
     with pytest.raises(UserError, match="no feature varies"):
         fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), replace(planted, features=np.ones_like(planted.features)))
+
+
+def test_a_part_that_is_all_alike_is_not_blamed_for_a_setting_that_the_library_refuses() -> None:
+    alike = replace(plant(20, seed=1), features=np.ones_like(plant(20, seed=1).features))
+    wrong = SETTINGS["lightgbm_softmax"] | {"num_leaves": 0}
+    with pytest.raises(UserError, match=r"num_leaves") as raised:
+        fit(Recipe("lightgbm_softmax", wrong, 5, 0, 0), [alike, plant(20, seed=2)])
+    assert "no feature varies" not in str(raised.value)
