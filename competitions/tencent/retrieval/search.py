@@ -18,10 +18,13 @@ from competitions.tencent.corpus import CatalogueRows, Int64s, Sequences, number
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
 from competitions.tencent.retrieval.histories import NOW, WeightedHistories, heaviest_events, weigh_events
+from competitions.tencent.retrieval.kernel import MANY
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import SeenPairs, find_seen
+
+EVENTS_OF_MANY = 16  # of the history, against many candidates: with 32 the lists hold the same targets, in more time
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,12 @@ class Search:
         ]
         self.popular = torch.from_numpy(self.popularity.add_up(fusion.weights))
         self.index_of_row = number_rows(self.pool, len(tables.catalogue.oid))
+        self.events = min(settings.search_events, EVENTS_OF_MANY if len(self.pool) > MANY else settings.search_events)
 
     def block(self, queries: Queries) -> QueryBlock:
         """The queries as channels take them."""
         weighted = weigh_events(queries.histories, self.settings.history)
-        heaviest = heaviest_events(weighted, self.settings.search_events)
+        heaviest = heaviest_events(weighted, self.events)
         now = heaviest_events(weighted, NOW, "now")
         return QueryBlock(queries.histories, weighted, heaviest, now, queries.action)
 

@@ -6,11 +6,13 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from torch.nn import functional
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
@@ -22,7 +24,6 @@ from competitions.tencent.sequences import Histories
 NAME, SHOWN, SAME = "values", "values shown", "values again"
 MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
-FEW = 20_000  # values of all features together, up to which a query has a dense row of them
 MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
 
@@ -74,36 +75,39 @@ class ValueTables:
     tables: dict[str, ValueCounts]
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``score_value_counts`` and, for features of many values, ``PoolValues``."""
-        own = {name: prepare_values(table, candidates) for name, table in self.tables.items()}
+        """See ``PoolValues``. There is no kernel."""
+        own = {name: PoolValues.of(table, candidates) for name, table in self.tables.items()}
         return lambda block: {name: score(block.histories) for name, score in own.items()}
 
 
 @dataclass(frozen=True)
 class PoolValues:
-    """What the many values of features give to the ads of a pool: only the values that its ads have are columns.
+    """What feature values give to the ads of a pool: only the values that its ads have are columns.
 
-    ``number`` int32 [values]: the column of each value, -1 for none; ``table`` csr [values, columns], None where each
-    speaks for itself alone; ``ads`` csr [pool, columns]. Of the millions of values a block of queries reaches
-    thousands, and gives something to most columns: no array as long as all values is made for it.
+    ``number`` int32 [values]: the column of each value, -1 for none; ``table`` [values, columns] as in ``ValueCounts``;
+    ``ads`` csr [pool, columns]. Of the millions of values a block of queries reaches thousands, and gives something to
+    most columns: no array as long as all values is made for it.
     """
 
     model: ValueCounts
     number: Int32s
-    table: sparse.Sparse | None
+    table: Singles | sparse.Sparse | None
     ads: sparse.Sparse
 
     @classmethod
     def of(cls, model: ValueCounts, candidates: CatalogueRows) -> "PoolValues":
-        """Narrow a table to a pool."""
-        own = model.attributes[candidates]
+        """Narrow a table to a pool, rows of the catalogue."""
+        own, table = model.attributes[candidates], model.table
         columns = np.unique(own.indices)
         number = number_rows(columns, own.shape[1])
-        table = None if model.table is None else sparse.narrow_columns(sp.csr_array(model.table), number, len(columns))
+        if isinstance(table, np.ndarray):
+            table = table[:, columns]
+        elif table is not None:
+            table = sparse.narrow_columns(sp.csr_array(table), number, len(columns))
         return cls(model, number, table, sparse.narrow_columns(own, number, len(columns)))
 
     def __call__(self, queries: Histories) -> Singles:
-        """The scores of the pool, float32 [queries, pool]."""
+        """What the values of each history's ads give to the ads of the pool, float32 [queries, pool]."""
         settings, attributes = self.model.settings, self.model.attributes
         seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
         reached = attributes[seen.indices]
@@ -114,17 +118,25 @@ class PoolValues:
             values, column = np.unique(reached.indices, return_inverse=True)
             reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
             by_value = (weights @ reached) @ self.table[values]
-        columns = np.zeros((self.ads.shape[1], len(queries)), np.float32)
-        columns[by_value.indices, np.repeat(np.arange(len(queries)), np.diff(by_value.indptr))] = by_value.data
-        return np.ascontiguousarray((self.ads @ columns).T)
+        return sum_values(self.ads, by_value)
 
 
-def prepare_values(table: ValueCounts, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
-    """What scores histories against these rows of the catalogue."""
-    if table.attributes.shape[1] > FEW:
-        return PoolValues.of(table, candidates)
-    shared = table.attributes[candidates]
-    return lambda histories: score_value_counts(table, histories, candidates, shared)
+def sum_values(ads: sparse.Sparse, by_value: Singles | sparse.Sparse) -> Singles:
+    """``by_value`` [queries, values] summed over the values of each ad, csr [ads, values]: float32 [queries, ads].
+
+    >>> sum_values(sp.csr_array(np.float32([[1, 2], [0, 1], [0, 0]])), np.float32([[10, 1]])).tolist()
+    [[12.0, 1.0, 0.0]]
+    """
+    if isinstance(by_value, np.ndarray):
+        columns = np.ascontiguousarray(by_value.T)
+    else:  # into its cells at once: to fill an array and to turn it takes twice as long
+        columns = np.zeros(by_value.shape[::-1], np.float32)
+        columns[by_value.indices, np.repeat(np.arange(by_value.shape[0]), np.diff(by_value.indptr))] = by_value.data
+    bags, values, weights = (torch.from_numpy(part) for part in (ads.indptr, ads.indices, ads.data))
+    sums = functional.embedding_bag(
+        values, torch.from_numpy(columns), bags, mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+    return np.ascontiguousarray(sums.numpy().T)
 
 
 def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTables:
@@ -190,19 +202,6 @@ def _count_part(log: sparse.Log, events: Int64s, settings: ValueSettings) -> spa
         weights += [weight, weight * settings.backward]
     cells = (np.concatenate(sources) - events[0], np.concatenate(targets) - events[0])
     return sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
-
-
-def score_value_counts(
-    model: ValueCounts, queries: Histories, candidates: Int64s, shared: sparse.Sparse | None = None
-) -> Singles:
-    """What the values of each history's ads give to those of the ads in these rows of the catalogue, float32 [queries,
-    candidates]. ``shared``: ``model.attributes[candidates]`` of a caller that has it.
-    """
-    seen = sparse.weight_histories(queries, model.attributes.shape[0], model.settings.weights, model.settings.fade)
-    values = seen @ model.attributes
-    by_value = sparse.as_dense(values if model.table is None else values @ model.table)  # nearly all get something
-    own = model.attributes[candidates] if shared is None else shared
-    return np.ascontiguousarray((own @ by_value.T).T, np.float32)
 
 
 CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share))

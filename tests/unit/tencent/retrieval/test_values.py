@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
-from competitions.tencent.retrieval.sparse_history import ActionWeights, as_dense, attribute_matrix
+from competitions.tencent.retrieval.sparse_history import ActionWeights, as_dense, attribute_matrix, weight_histories
 from competitions.tencent.retrieval.values import (
     AGAIN,
     BEHIND_SHOWN,
@@ -17,7 +17,6 @@ from competitions.tencent.retrieval.values import (
     ValueSettings,
     fit,
     fit_value_counts,
-    score_value_counts,
 )
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_folds import make_block
@@ -26,6 +25,11 @@ from tests.unit.tencent.tencent_log import EVEN, draw_log, make_catalogue, write
 UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
 PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=EVEN)
 CATALOGUE = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
+
+
+def score(model: ValueCounts, pool: list[int], queries: Histories) -> np.ndarray:
+    """Of the ads in these rows of the catalogue, [queries, ads]."""
+    return PoolValues.of(model, CatalogueRows(np.array(pool)))(queries)
 
 
 def count_by_loops(histories: Histories, attributes: np.ndarray, settings: ValueSettings) -> np.ndarray:
@@ -60,9 +64,9 @@ def test_values_are_counted_as_by_loops_in_parts_of_any_size(
 def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
     catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
     model = fit_value_counts(write_log([1, 2], [1, 5]), [attribute_matrix(catalogue)], PLAIN)
-    scores = score_value_counts(model, write_log([3], [2]), np.array([6, 5, 4, 2]))  # 3 is like 1, nothing follows 2
-    assert (scores[0] > 0).tolist() == [False, True, True, True]
-    assert scores[0, 2] == scores[0, 3]
+    scores = score(model, [2, 4, 5, 6], write_log([3], [2]))  # 3 is like 1, nothing follows 2
+    assert (scores[0] > 0).tolist() == [True, True, True, False]
+    assert scores[0, 0] == scores[0, 1]
     assert not scores[1].any()
     assert scores.dtype == np.float32
 
@@ -85,7 +89,7 @@ def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> No
     expected[0, 1], expected[3, 1], expected[1, 2] = 1 / np.sqrt(1.0 * 1.5), 0.5 / np.sqrt(0.5 * 1.5), 1.0
     np.testing.assert_allclose(model.table, expected, rtol=1e-6)
     queries = write_log([1], [1, 4], action=[[0], [0, 0]])
-    scores = score_value_counts(model, queries, np.array([2, 3]))
+    scores = score(model, [2, 3], queries)
     faded = 0.5 * (0.75 * expected[0, 1] + expected[3, 1])
     np.testing.assert_allclose(scores, [[0.5 * expected[0, 1], 0.0], [faded, 0.0]], rtol=1e-6)
 
@@ -94,7 +98,7 @@ def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
     """Ads 1 and 2 have one value, 3 and 4 another: two ads each, so that a pair of them shares 1 / 2."""
     attributes = attribute_matrix(make_catalogue(4, {0: [1, 1, 2, 2]}))
     queries = write_log([1, 3, 1], [1, 3, 1], [3], action=[[0, 0, 0], [0, 1, 0], [0]])
-    scores = score_value_counts(ValueCounts(None, attributes, AGAIN), queries, np.array([2, 4]))
+    scores = score(ValueCounts(None, attributes, AGAIN), [2, 4], queries)
     often = (1 + 0.97**2) / 2
     np.testing.assert_allclose(scores, [[often, 0.97 / 2], [often, 3 * 0.97 / 2], [0.0, 0.5]], rtol=1e-6)
 
@@ -116,17 +120,18 @@ def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
 
 
 @pytest.mark.parametrize("settings", [PLAIN, AGAIN])
-def test_a_pool_gets_of_its_own_values_what_it_gets_of_all(settings: ValueSettings) -> None:
-    """Whether the table of all values is multiplied, or that of the values that the pool's ads have."""
+def test_a_pool_gets_what_the_table_of_all_values_gives(settings: ValueSettings) -> None:
+    """However the table is held: full, with empty cells left out, or none, where each value speaks for itself."""
     catalogue = make_catalogue(8, {0: [1, 1, 2, 2, 3, 0, 4, 5], 3: [4, 0, 4, 1, 1, 2, 3, 3]})
     attributes, log = attribute_matrix(catalogue), draw_log(60, 8, seed=5)
-    fitted = fit_value_counts(log, [attributes], settings)
-    assert isinstance(fitted.table, np.ndarray)
-    pool, queries = CatalogueRows(np.array([2, 5, 6])), draw_log(9, 8, seed=6)
-    for table in (None, sp.csr_array(fitted.table)):
-        model = ValueCounts(table, attributes, settings)
-        scores = PoolValues.of(model, pool)(queries)
-        np.testing.assert_allclose(scores, score_value_counts(model, queries, pool), rtol=1e-5)
-        assert (scores.shape, scores.dtype) == ((9, 3), np.float32)
-        assert scores.flags.c_contiguous
+    full = fit_value_counts(log, [attributes], settings).table
+    assert isinstance(full, np.ndarray)
+    queries = draw_log(9, 8, seed=6)
+    seen = weight_histories(queries, attributes.shape[0], settings.weights, settings.fade).toarray()
+    for table in (full, sp.csr_array(full), None):
+        scores = score(ValueCounts(table, attributes, settings), [2, 5, 6], queries)
+        of_all = np.eye(len(full)) if table is None else full
+        expected = seen @ attributes.toarray() @ of_all @ attributes.toarray()[[2, 5, 6]].T
+        np.testing.assert_allclose(scores, expected, rtol=1e-5)
+        assert (scores.shape, scores.dtype, scores.flags.c_contiguous) == ((9, 3), np.float32, True)
         assert scores.any()
