@@ -79,7 +79,6 @@ class Data(msgspec.Struct, kw_only=True):
     bytes: int = 0
     standin: bool = False
     sample: bool = False
-    differs: str | None = None
 
 
 class Table(msgspec.Struct):

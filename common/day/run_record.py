@@ -103,14 +103,11 @@ def split_slice(queries: pl.DataFrame, name: str) -> list[tuple[str, pl.DataFram
     return [(str(value), part) for (value,), part in sorted(parts.items(), key=lambda each: natural_key(each[0][0]))]
 
 
-def describe_data(
-    folder: Path, files: object, cache: Path, *, sample: bool = False, differs: str | None = None
-) -> Data:
+def describe_data(folder: Path, files: object, cache: Path, *, sample: bool = False) -> Data:
     """The raw ``files`` (any structure that holds their paths) in ``folder``: their number, size, and one digest of all
     names and contents.
 
-    ``sample``: they pose no queries, as a sample's do; ``differs``: how they differ from what is known of the host's,
-    "" if they do not, None where nothing is known.
+    ``sample``: they pose no queries, as a sample's do.
     """
     paths, simulated = sorted(set(find_paths(files))), is_simulated(folder)
     return Data(
@@ -121,7 +118,6 @@ def describe_data(
         files=len(paths),
         bytes=sum(path.stat().st_size for path in paths),
         sample=sample,
-        differs=differs,
     )
 
 

@@ -18,6 +18,7 @@ its key with the value.)
 """
 
 import ast
+import functools
 import symtable
 import sys
 from collections.abc import Iterator
@@ -31,22 +32,13 @@ Reference = tuple[str, Chain]  # a module, and an expression as it stands at the
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-@dataclass
+@dataclass(eq=False)  # each is one, by its identity
 class Module:
-    """A parsed first-party module: the statements that bind each top-level name."""
+    """A parsed first-party module: what binds each top-level name, statements and what is imported under it."""
 
     name: str
     package: str
-    bindings: dict[str, list[ast.stmt]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Use:
-    """A statement's text, the global names that it uses, and what it uses of the modules that it imports itself."""
-
-    text: str
-    names: set[Chain]
-    imported: set[Reference]
+    bindings: dict[str, list[ast.stmt | Reference]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,8 +60,8 @@ class SourceTree:
         installed = "site-packages" in self.root.parts  # where the root holds everybody's modules
         self._tops = set() if installed or not root.is_dir() else {path.stem for path in self.root.iterdir()}
         self._sources: dict[str, str] = {}
-        self._modules: dict[str, Module | None] = {}
-        self._uses: dict[ast.stmt, Use] = {}
+        self._parse = functools.cache(self._parse_module)
+        self._analyse = functools.cache(_analyse)
         self.note_imported()
 
     def note_imported(self) -> None:
@@ -89,43 +81,37 @@ class SourceTree:
                 waiting.extend(self._follow(*reference, dependencies))
         return dependencies
 
-    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> list[Reference]:
-        """Record what a reference means; list what that in turn refers to."""
-        module = self._module(module_name)
+    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> Iterator[Reference]:
+        """Record the texts that a reference means; what these refer to. In the example above:
+
+        ("steps", total)             records the text of ``total``          -> ("steps", helpers.cap)
+        ("steps", helpers.cap)       records the import, "shop.helpers"     -> ("shop", helpers.cap)
+        ("shop", helpers.cap)        nothing, ``helpers`` is a file of it   -> ("shop.helpers", cap)
+        """
+        module = self._parse(module_name)
         if module is None:
             dependencies.packages.add(module_name.partition(".")[0])
-            return []
-        if not chain:  # the module itself is handed around: all of it may be used
-            return [(module_name, (name,)) for name in module.bindings]
-        name, rest = chain[0], chain[1:]
-        if name not in module.bindings:
-            inner = f"{module_name}.{name}"
-            return [(inner, rest)] if self._file(inner) else []
-        texts, found = dependencies.texts.setdefault((module_name, name), {}), list[Reference]()
-        for statement in module.bindings[name]:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                origins = [(at, path) for bound, at, path in _imports(statement, module.package) if bound == name]
-                # an alias that now means something else is a change, whoever owns what it means
-                texts.update(dict.fromkeys(".".join((at, *path)) for at, path in origins))
-                found += [(at, path + rest) for at, path in origins]
-            else:
-                use = self._analyse(statement, module.package)
-                texts[use.text] = None
-                found += [*((module_name, used) for used in use.names), *use.imported]
-        return found
+        elif not chain:  # the module itself is handed around: all of it may be used
+            yield from ((module_name, (name,)) for name in module.bindings)
+        elif chain[0] not in module.bindings:
+            inner = f"{module_name}.{chain[0]}"
+            if self._file(inner):
+                yield inner, chain[1:]
+        else:
+            texts = dependencies.texts.setdefault((module_name, chain[0]), {})
+            for binding in module.bindings[chain[0]]:
+                if isinstance(binding, ast.stmt):
+                    text, references = self._analyse(binding, module)
+                    texts[text] = None
+                    yield from references
+                else:
+                    origin, path = binding
+                    # an alias that now means something else is a change, whoever owns what it means
+                    texts[".".join((origin, *path))] = None
+                    yield origin, path + chain[1:]
 
-    def _analyse(self, statement: ast.stmt, package: str) -> Use:
-        if statement not in self._uses:
-            self._uses[statement] = _analyse(statement, package)
-        return self._uses[statement]
-
-    def _module(self, name: str) -> Module | None:
+    def _parse_module(self, name: str) -> Module | None:
         """The parsed module; None where it is not first-party."""
-        if name not in self._modules:
-            self._modules[name] = self._parse(name)
-        return self._modules[name]
-
-    def _parse(self, name: str) -> Module | None:
         file = self._file(name)
         if file is None:
             return None
@@ -136,11 +122,9 @@ class SourceTree:
         for statement in ast.parse(self._snapshot(name)).body:
             for bound in _bound_names(statement):
                 module.bindings.setdefault(bound, []).append(statement)
-            inside = [] if isinstance(statement, Definition) else ast.walk(statement)  # of an if or a try, too
-            for node in inside:
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    for bound, _, _ in _imports(node, module.package):
-                        module.bindings.setdefault(bound, []).append(node)
+            if not isinstance(statement, Definition):  # imports, of an if or a try too
+                for bound, origin in _imports(statement, module.package):
+                    module.bindings.setdefault(bound, []).append(origin)
         return module
 
     def _snapshot(self, name: str) -> str:
@@ -161,30 +145,35 @@ class SourceTree:
         return next((file for file in files if file.is_file() and file.resolve().is_relative_to(self.root)), None)
 
 
-def _analyse(statement: ast.stmt, package: str) -> Use:
+def _analyse(statement: ast.stmt, module: Module) -> tuple[str, set[Reference]]:
+    """A statement's text without what changes no meaning, and what it refers to."""
     bare = ast.parse(ast.unparse(statement)).body[0]  # a copy
     _strip(bare)
     text = ast.unparse(ast.fix_missing_locations(bare))
-    names = _global_names(text)
-    inside = [node for node in ast.walk(bare) if isinstance(node, ast.Import | ast.ImportFrom)]
-    local = {name: (target, path) for node in inside for name, target, path in _imports(node, package)}
-    chains = set(_chains(bare))
-    imported = {(local[chain[0]][0], local[chain[0]][1] + chain[1:]) for chain in chains if chain[0] in local}
-    return Use(text, {chain for chain in chains if chain[0] in names}, imported)
+    names, local = _global_names(text), dict(_imports(bare, module.package))
+    references: set[Reference] = set()
+    for chain in _chains(bare):
+        if chain[0] in names:
+            references.add((module.name, chain))
+        if chain[0] in local:
+            origin, path = local[chain[0]]
+            references.add((origin, path + chain[1:]))
+    return text, references
 
 
-def _imports(statement: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str, Chain]]:
-    """(bound name, module, attribute path) of each name that an import statement binds."""
-    if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            top = alias.name.partition(".")[0]
-            yield (alias.asname, alias.name, ()) if alias.asname else (top, top, ())
-    else:
-        parents = package.split(".")
-        base = ".".join(parents[: len(parents) - statement.level + 1]) if statement.level else ""
-        target = ".".join(part for part in (base, statement.module) if part)
-        for alias in statement.names:
-            yield alias.asname or alias.name, target, (alias.name,)
+def _imports(statement: ast.stmt, package: str) -> Iterator[tuple[str, Reference]]:
+    """Each name that the imports in a statement bind, and what it stands for."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                yield (alias.asname, (alias.name, ())) if alias.asname else (top, (top, ()))
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
+            target = ".".join(part for part in (base, node.module) if part)
+            for alias in node.names:
+                yield alias.asname or alias.name, (target, (alias.name,))
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:

@@ -27,7 +27,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
-FILE_NAME = re.compile("data|valid|test|machines|task|config|.*(file|filename|_dir|_path|model)")  # read or written
 UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
@@ -98,20 +97,15 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
     """What msgspec says, behind the key and its value; of an unknown key the nearest one that there is."""
     problem, _, where = str(error).partition(" - at `$.")
     where = where.removesuffix("`")
-    if error.__cause__ or problem.startswith("Object missing"):  # a __post_init__ refuses, or a field is not there
-        return f"The configuration breaks a rule: {error.__cause__ or error}."
     if unknown := UNKNOWN.fullmatch(problem):
         key = f"{where}.{unknown[1]}".lstrip(".")
         return f"There is no key {_shorten(key)}; the nearest is {_find_nearest(schema, key)}."
-    key, bracket, index = where.partition("[")
+    if error.__cause__ or not where:  # a __post_init__ refuses, or a setting of all competitions is missing
+        return f"The configuration breaks a rule: {error.__cause__ or error}."
+    key = where.partition("[")[0]
     if problem.startswith("Invalid enum value"):
-        expected = list_types(schema).get(key)
-        problem = (
-            f"Expected one of {', '.join(map(repr, list_choices(expected)))}{' or a number' * takes_number(expected)}"
-        )
-    plain = f"{problem[:1].lower()}{problem[1:]}".replace("`", "").replace("object", "table")
-    at = f" at {bracket}{index}" if index else ""
-    return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {plain}{at}."
+        problem = f"Expected one of {', '.join(map(repr, list_choices(list_types(schema).get(key))))}"
+    return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {problem}."
 
 
 def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
@@ -124,16 +118,14 @@ def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
 
 
 def _refuse_parameters(key: str, table: Table, given: Table) -> None:
-    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a file or
-    a machine; a table; anything but a number where the files, ``given``, have one.
+    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a table;
+    anything but a number where the files, ``given``, have one.
     """
     for name, value in table.items():
         if SEED_NAME.fullmatch(name):
             raise UserError(f"{key}.{name} is refused: use the setting `seed` for the seed of the fits.")
-        if FILE_NAME.fullmatch(name):
-            raise UserError(f"{key}.{name} is refused: a fit reads the rows of this run and writes no file of its own.")
         is_number = isinstance(given.get(name), int | float)
-        if given and (isinstance(value, dict) or (is_number and not isinstance(value, int | float))):
+        if isinstance(value, dict) or (is_number and not isinstance(value, int | float)):
             expected = "a number" if is_number else "no table"
             raise UserError(f"{key}.{name} cannot be {_shorten(repr(value))}: expected {expected}.")
 
@@ -205,15 +197,6 @@ def list_choices(expected: object) -> tuple[Any, ...]:
     if get_origin(expected) is Literal:
         return get_args(expected)
     return tuple(choice for part in get_args(expected) for choice in list_choices(part))
-
-
-def takes_number(expected: object) -> bool:
-    """Whether a type is a number's, or one of several that it allows is.
-
-    >>> takes_number(int | Literal["auto"]), takes_number(Literal["auto", "none"])
-    (True, False)
-    """
-    return expected in (int, float) or any(map(takes_number, get_args(expected)))
 
 
 def parse_value(text: str, expected: object) -> Any:

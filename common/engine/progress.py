@@ -2,7 +2,6 @@
 
 import contextlib
 import contextvars
-import datetime
 import sys
 import threading
 import time
@@ -93,15 +92,14 @@ def _draws() -> bool:
 
 
 def _report_lines(iterable: Iterable[T], label: str, total: int | None) -> Iterator[T]:
-    """The items; every ``LINE_S`` a line with how many are done, how many a second, the time left."""
+    """The items; every ``LINE_S`` the bar's line without the bar: how many are done, the time passed and left."""
     total = len(iterable) if total is None and isinstance(iterable, Sized) else total
     began = last_line = time.monotonic()
     for done, item in enumerate(iterable, 1):
         yield item
         if (now := time.monotonic()) - last_line >= LINE_S:
-            speed, last_line = done / max(now - began, 1e-9), now
-            left = f", {datetime.timedelta(seconds=int((total - done) / speed))} left" if total else ""
-            say(f"  {label}: {done:,}{f'/{total:,}' if total else ''}, {speed:,.3g}/s{left}")
+            last_line = now
+            say(f"  {tqdm.format_meter(done, total, now - began, ncols=0, prefix=label)}")
 
 
 _SAID: set[str] = set()

@@ -15,7 +15,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -34,13 +34,14 @@ from common.io.submission import write_bytes
 __all__ = ["Result", "Run", "StepRecord", "collect", "derive", "prune"]
 
 T = TypeVar("T")
-A1 = TypeVar("A1")
-A2 = TypeVar("A2")
-A3 = TypeVar("A3")
-A4 = TypeVar("A4")
-A5 = TypeVar("A5")
-A6 = TypeVar("A6")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+P = ParamSpec("P")
 Given: TypeAlias = T | Result[T]  # what a step takes for a parameter of type T
+Name: TypeAlias = str | None
 
 
 class Run:
@@ -79,59 +80,35 @@ class Run:
         other._keys.code, other.cluster = self._keys.code, self.cluster
         return other
 
-    # One signature for each number of arguments, so that a type checker holds each of them against its parameter.
+    # One signature for each number of arguments, so that a type checker holds each of them against its parameter; of
+    # more than four it holds the first four.
     @overload
-    def step(self, f: Callable[[], T], /, *, name: str | None = None) -> Result[T]: ...
+    def step(self, f: Callable[[], T], /, *, name: Name = None) -> Result[T]: ...
     @overload
-    def step(self, f: Callable[[A1], T], a1: Given[A1], /, *, name: str | None = None) -> Result[T]: ...
+    def step(self, f: Callable[[A], T], a: Given[A], /, *, name: Name = None) -> Result[T]: ...
+    @overload
+    def step(self, f: Callable[[A, B], T], a: Given[A], b: Given[B], /, *, name: Name = None) -> Result[T]: ...
     @overload
     def step(
-        self, f: Callable[[A1, A2], T], a1: Given[A1], a2: Given[A2], /, *, name: str | None = None
+        self, f: Callable[[A, B, C], T], a: Given[A], b: Given[B], c: Given[C], /, *, name: Name = None
     ) -> Result[T]: ...
     @overload
     def step(
-        self, f: Callable[[A1, A2, A3], T], a1: Given[A1], a2: Given[A2], a3: Given[A3], /, *, name: str | None = None
-    ) -> Result[T]: ...
-    @overload
-    def step(
-        self,
-        f: Callable[[A1, A2, A3, A4], T],
-        a1: Given[A1],
-        a2: Given[A2],
-        a3: Given[A3],
-        a4: Given[A4],
-        /,
-        *,
-        name: str | None = None,
+        self, f: Callable[[A, B, C, D], T], a: Given[A], b: Given[B], c: Given[C], d: Given[D], /, *, name: Name = None
     ) -> Result[T]: ...
     @overload
     def step(
         self,
-        f: Callable[[A1, A2, A3, A4, A5], T],
-        a1: Given[A1],
-        a2: Given[A2],
-        a3: Given[A3],
-        a4: Given[A4],
-        a5: Given[A5],
+        f: Callable[Concatenate[A, B, C, D, E, P], T],
+        a: Given[A],
+        b: Given[B],
+        c: Given[C],
+        d: Given[D],
         /,
-        *,
-        name: str | None = None,
+        *more: Any,
+        name: Name = None,
     ) -> Result[T]: ...
-    @overload
-    def step(
-        self,
-        f: Callable[[A1, A2, A3, A4, A5, A6], T],
-        a1: Given[A1],
-        a2: Given[A2],
-        a3: Given[A3],
-        a4: Given[A4],
-        a5: Given[A5],
-        a6: Given[A6],
-        /,
-        *,
-        name: str | None = None,
-    ) -> Result[T]: ...
-    def step(self, f: Callable[..., T], /, *args: Any, name: str | None = None) -> Result[T]:
+    def step(self, f: Callable[..., T], /, *args: Any, name: Name = None) -> Result[T]:
         """``f(*args)``, computed unless its result is kept. ``name`` defaults to the function's.
 
         An argument may be a Result (the function gets its value), a Path (its name and content count, not its folder),

@@ -115,16 +115,6 @@ def take_columns(
     return features if len(columns) == len(names) else features[:, columns]
 
 
-def take_blocks(rows: RankingDataset, blocks: Sequence[str]) -> RankingDataset:
-    """The rows with the features of some blocks only; no copy where those are all.
-
-    >>> rows = RankingDataset(("user_age", "item_price"), np.ones((2, 2), np.float32), np.zeros(2), np.array([2]))
-    >>> take_blocks(rows, ["item"]).names
-    ('item_price',)
-    """
-    return gather([rows], blocks)
-
-
 def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
     """The columns of the features that belong to the blocks: a feature's name begins with its block.
 
@@ -132,16 +122,6 @@ def find_columns(names: Sequence[str], blocks: Sequence[str]) -> list[int]:
     [0, 2]
     """
     return [column for column, name in enumerate(names) if name.startswith(tuple(f"{block}_" for block in blocks))]
-
-
-def join_datasets(parts: Sequence[RankingDataset]) -> RankingDataset:
-    """The rows of all parts, which have the same features, one after the other.
-
-    >>> part = RankingDataset(("x",), np.zeros((3, 1), np.float32), np.zeros(3), np.array([1, 2]))
-    >>> join_datasets([part, part]).group_sizes.tolist()
-    [1, 2, 1, 2]
-    """
-    return gather(parts)
 
 
 def gather(
@@ -156,6 +136,10 @@ def gather(
     Parts whose columns differ are refused by a ``ColumnsError``. Only the features of ``blocks``, the queries of at
     least ``min_size`` rows and, beside the positives of a query, at most so many ``negatives``. Features are copied
     once, and not at all where a single part is taken as it is.
+
+    >>> part = RankingDataset(("user_age", "item_price"), np.ones((2, 2), np.float32), np.zeros(2), np.array([2]))
+    >>> gather([part, part], ["item"]).names, gather([part, part], ["item"]).group_sizes.tolist()
+    (('item_price',), [2, 2])
 
     >>> features, labels = np.arange(6, dtype=np.float32)[:, None], np.array([1, 0, 0, 0, 0, 1], np.float32)
     >>> rows = gather([RankingDataset(("x",), features, labels, np.array([1, 3, 2]))], min_size=2, negatives=2)

@@ -18,8 +18,8 @@ class Recipe:
 
     At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
     all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff (XGBoost:
-    MRR@cutoff). ``likelihood``: the softmax losses stop by their own likelihood instead, which moves with every
-    query where NDCG at a small cutoff jumps. ``blocks``: only features of these blocks, None for all.
+    MRR@cutoff); of the softmax losses it is their own likelihood, which moves with every query where NDCG at a small
+    cutoff jumps. ``blocks``: only features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
     ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
     ``base_margin``: the feature whose value a row's score starts from (a score that is known before, which trees need
@@ -32,7 +32,6 @@ class Recipe:
     patience: int
     seed: int
     cutoff: int = 5
-    likelihood: bool = False
     blocks: tuple[str, ...] | None = None
     min_group_size: int = 1
     negatives: int | None = None

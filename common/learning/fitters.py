@@ -51,10 +51,9 @@ def fit_lightgbm(task: FitTask) -> Fit:
         valid.features, valid.labels, group=valid.group_sizes, init_score=task.margin(valid), reference=data
     )
     stop = lightgbm.early_stopping(task.recipe.patience, verbose=False)
-    likelihood = task.recipe.likelihood and settings.get("objective") is lightgbm_softmax
-    watch = lightgbm_likelihood if likelihood else None
-    if likelihood:
-        settings["metric"] = "none"
+    watch = None
+    if settings.get("objective") is lightgbm_softmax:
+        watch, settings["metric"] = lightgbm_likelihood, "none"
     evaluations: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
     model = lightgbm.train(
@@ -89,10 +88,9 @@ def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
     stop = None if valid is None else task.recipe.patience
     watch = None
-    if valid is not None and task.recipe.likelihood and softmax:
-        watch = functools.partial(_watch_likelihood, valid)
-    elif valid is not None:
-        watch = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
+    if valid is not None:
+        mrr = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
+        watch = functools.partial(_watch_likelihood, valid) if softmax else mrr
     evaluations: dict[str, dict[str, list[float]]] = {}
     model = xgboost.train(
         settings,
@@ -156,7 +154,7 @@ def fit_catboost(task: FitTask) -> Fit:
         "thread_count": count_threads()["openmp"],  # CatBoost itself does not read OMP_NUM_THREADS
         "eval_metric": f"NDCG:top={task.recipe.cutoff};hints=skip_train~true",
     }
-    if task.recipe.likelihood and task.recipe.parameters.get("loss_function") == "QuerySoftMax":
+    if task.recipe.parameters.get("loss_function") == "QuerySoftMax":
         fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
     settings = {**fixed, **task.recipe.parameters, "iterations": task.recipe.rounds}
     if task.valid is not None:

@@ -60,6 +60,7 @@ def submit(
     submission = find_submission(build, source, run)
     record = read_own_record(submission.parent, name)
     require_host_files(record, submission.parent)
+    require_known_files(record, source)
     if source.host != "kaggle":
         print(f"{submission}: {source.upload}.")
         return
@@ -130,14 +131,26 @@ def require_host_files(record: RunRecord, folder: Path) -> None:
         raise UserError(f"{folder} was made from {record.basis}: to submit, run on the host's files (RAW=DIR).")
 
 
+def require_known_files(record: RunRecord, source: Source) -> None:
+    """Refuse a run on files of other rows, sizes or digests than are known of the host's, such as simulated ones that
+    lost their mark.
+    """
+    from common.day.hosts.verify import DIFFERS, check_files
+
+    checks = check_files(Path(record.data.folder), source.layouts, source.list_read)
+    if other := [f"{check.file}: {check.actual}" for check in checks if check.state == DIFFERS]:
+        raise UserError(
+            f"{record.name}/{record.run} was made from other files than the host's ({other[0]}): to submit, run on the"
+            " host's files (RAW=DIR)."
+        )
+
+
 def identify_files(name: str, folder: Path) -> Basis:
     """Whose files lie in a folder."""
-    from common.day.hosts.verify import inspect_files
-
     competition, sample = find_competition(name), False
     with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
         sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
-    return find_basis(inspect_files(folder, find_source(name).layouts, sample))
+    return find_basis({"folder": str(folder), "sample": sample})
 
 
 def describe_boards(record: RunRecord) -> str | None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import msgspec
 
 from common.day.hosts.simulated import check_memory, is_simulated
-from common.day.hosts.verify import name_difference
-from common.day.record_schema import RECORD, Data, RunRecord, RunStart
+from common.day.record_schema import RECORD, RunRecord, RunStart
 from common.day.record_writer import RecordWriter
 from common.day.report.page import write_report
 from common.day.revision import find_revision
@@ -28,7 +27,7 @@ from common.engine.run import Run, prune
 from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
 from competitions import find_competition
 from competitions.cli.closing import show_end
-from competitions.cli.data import copy_submission, find_source
+from competitions.cli.data import copy_submission
 from competitions.cli.fits import add_fits
 from competitions.cli.options import CV, RunOptions
 from competitions.cli.settings import Inputs, load_inputs
@@ -59,7 +58,7 @@ def execute(options: RunOptions) -> None:
                 begin = RunStart(
                     name=options.name,
                     run=work.folder.name,
-                    data=describe_files(inputs, work.cache, sample=bool(cv_only)),
+                    data=describe_data(folder, inputs.files, work.cache, sample=bool(cv_only)),
                     config=msgspec.to_builtins(inputs.config),
                     note=options.note,
                     started=started.isoformat(timespec="seconds"),
@@ -133,13 +132,6 @@ def remove_unrecorded(folder: Path) -> None:
     """Remove the folder of a run that was ended before there was anything to keep."""
     if not ((folder / RECORD).exists() or is_kept(folder)):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def describe_files(inputs: Inputs, cache: Path, *, sample: bool) -> Data:
-    """The raw files of a run, and whether they are the host's."""
-    known = None if is_simulated(inputs.folder) else find_source(inputs.competition.name).layouts
-    differs = None if known is None else name_difference(inputs.folder, known)
-    return describe_data(inputs.folder, inputs.files, cache, sample=sample, differs=differs)
 
 
 def say_further(record: RunRecord, copies: Sequence[Path], inputs: Inputs, cv_only: str | None) -> None:

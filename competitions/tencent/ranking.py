@@ -15,7 +15,7 @@ import torch
 from common.arrays import Singles, join, take
 from common.engine.progress import track
 from common.learning import gbdt
-from common.learning.dataset import Matrix, RankingDataset, join_datasets
+from common.learning.dataset import Matrix, RankingDataset, gather
 from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Halves, Int64s
@@ -73,7 +73,7 @@ def list_candidates(
         list_block = partial(_list_block, search, queries, target, draws)
         described = each_block(list_block, len(own), "describing candidates")
         parts += [part for part in described if part is not None]
-    return join_datasets(parts) if parts else None
+    return gather(parts) if parts else None
 
 
 def _list_block(

@@ -23,7 +23,7 @@ from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.progress import track
 from common.engine.run import Run
-from common.learning.dataset import RankingDataset, take_blocks, to_matrix
+from common.learning.dataset import RankingDataset, gather, to_matrix
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.build import build_features
@@ -103,7 +103,7 @@ def score_peers(outcome: Outcome, config: FlightConfig) -> dict[str, Scores]:
     frame = build_features(test, 0, test.sessions.height, outcome.snapshots.value.assigned, history, PEER_BLOCKS)
     labels = np.zeros(frame.height, np.float32)  # not known: a peer reads features only
     served = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
-    known = take_blocks(outcome.data.value.final, PEER_BLOCKS)
+    known = gather([outcome.data.value.final], PEER_BLOCKS)
     peers = [peer for peer in PEERS if peer.blocks == PEER_BLOCKS]
     scores = {peer.title: peer.score(known, served, config.seed) for peer in track(peers, "peers")}
     return {title: put_back(test.options["row"], score) for title, score in scores.items()}

@@ -10,6 +10,7 @@ import pytest
 from common.day.board import Board, read_board
 from common.day.record_schema import RECORD, read_record
 from competitions.cli.closing import show_end
+from competitions.cli.data import find_source
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 
@@ -34,7 +35,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marks = find_board(contract).marks
-    run = copy_run(contract, finished, tmp_path, differs="")
+    run = copy_run(contract, finished, tmp_path)
     code, out, err = call("lb", run, marks[-1].score + 1e-4, "--build", tmp_path)
     assert code == 0, err
     assert f"({marks[-1].name})" in out
@@ -53,7 +54,7 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
 @pytest.mark.each_nightly
 @pytest.mark.parametrize(
     ("data", "basis"),
-    [({"simulated": True}, "simulated data"), ({}, "a stand-in, not the host's files")],
+    [({"simulated": True}, "simulated data"), ({"standin": True}, "a stand-in, not the host's files")],
     ids=["simulated", "stand-in"],
 )
 def test_no_other_score_does(
@@ -65,8 +66,6 @@ def test_no_other_score_does(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if not data:
-        find_board(contract)  # of a competition that is being made nothing is known of the host's files
     run = copy_run(contract, finished, tmp_path, **data)
     for verb in (["lb", run, 0.3], ["submit", *run.split("/")]):
         code, out, err = call(*verb, "--build", tmp_path)
@@ -81,9 +80,16 @@ def test_no_other_score_does(
     said = capsys.readouterr().out
     assert "On the board" not in said
     assert f"Made from {basis}" in said
-    if not data:  # a few rows in the host's layout, as the files themselves show
-        code, out, err = call("data", contract.name, "--check", "--raw", finished.raw)
-        assert (code, f": {basis} (" in out) == (1, True)
-        assert call("look", contract.name, "--raw", finished.raw, "--build", tmp_path)[0] == 0
-        page = html.unescape((tmp_path / contract.name / "look" / "look.html").read_text())
-        assert f"{finished.raw}, {basis} (" in page
+
+
+@pytest.mark.each_nightly
+def test_a_run_on_files_that_differ_from_the_hosts_is_not_submitted(
+    contract: Contract, finished: Finished, call: Call, tmp_path: Path
+) -> None:
+    layouts = find_source(contract.name).layouts
+    if not all(any(spec.rows or spec.megabytes for spec in layout.files) for layout in layouts):
+        pytest.skip("nothing is known of the host's files")
+    run = copy_run(contract, finished, tmp_path)
+    code, out, err = call("submit", *run.split("/"), "--build", tmp_path)
+    assert (code, out) == (1, "")
+    assert "was made from other files than the host's" in err

@@ -68,7 +68,7 @@ def test_an_order_that_the_run_does_not_have_is_refused(contract: Contract, fini
     line = words(contract, finished.raw, finished.build, f"{SETTINGS[contract.name]}=coin")
     said = refusal(call(*line))
     # Flight's stages are its models, which a run knows; the others' are refused before anything is read.
-    known = 'this run has no "coin"' if contract is FLIGHT else "cannot be 'coin': expected one of 'auto'"
+    known = 'this run has no "coin"' if contract is FLIGHT else "cannot be 'coin': Expected one of 'auto'"
     assert SETTINGS[contract.name] in said
     assert known in said
     assert LAST[contract.name] in said

@@ -9,7 +9,7 @@ REPORT = "simulation.json"  # written last: a folder that has it is a finished s
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
 TRUTH = "truth.csv"
 SIMULATED, STANDIN, SAMPLE = "simulated data", "a stand-in, not the host's files", "a sample of the host's files"
-HOSTS, UNKNOWN = "the host's files", "files in the host's layout"  # unknown: nothing is known to compare them with
+HOSTS = "files in the host's layout"  # without a mark of ours
 STANDIN_SIGNS = {MARKER: f"{MARKER} says so", TRUTH: f"{TRUTH} is among them"}
 
 
@@ -23,7 +23,7 @@ class Basis:
     @property
     def scored(self) -> bool:
         """Whether a host scores what is made from them."""
-        return self.kind in (HOSTS, UNKNOWN)
+        return self.kind == HOSTS
 
     def __str__(self) -> str:
         """In words."""
@@ -31,17 +31,11 @@ class Basis:
 
 
 def find_basis(data: Mapping[str, Any]) -> Basis:
-    """Whose files these are, by what ``run.json`` keeps of them (``data``) and what lies in their folder.
-
-    ``differs`` says in what they are not the host's, "" if in nothing, None where nothing is known of the host's.
-    """
+    """Whose files these are, by what ``run.json`` keeps of them (``data``) and the marks that lie in their folder."""
     raw = Path(data["folder"])
-    if data["simulated"] or (raw / REPORT).exists():
+    if data.get("simulated") or (raw / REPORT).exists():
         return Basis(SIMULATED)
     if data.get("sample"):
         return Basis(SAMPLE, "without queries")
-    differs = data.get("differs")
-    reason = next((why for name, why in STANDIN_SIGNS.items() if (raw / name).exists()), differs)
-    if reason or data.get("standin"):
-        return Basis(STANDIN, reason or "")
-    return Basis(UNKNOWN if differs is None else HOSTS)
+    reason = next((why for name, why in STANDIN_SIGNS.items() if (raw / name).exists()), "")
+    return Basis(STANDIN, reason) if reason or data.get("standin") else Basis(HOSTS)

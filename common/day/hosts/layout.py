@@ -10,8 +10,8 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``least_megabytes`` one that the host's files, but for a sample, are all above, ``sha256`` the digest
-    of a single file. ``unless``: not needed where a file fits that pattern. ``fetched``: a download brings it.
+    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where a file fits that pattern.
+    ``fetched``: a download brings it.
     """
 
     path: str
@@ -22,7 +22,6 @@ class FileSpec:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
-    least_megabytes: float = 0.0
     sha256: str | None = None
 
 

@@ -5,11 +5,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from common.day.hosts import REPORT
 from common.day.hosts.layout import FileSpec, FilesRead, Layout
 from common.engine.errors import UserError
 from common.engine.progress import running
@@ -17,7 +15,6 @@ from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "missing, not needed", "not read"
-FAR = 0.1  # of a known size: published ones are rounded
 
 
 @dataclass(frozen=True)
@@ -48,36 +45,6 @@ def check_files(
     return [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
 
 
-def name_difference(folder: Path, layouts: Sequence[Layout]) -> str | None:
-    """The first file that is ``FAR`` from what is known of the host's; "" where none is, None where nothing is known.
-
-    For a word about a run, so by sizes and footers alone: no digest, no row of a CSV is read. Of several layouts that
-    a folder may have it is enough to be near one.
-    """
-    fitting = [layout for layout in layouts if any(list_files(folder, sign) for sign in layout.signs)]
-    found = [_find_difference(folder, layout) for layout in fitting or layouts[:1]]
-    return "" if "" in found else found[0]
-
-
-def _find_difference(folder: Path, layout: Layout) -> str | None:
-    proven = False  # that there are as many files, or large enough ones, does not make them the host's
-    for spec in layout.files:
-        paths = list_files(folder, spec.path)
-        if not paths:
-            continue
-        there = _measure(paths, read_csv=False)
-        known = {unit: number for unit, number in _list_known(spec).items() if unit in there}
-        proven |= "rows" in known or "MB" in known
-        if "rows" in known:
-            known.pop("files", None)  # a mirror may share the rows out to other files
-        if there["MB"] < spec.least_megabytes:
-            known["MB"] = spec.least_megabytes
-        for unit, number in known.items():
-            if abs(there[unit] - number) > FAR * number:
-                return f"{spec.path} has {round(there[unit], 1):,} {unit}, the host's {number:,}"
-    return "" if proven else None
-
-
 def _list_known(spec: FileSpec) -> dict[str, float]:
     """What is known of some files, by unit."""
     known = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
@@ -90,12 +57,6 @@ def _measure(paths: Sequence[Path], read_csv: bool) -> dict[str, float]:
     if all(path.suffix == ".parquet" or (read_csv and path.suffix == ".csv") for path in paths):
         there["rows"] = sum(map(count_rows, paths))
     return there | {"MB": sum(path.stat().st_size for path in paths) / 1e6}
-
-
-def inspect_files(folder: Path, layouts: Sequence[Layout], sample: bool = False) -> dict[str, Any]:
-    """What ``find_basis`` asks of a folder, under the names that run.json has for it."""
-    differs = name_difference(folder, layouts)
-    return {"folder": str(folder), "simulated": (folder / REPORT).exists(), "sample": sample, "differs": differs}
 
 
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:

@@ -18,7 +18,7 @@ from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import compare_halves
-from common.learning.dataset import RankingDataset, take_blocks, to_matrix
+from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.diagnostics import Calibration, Drift
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves, share_gains
@@ -203,7 +203,7 @@ def take_last(folds: Sequence[FoldData]) -> RankingDataset:
 def drop_look_back(rows: RankingDataset) -> RankingDataset:
     """The rows with the features that are no statistics of other bookings."""
     blocks = dict.fromkeys(name.partition("_")[0] for name in rows.names)
-    return take_blocks(rows, [name for name in blocks if name not in LOOK_BACK])
+    return gather([rows], [name for name in blocks if name not in LOOK_BACK])
 
 
 def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:

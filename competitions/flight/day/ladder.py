@@ -19,7 +19,7 @@ from common.day.methods.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPU
 from common.day.methods.ladder import Bench, Ladder, Rung
 from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result, Run, collect, derive
-from common.learning.dataset import take_blocks
+from common.learning.dataset import gather
 from common.learning.fit_task import Recipe
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC
@@ -186,9 +186,7 @@ def answer_by_peer(bench: FlightBench, peer: Peer) -> Result[Answer]:
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
     """A peer's scores of the validation rows of all folds, (rows,), each fold's by a fit on its training rows."""
-    parts = [
-        peer.score(take_blocks(fold.train, peer.blocks), take_blocks(fold.valid, peer.blocks), seed) for fold in folds
-    ]
+    parts = [peer.score(gather([fold.train], peer.blocks), gather([fold.valid], peer.blocks), seed) for fold in folds]
     return np.concatenate(parts)
 
 

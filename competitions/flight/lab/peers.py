@@ -37,7 +37,7 @@ PUBLIC = ("public",)
 
 @dataclass(frozen=True)
 class Peer:
-    """A model, and the feature ``blocks`` that its caller cuts both data sets to (``take_blocks``).
+    """A model, and the feature ``blocks`` that its caller cuts both data sets to (``gather``).
 
     ``key``, ``title``: of its rung.
 

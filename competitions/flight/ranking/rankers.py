@@ -43,7 +43,6 @@ def make_recipe(
         plan.patience,
         config.model_seed,
         CUTOFF,
-        likelihood=True,
         blocks=features.blocks,
         base_margin=features.base_margin,
         seeds=plan.seeds,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.learning.dataset import Matrix, RankingDataset, check_columns, join_datasets, pick_queries, to_matrix
+from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, pick_queries, to_matrix
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import LOOK_BACK, BookingLog, History, build_history
 from competitions.flight.features.build import build_views
@@ -56,7 +56,7 @@ class TrainingData:
     @property
     def valid(self) -> RankingDataset:
         """The validation rows of all folds, one fold after the other."""
-        return join_datasets([fold.valid for fold in self.folds])
+        return gather([fold.valid for fold in self.folds])
 
     @property
     def valid_sessions(self) -> Numbers:

@@ -21,7 +21,7 @@ from common.day.validation import (
     score_random,
     share_behind,
 )
-from common.learning.dataset import RankingDataset, join_datasets
+from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
@@ -66,7 +66,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
 
 def join_days(outcome: Validated) -> RankingDataset:
     """The rows of all validation days."""
-    return join_datasets([part.value.day.rows for part in outcome.valid])
+    return gather([part.value.day.rows for part in outcome.valid])
 
 
 def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:

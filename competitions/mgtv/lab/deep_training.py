@@ -23,7 +23,7 @@ from common.arrays import Floats
 from common.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.conditional_logit import Standardiser, fit_standardiser
-from common.learning.dataset import RankingDataset, join_datasets, pick_queries, take_blocks, take_columns
+from common.learning.dataset import RankingDataset, gather, pick_queries, take_columns
 from common.learning.listwise_softmax import find_starts
 from competitions.mgtv.features.profile import NAMES
 from competitions.mgtv.lab.clicks import list_recent
@@ -247,11 +247,11 @@ def _gather(days: Sequence[NetworkDay], fields: FieldTables, blocks: Sequence[st
     rows: list[RankingDataset] = []
     inputs: list[Inputs] = []
     for day in days:
-        data, own = take_blocks(day.features.rows, blocks), day.inputs
+        data, own = gather([day.features.rows], blocks), day.inputs
         useful = (data.group_sizes > 1) & (np.add.reduceat(data.labels, find_starts(data.group_sizes)) == 1)
         kept = np.repeat(useful, data.group_sizes)
         rows.append(pick_queries(data, useful))
         inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
     joined = {name: np.concatenate([getattr(part, name) for part in inputs]) for name in Inputs.__annotations__}
-    whole = join_datasets(rows)
+    whole = gather(rows)
     return _Data(whole, Inputs(**joined), fields, fit_standardiser(whole.features))

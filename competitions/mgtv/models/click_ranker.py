@@ -6,7 +6,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.learning.conditional_logit import Logit, fit_logit
-from common.learning.dataset import RankingDataset, gather, join_datasets
+from common.learning.dataset import RankingDataset, gather
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import log_likelihoods, softmax_within
@@ -29,7 +29,6 @@ def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
         patience=settings.patience,
         seed=seed,
         cutoff=CUTOFF,
-        likelihood=True,
         blocks=None if isinstance(settings.blocks, str) else settings.blocks,  # the plan has put names for "auto"
         min_group_size=MIN_SLATE,
         negatives=settings.negatives,
@@ -59,7 +58,7 @@ def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> Logit:
         RankingDataset((MODEL,), score.astype(np.float32)[:, None], day.rows.labels, day.rows.group_sizes)
         for day, score in zip(days, scores, strict=True)
     ]
-    return fit_logit(join_datasets(parts), BLEND_L2)
+    return fit_logit(gather(parts), BLEND_L2)
 
 
 def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:

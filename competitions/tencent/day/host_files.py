@@ -7,7 +7,6 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.schema import ITEM_FEATURES
 
-LEAST = {"indexer": 100}  # MB
 DATA_SET = "TAAC2025/TencentGR-1M"
 EMBEDDING = "emb_81_32"
 EMBEDDING_FILES = f"{schema.RELEASE_EMBEDDINGS}/{EMBEDDING}_parquet/*.parquet"
@@ -33,7 +32,7 @@ RELEASE_10M = (FileSpec(RELEASE_FILES["sequences"], rows=10_139_575),)
 # The competition's own files are no longer given out; what they measured is not published. Their numberings cover the
 # ads and users of the release, or more.
 COMPETITION = (
-    *(FileSpec(path, fetched=False, least_megabytes=LEAST.get(role, 0)) for role, path in schema.TRAIN_FILES.items()),
+    *(FileSpec(path, fetched=False) for role, path in schema.TRAIN_FILES.items()),
     *(FileSpec(path, needed=False, fetched=False) for path in TEST_FILES.values()),
 )
 

@@ -60,7 +60,7 @@ def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.Captur
     write_clicks(Path("clicks.parquet"), 3)
     data_verbs.data("flight", raw=Path())
     assert kaggle.calls == []
-    assert capsys.readouterr().out.endswith(".: the host's files\n")
+    assert capsys.readouterr().out.endswith(".: files in the host's layout\n")
     Path("truth.csv").touch()
     with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); remove"):
         data_verbs.data("flight", raw=Path())
@@ -77,7 +77,6 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     printed = capsys.readouterr().out
     assert "not 3 rows" in printed
     assert "differs" in printed
-    assert "mine: a stand-in, not the host's files (clicks.parquet has 2 rows, the host's 3)" in printed
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
 
 
@@ -209,6 +208,13 @@ def test_only_a_run_on_the_hosts_files_is_handed_in(
     assert kaggle.calls == []
 
 
+def test_a_run_on_files_of_other_rows_than_the_hosts_is_not_handed_in(kaggle: Kaggle, runs: Path) -> None:
+    write_clicks(Path("data/flight/raw/clicks.parquet"), 2)  # without a mark of ours, as a part of a simulated set is
+    with pytest.raises(UserError, match=r"from other files than the host's \(clicks\.parquet: 2 rows.*; not 3 rows\)"):
+        data_verbs.submit("flight")
+    assert kaggle.calls == []
+
+
 def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) -> None:
     path = runs / "20260102-000000-000" / "submission.parquet"
     pl.read_parquet(path).reverse().write_parquet(path)
@@ -249,7 +255,7 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
 
 @pytest.mark.parametrize(
     ("data", "copied"),
-    [({"simulated": False}, True), ({"simulated": True}, False), ({"simulated": False, "differs": "half"}, False)],
+    [({"simulated": False}, True), ({"simulated": True}, False), ({"simulated": False, "standin": True}, False)],
 )
 def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
     data: dict[str, Any], copied: bool, tmp_path: Path

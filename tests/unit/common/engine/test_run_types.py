@@ -22,6 +22,7 @@ from common.engine.run import Run, collect
 
 def read(path: Path) -> list[int]: return []
 def join(parts: list[list[int]], name: str) -> dict[str, int]: return {}
+def many(a: int, b: int, c: int, d: int, e: int, f: str) -> int: return 0
 
 run = Run(Path(), Path())
 numbers = run.step(read, Path())
@@ -33,7 +34,9 @@ LINES = {
     "run.step(join, 'a', collect([numbers]))": "arg-type",
     "run.step(join, numbers, 'a')": "arg-type",
     "run.step(read, numbers)": "arg-type",
-    "run.step(read, Path(), 1, 2, 3, 4, 5, 6)": "call-overload",
+    "run.step(many, 1, 2, 3, 4, 5, 'a').value + 1": "",
+    "run.step(many, 1, 2, 3, 'd', 5, 'a')": "misc",
+    "run.step(read, Path(), 1, 2, 3, 4, 5, 6)": "arg-type",
 }
 
 

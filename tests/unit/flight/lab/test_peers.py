@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.learning.dataset import ColumnsError, RankingDataset, take_blocks
+from common.learning.dataset import ColumnsError, RankingDataset, gather
 from competitions.flight.lab import peers
 from competitions.flight.lab.peers import PEERS, Peer, Scores
 
@@ -41,7 +41,7 @@ def draw(seed: int, queries: int = 80, missing: float = 0.0, unanswered: float =
 
 
 def score(peer: Peer, train: RankingDataset, valid: RankingDataset, seed: int = 0) -> Scores:
-    return peer.score(take_blocks(train, peer.blocks), take_blocks(valid, peer.blocks), seed)
+    return peer.score(gather([train], peer.blocks), gather([valid], peer.blocks), seed)
 
 
 def first_share(scores: Scores, rows: RankingDataset) -> float:
@@ -62,6 +62,6 @@ def test_a_peer_finds_the_booked_row_of_queries_that_it_has_not_seen(peer: Peer)
 
 @each_peer
 def test_rows_of_other_columns_are_refused(peer: Peer) -> None:
-    train, valid = (take_blocks(draw(seed, 5), peer.blocks) for seed in (1, 2))
+    train, valid = (gather([draw(seed, 5)], peer.blocks) for seed in (1, 2))
     with pytest.raises(ColumnsError, match="the same in another order"):
         peer.score(train, replace(valid, names=valid.names[::-1]), 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.learning.dataset import RankingDataset, join_datasets
+from common.learning.dataset import RankingDataset, gather
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict
 from competitions.flight.ranking import cross_validation
@@ -46,7 +46,7 @@ FRESH = plant(20, 7)
 
 
 def recipe(kind: str = "lightgbm_softmax", **more: Any) -> Recipe:
-    return Recipe(kind, SETTINGS[kind], 40, 10, 3, likelihood=True, **more)
+    return Recipe(kind, SETTINGS[kind], 40, 10, 3, **more)
 
 
 def rise_to(best: int, length: int = 8) -> tuple[float, ...]:
@@ -121,7 +121,7 @@ def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
 
 
 def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> None:
-    everything = join_datasets([fold.train for fold in FOLDS])
+    everything = gather([fold.train for fold in FOLDS])
     given = replace(recipe(seeds=3), parameters=SETTINGS["lightgbm_softmax"] | {"feature_fraction": 0.5})
     last = refit_all(given, CrossFit((), 6, (), (), ""), everything)
     assert (last.rounds, len(last.others)) == (6, 2)

@@ -57,7 +57,6 @@ def test_a_recipe_has_the_plans_settings_and_the_chosen_features() -> None:
         3,
         4,
         cutoff=3,
-        likelihood=True,
         blocks=("core", "taste"),
         base_margin="taste_total",
         seeds=7,

@@ -17,7 +17,6 @@ from common.day.hosts.verify import (
     check_files,
     check_reading,
     count_rows,
-    name_difference,
     require_valid,
 )
 from common.engine.errors import UserError
@@ -150,28 +149,3 @@ def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: P
 
     (row,) = check_reading(raw, refuse)
     assert (row.actual, row.state) == ("seq.jsonl is missing", DIFFERS)
-
-
-def test_files_that_are_far_from_the_hosts_are_named_by_their_size(raw: Path) -> None:
-    def name(*specs: FileSpec) -> str | None:
-        return name_difference(raw, [Layout("one", ("*.csv",), specs)])
-
-    parts = FileSpec("seq/*.parquet", rows=5)
-    assert (
-        name(FileSpec("clicks.csv"), FileSpec("absent.csv", megabytes=7)) is None
-    )  # nothing is known of what is there
-    assert name(parts) == ""
-    large = FileSpec("clicks.csv", megabytes=43.5)
-    assert name(parts, large) == "clicks.csv has 0.0 MB, the host's 43.5"
-    assert name(FileSpec("seq/*.parquet", rows=18_145_372)) == "seq/*.parquet has 5 rows, the host's 18,145,372"
-    (raw / "clicks.csv").write_bytes(b"x" * 1_050_000)
-    assert name(FileSpec("clicks.csv", megabytes=1)) == ""  # a published size is rounded
-    assert name(FileSpec("clicks.csv", megabytes=2)) is not None
-    # That there are as many, or enough of them, does not make them the host's.
-    assert name(FileSpec("seq/*.parquet", files=2)) is None
-    assert name(FileSpec("seq/*.parquet", files=30)) == "seq/*.parquet has 2 files, the host's 30"
-    assert name(FileSpec("seq/*.parquet", files=30, rows=5)) == ""  # shared out to other files
-    assert name(FileSpec("clicks.csv", least_megabytes=1)) is None
-    assert name(FileSpec("clicks.csv", least_megabytes=100)) == "clicks.csv has 1.1 MB, the host's 100"
-    layouts = [Layout(str(rows), ("*.csv",), (FileSpec("seq/*.parquet", rows=rows),)) for rows in (5_000, 5)]
-    assert name_difference(raw, layouts) == ""  # near one of the host's sets
