@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.time_units import HOUR_MS
-from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval import fusion, neighbours
 from competitions.news.retrieval.channels import POPULAR_HOURS
 from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
@@ -193,6 +193,7 @@ def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(m
         alone = list_some(seen.filter(query=query), table)
         for name, listed in alone.items():
             assert_frame_equal(listed, whole[name].filter(query=query), check_exact=True)
-    monkeypatch.setattr(lists, "PART_ENTRIES", 30)
+    monkeypatch.setattr(neighbours, "FOLLOWED_ROWS", 5)
+    monkeypatch.setattr(fusion, "FUSED_ROWS", 5)
     for name, listed in list_some(seen, table).items():
         assert_frame_equal(listed, whole[name], check_exact=True)
