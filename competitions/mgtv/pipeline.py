@@ -40,8 +40,10 @@ Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
 
 
 @dataclass(frozen=True)
-class RawTables:
-    """What was read, as results of steps."""
+class Tables:
+    """What was read, and what features are made of beside it: the ``log`` of all days with labels, its ``tally`` by
+    video and day, the date of each day of the log.
+    """
 
     codes: Result[reader.Codes]
     videos: Result[reader.Videos]
@@ -49,21 +51,8 @@ class RawTables:
     comments: Result[reader.Comments]
     days: Sequence[Result[reader.Day]]
     test: Result[reader.Test]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What features are made of, as results of steps: the log of all days, the tally of it, and the host's tables.
-
-    ``videos``: one row per video code; ``profiles``: one per device; ``comments``: one per (video, date); ``dates``:
-    the date of each day of the log.
-    """
-
     log: Result[pl.DataFrame]
     tally: Result[pl.DataFrame]
-    videos: Result[pl.DataFrame]
-    profiles: Result[pl.DataFrame]
-    comments: Result[pl.DataFrame]
     dates: Result[dict[int, datetime.date]]
 
 
@@ -73,10 +62,9 @@ class Prepared:
     the test day. ``config``: with the ``decisions`` in place of ``auto``.
     """
 
-    tables: RawTables
+    tables: Tables
     config: MgtvConfig
     decisions: tuple[Decision, ...]
-    sources: Sources
     plan: Plan
     slates: dict[int, Result[Slates]]
     labelled: dict[int, Result[DayFeatures]]
@@ -140,14 +128,9 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
     config, decisions = settle(config, measured.value)
     say_decisions(decisions)
     log = step(labels.stack_log, frames, video_rows, config.truth, name="stack")
-    sources = Sources(
-        log=log,
-        tally=step(target_encoding.tally_videos, log),
-        videos=video_rows,
-        profiles=profile_rows,
-        comments=comment_rows,
-        dates=step(comment.list_dates, [day.day for day in files.days], collect([day.field("date") for day in days])),
-    )
+    tally = step(target_encoding.tally_videos, log)
+    dates = step(comment.list_dates, [day.day for day in files.days], collect([day.field("date") for day in days]))
+    tables = Tables(codes, videos, profiles, comments, days, test, log, tally, dates)
 
     # 2. Split by day: the last days validate, the days before them train.
     plan = step(plan_days, log, test.field("shown"), config.split).value
@@ -157,12 +140,11 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
         name = f"day{day:02d}"
         slates[day] = step(split.draw_slates, log, plan, day, config.split, seed, name=f"{name}.ask")
         outcome = step(split.look_up_outcome, log, slates[day], name=f"{name}.outcome")
-        labelled[day] = build_day(run, name, sources, slates[day], outcome, config)
+        labelled[day] = build_day(run, name, tables, slates[day], outcome, config)
     return Prepared(
         config=config,
         decisions=decisions,
-        tables=RawTables(codes=codes, videos=videos, profiles=profiles, comments=comments, days=days, test=test),
-        sources=sources,
+        tables=tables,
         plan=plan,
         slates=slates,
         labelled=labelled,
@@ -171,39 +153,35 @@ def prepare(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Prepared:
 
 
 def build_day(
-    run: Run,
-    day: str,
-    sources: Sources,
-    slates: Result[Slates],
-    outcome: Result[pl.DataFrame],
-    config: MgtvConfig,
+    run: Run, day: str, tables: Tables, slates: Result[Slates], outcome: Result[pl.DataFrame], config: MgtvConfig
 ) -> Result[DayFeatures]:
     """A day's features, from the log before it; beside them, what came of the day."""
-    blocks = collect(build_blocks(run, day, sources, slates, config.features))
-    return derive(join_day, blocks, slates, sources.videos, outcome)
+    blocks = collect(build_blocks(run, day, tables, slates, config.features))
+    return derive(join_day, blocks, slates, tables.videos.field("frame"), outcome)
 
 
 def build_blocks(
-    run: Run, day: str, sources: Sources, slates: Result[Slates], settings: FeatureSettings
+    run: Run, day: str, tables: Tables, slates: Result[Slates], settings: FeatureSettings
 ) -> dict[str, Result[pl.DataFrame]]:
     """The frames of the chosen blocks by name, each a step of its own: a changed block leaves the others as they are.
 
     ``pair`` and ``list`` compare with the rates of ``video`` and ``device``, which are then built as well.
     """
-    step, chosen, videos = run.step, settings.blocks, sources.videos
-    history = step(build_history, sources.log, slates, videos, name=f"{day}.history")
+    step, chosen, videos = run.step, settings.blocks, tables.videos.field("frame")
+    history = step(build_history, tables.log, slates, videos, name=f"{day}.history")
     frames: dict[str, Result[pl.DataFrame]] = {}
     if {"video", "pair", "list"} & {*chosen}:
-        frames["video"] = step(video.describe_videos, sources.tally, videos, slates.field("day"), name=f"{day}.video")
+        frames["video"] = step(video.describe_videos, tables.tally, videos, slates.field("day"), name=f"{day}.video")
     if {"device", "pair", "list"} & {*chosen}:
         frames["device"] = step(device.describe_devices, history, slates, name=f"{day}.device")
     if "pair" in chosen:
         above = frames["video"], frames["device"]
         frames["pair"] = step(pair.describe_pairs, history, slates, videos, *above, name=f"{day}.pair")
     if "profile" in chosen:
-        frames["profile"] = step(profile.describe_profiles, sources.profiles, slates, name=f"{day}.profile")
+        profiles = tables.profiles.field("frame")
+        frames["profile"] = step(profile.describe_profiles, profiles, slates, name=f"{day}.profile")
     if "comment" in chosen:
-        dated = sources.comments, sources.dates
+        dated = tables.comments.field("frame"), tables.dates
         frames["comment"] = step(comment.describe_comments, *dated, videos, slates.field("day"), name=f"{day}.comment")
     if "list" in chosen:
         by_pair: Result[pl.DataFrame | None] | None = frames.get("pair")
@@ -236,18 +214,18 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
 def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
-    config, ready, videos = judged.config, judged.ready, judged.ready.tables.videos
+    config, ready, tables = judged.config, judged.ready, judged.ready.tables
 
     # 6. The final fits use every labelled day; the test is answered, written, read back from disk and checked.
     slates = ready.test_slates
     outcome = step(split.hide_outcome, slates, name="test.outcome")
-    day = build_day(run, "test", ready.sources, slates, outcome, config)
-    fallback = step(decision.find_fallback, ready.sources.log, videos.field("frame"))
+    day = build_day(run, "test", tables, slates, outcome, config)
+    fallback = step(decision.find_fallback, tables.log, tables.videos.field("frame"))
     final = refit_models(run, ready.labelled, config, judged.early)
     scores = step(click_ranker.score, day, final.ranker, name="test.score")
     test = predict_day(run, config, "test", day, scores, final)
-    codes, picked_by = ready.tables.codes, judged.chain.value.answer
-    answers = step(submission.answer, slates, test, judged.blend, fallback, codes, picked_by)
+    picked_by = judged.chain.value.answer
+    answers = step(submission.answer, slates, test, judged.blend, fallback, tables.codes, picked_by)
     path = write_csv(answers.value, run.folder / submission.FILE)
     return Outcome(**vars(judged), final=final, day=day, test=test, checked=submission.check_submission(path, files))
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.time_units import HOUR_MS
+from competitions.news.sort_keys import pack_scores
 
 TIME_BITS = 41  # 2^41 ms are 69 years
-SIGN = np.uint32(1 << 31)  # of a float32
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ def rank_within(values: NDArray[np.float32], groups: Groups) -> NDArray[np.float
     >>> rank_within(np.array([4, 1, 4, 2], np.float32), group_rows(np.array([1, 1, 1, 2]))).tolist()
     [1.5, 3.0, 1.5, 1.0]
     """
-    # One sort of whole numbers, the group in the upper bits and the falling value in the lower ones, orders all groups.
-    code = groups.number << 32 | falling_bits(_fill(values[groups.order]))
+    code = pack_scores(groups.number, _fill(values[groups.order]))
     turn = np.argsort(code)
     first = _begins_run(code[turn])
     runs = np.flatnonzero(first)  # of equal values
@@ -84,26 +83,6 @@ def rank_within(values: NDArray[np.float32], groups: Groups) -> NDArray[np.float
     grouped -= groups.starts[groups.number]
     ranks[groups.order] = grouped
     return ranks
-
-
-def falling_bits(values: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Whole numbers that are the smaller, the larger the value is.
-
-    >>> falling_bits(np.array([3, -1, 2], np.float32)).argsort().tolist()
-    [0, 2, 1]
-    """
-    # The bits of floats of one sign order as whole numbers do, for negative ones the other way about.
-    pattern = (values + np.float32(0)).view(np.uint32)  # without a negative zero
-    return np.where(pattern & SIGN, pattern, ~(pattern | SIGN))
-
-
-def from_falling_bits(falling: NDArray[np.uint32]) -> NDArray[np.float32]:
-    """The values of ``falling_bits``.
-
-    >>> from_falling_bits(falling_bits(np.array([3, -1], np.float32))).tolist()
-    [3.0, -1.0]
-    """
-    return np.where(falling & SIGN, falling, ~falling & ~SIGN).view(np.float32)
 
 
 def lookup_rows(keys: NDArray[Any], values: NDArray[Any], missing: int = -1) -> NDArray[np.int64]:
@@ -180,7 +159,7 @@ class WindowCounts:
 
         A negative ``before`` starts later. An edge of several windows is sought once.
 
-        >>> counts, _ = count_events(np.array([7, 7, 8]), np.array([0, 5, 5]) * HOUR_MS)
+        >>> counts = count_events(np.array([7, 7, 8]), np.array([0, 5, 5]) * HOUR_MS)
         >>> counts.count(np.array([7, 8]), np.array([5, 5]) * HOUR_MS, [(5, 0), (6, 0)]).tolist()  # open at its start
         [[1.0, 1.0], [2.0, 1.0]]
         """
@@ -193,16 +172,10 @@ class WindowCounts:
         return np.searchsorted(self.events, _pack_event(keys, times - self.start), "right")
 
 
-def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> tuple[WindowCounts, NDArray[np.int64]]:
-    """Counts of one event per position, with its key (>= 0) and time in ms; and the positions in the counts' order.
-
-    >>> count_events(np.array([8, 7, 7]), np.array([5, 9, 2]))[1].tolist()
-    [2, 1, 0]
-    """
+def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> WindowCounts:
+    """Counts of events, each with its key (>= 0) and time in ms."""
     start = int(times.min()) if len(times) else 0
-    packed = _pack_event(keys, times - start)
-    order = np.argsort(packed, kind="stable")
-    return WindowCounts(packed[order], start), order
+    return WindowCounts(np.sort(_pack_event(keys, times - start)), start)
 
 
 def _pack_event(keys: NDArray[Any], since: NDArray[np.int64]) -> NDArray[np.int64]:

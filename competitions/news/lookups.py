@@ -32,10 +32,9 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class ItemClicks:
-    """The clicks of a history by article: their number, first, last and median time (ms); ``events`` counts windows."""
+    """The clicks of a history by article: their first, last and median time (ms); ``events`` counts windows."""
 
     items: Int32s
-    clicks: Int64s
     first: Int64s
     last: Int64s
     middle: NDArray[np.float64]
@@ -60,11 +59,9 @@ def index_catalogue(articles: pl.DataFrame) -> Catalogue:
 def count_clicks(history: pl.DataFrame) -> ItemClicks:
     """The clicks of a history by article."""
     time = pl.col("time")
-    life = history.group_by("item").agg(
-        clicks=pl.len().cast(pl.Int64), first=time.min(), last=time.max(), middle=time.median()
-    )
+    life = history.group_by("item").agg(first=time.min(), last=time.max(), middle=time.median())
     columns = {column.name: column.to_numpy() for column in life.rename({"item": "items"}).sort("items")}
-    return ItemClicks(**columns, events=count_events(history["item"].to_numpy(), history["time"].to_numpy())[0])
+    return ItemClicks(**columns, events=count_events(history["item"].to_numpy(), history["time"].to_numpy()))
 
 
 def scale_vectors(given: Embeddings) -> UnitVectors:

@@ -116,4 +116,4 @@ def _count_shares(clicks: pl.DataFrame, group: pl.Expr) -> Shares:
 
 def _count_keys(keys: Int64s, times: Int64s) -> KeyedClicks:
     known, numbers = np.unique(keys, return_inverse=True)
-    return KeyedClicks(known, count_events(numbers, times)[0])
+    return KeyedClicks(known, count_events(numbers, times))

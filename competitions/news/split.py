@@ -13,7 +13,7 @@ from common.time_units import HOUR_MS
 from competitions.news.config import SplitSettings
 
 GAP_MS = 30_000  # the step with which a session ends in the host's log: the hidden click is nearly always after it
-CELL = ["block", "session"]  # when the last visible click came, and how many clicks its session has
+CELL = ["block", "session"]  # when a click came, and how many clicks its session has until then
 BLOCK_HOURS = 4
 SESSION_MS = 30 * 60_000  # a longer wait begins a new session
 LONG_SESSION = 4  # so many clicks of a session, and more, are one class
@@ -23,22 +23,17 @@ CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 def find_targets(clicks: pl.DataFrame) -> pl.DataFrame:
     """Each user's latest click that can serve as a target, with at least one earlier click of the user.
 
-    One row per user: user, item, cut (its time in ms), before (clicks before it), until (the time of the latest of
-    these), is_last (the user's last click), is_test. Targets are the steps of exactly ``GAP_MS`` and the train users'
-    last clicks; if under half of the train users end on such a step the log does not have it, and every last click
-    serves.
+    One row per user: user, item, cut (its time in ms), before (clicks before it), is_last (the user's last click),
+    is_test. Targets are the steps of exactly ``GAP_MS`` and the train users' last clicks; if under half of the train
+    users end on such a step the log does not have it, and every last click serves.
     """
     before = pl.int_range(pl.len()).over("user")
-    log = clicks.sort("user", "time", "item").with_columns(
-        before=before,
-        until=pl.col("time").shift(1).over("user"),
-        is_last=before == pl.len().over("user") - 1,
-    )
-    is_step = pl.col("time") - pl.col("until") == GAP_MS
+    log = clicks.sort("user", "time", "item").with_columns(before=before, is_last=before == pl.len().over("user") - 1)
+    is_step = pl.col("time").diff().over("user") == GAP_MS
     is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if ends_on_gap(clicks) else pl.col("is_last")
     targets = log.filter(is_target & (pl.col("before") > 0))
     latest = targets.unique("user", keep="last", maintain_order=True)
-    return latest.select("user", "item", "before", "until", "is_last", "is_test", cut="time")
+    return latest.select("user", "item", "before", "is_last", "is_test", cut="time")
 
 
 def ends_on_gap(clicks: pl.DataFrame) -> bool:
@@ -56,42 +51,40 @@ def terminal_share(clicks: pl.DataFrame) -> float:
 def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
-    Validation: the last click of train users, drawn so that the block of hours of the last visible click and the
-    number of visible clicks in its session are distributed as for the test users; at most a quarter of the train users.
-    Blocks and sessions that no train user has: a test user's own latest visible target stands in. ``weight`` of a
-    validation query: the test's share of its cell over validation's, 1 on average. Training: the latest targets of
-    other users, train and test alike, at most ``train_queries``. ``queries`` carries ``role`` ("train" or "valid").
+    Validation: ``draw_valid``. Training: the latest targets of other users, train and test alike, at most
+    ``train_queries``. ``queries`` carries ``role`` ("train" or "valid") and ``weight``, 1 on average of each.
     """
     targets = find_targets(clicks)
-    test = stratify_test(clicks)
-    own = stratify_targets(targets.filter(pl.col("is_last") & ~pl.col("is_test")), clicks)
-    latest = stratify_targets(targets.filter("is_test"), clicks)
-    pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user")
-    size = min(settings.valid_queries, own.height // 4)
-    users = _draw_valid(pool, test, size, seed, own.height)
+    users = draw_valid(targets, stratify(clicks), settings.valid_queries, seed)
     rest = targets.join(users, on="user", how="anti", maintain_order="left")
-    count = min(settings.train_queries, rest.height)
-    train = rest.sample(count, seed=seed, shuffle=True).with_columns(role=pl.lit("train"))
-    valid = targets.join(users, on="user", how="semi", maintain_order="left").with_columns(role=pl.lit("valid"))
-    chosen = pl.concat([train, valid]).sort("user", "cut", "item")
-    history = cut_history(clicks, chosen)
-    numbered = chosen.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
-    seen = own_past(clicks, numbered)
-    answers = numbered.select("query", "item")
-    weighed = numbered.join(weigh(users, test), on="user", how="left", maintain_order="left")
-    roles = weighed.select("query", "user", "role", pl.col("weight").fill_null(1.0))
-    return Fold(history, add_context(roles, seen), seen, answers)
+    train = rest.sample(min(settings.train_queries, rest.height), seed=seed, shuffle=True)
+    train = train.with_columns(role=pl.lit("train"), weight=pl.lit(1.0))
+    valid = targets.with_columns(role=pl.lit("valid")).join(users, on="user", maintain_order="left")
+    ordered = pl.concat([train, valid]).sort("user", "cut", "item")
+    queries = ordered.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
+    seen = own_past(clicks, queries)
+    described = add_context(queries.select("query", "user", "role", "weight"), seen)
+    return Fold(cut_history(clicks, queries), described, seen, queries.select("query", "item"))
 
 
-def _draw_valid(pool: pl.DataFrame, target: pl.DataFrame, size: int, seed: int, known: int) -> pl.DataFrame:
-    """Users like the target's in block and session; where the two logs share no block, in the session alone."""
+def draw_valid(targets: pl.DataFrame, cells: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    """The validation users (user, weight): as the test users by the cell of the last visible click.
+
+    Drawn among the train users whose last click is hidden, at most ``most`` and a quarter of them. In cells that none
+    of these has, a test user's own latest visible target stands in. Where the two logs share no block, the session
+    alone is matched. ``cells``: of every click, by ``stratify``.
+    """
+    visible = targets.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"], maintain_order="left")
+    own, latest = visible.filter(pl.col("is_last") & ~pl.col("is_test")), visible.filter("is_test")
+    pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user").select("user", *CELL)
+    test = cells.filter("is_target").unique("user", keep="last", maintain_order=True)
     for by in (CELL, ["session"]):
-        drawn = resample_to_match(pool, target, by, size, seed)
+        drawn = resample_to_match(pool, test, by, min(most, own.height // 4), seed)
         if drawn.height:
-            return drawn.select("user", *CELL)
+            return weigh(drawn, test)
     raise UserError(
-        f"No validation users can be drawn: {known} train users have two clicks or more, and none has as many clicks "
-        "in a session as a test user; give a train log of at least 4 such users."
+        f"No validation users can be drawn: {own.height} train users have two clicks or more, and none has as many "
+        "clicks in a session as a test user; give a train log of at least 4 such users."
     )
 
 
@@ -138,20 +131,18 @@ def add_context(queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
     return queries.join(latest, on="query", how="left").join(size, on="query", how="left").sort("query")
 
 
-def stratify_test(clicks: pl.DataFrame) -> pl.DataFrame:
-    """One row per test user: the block of the last visible click, and the class of its session."""
-    ends = count_sessions(clicks.filter("is_target")).group_by("user").last().sort("user")
-    return ends.select("user", **_strata(pl.col("time"), pl.col("session_clicks")))
+def stratify(clicks: pl.DataFrame) -> pl.DataFrame:
+    """The clicks by user and time, with ``index`` and ``CELL`` of each: its block of hours, the class of its session.
 
-
-def stratify_targets(targets: pl.DataFrame, clicks: pl.DataFrame) -> pl.DataFrame:
-    """The same columns of what stays visible of each target's user once it is hidden; one target a user."""
-    log = count_sessions(clicks.join(targets, on="user", how="semi"))
-    return (
-        targets.join(log, on="user")
-        .filter(pl.col("index") == pl.col("before") - 1)
-        .select("user", **_strata(pl.col("time"), pl.col("session_clicks")))
-        .sort("user")
+    Test users arrive first, and go on for longer: at a given time, and with a given number of clicks, a train user has
+    packed them into fewer and longer sessions, which are harder. Hence the session, not the whole history.
+    """
+    return count_sessions(clicks).select(
+        "user",
+        "index",
+        "is_target",
+        block=(pl.col("time") // (BLOCK_HOURS * HOUR_MS)).cast(pl.Int32),
+        session=pl.col("session_clicks").clip(upper_bound=LONG_SESSION).cast(pl.Int8),
     )
 
 
@@ -164,16 +155,6 @@ def count_sessions(clicks: pl.DataFrame) -> pl.DataFrame:
     first = pl.when(begins).then("index").forward_fill()
     log = clicks.sort("user", "time", "item").with_columns(index=index)
     return log.with_columns(session_clicks=pl.col("index") - first + 1)
-
-
-def _strata(time: pl.Expr, session_clicks: pl.Expr) -> dict[str, pl.Expr]:
-    """Test users arrive first, and go on for longer: at a given time, and with a given number of clicks, a train user
-    has packed them into fewer and longer sessions, which are harder. Hence the session, not the whole history.
-    """
-    return {
-        "block": (time // (BLOCK_HOURS * HOUR_MS)).cast(pl.Int32),
-        "session": session_clicks.clip(upper_bound=LONG_SESSION).cast(pl.Int8),
-    }
 
 
 def cut_history(clicks: pl.DataFrame, first_hidden: pl.DataFrame) -> pl.DataFrame:

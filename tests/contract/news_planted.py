@@ -147,10 +147,10 @@ def add_future(folder: Path) -> int:
     later = later.select(log.columns)
     names = {"user_id": "user", "click_article_id": "item", "click_timestamp": "time"}
     before, after = (
-        split.stratify_test(clicks.rename(names).with_columns(is_target=pl.lit(value=True)))
+        split.stratify(clicks.rename(names).with_columns(is_target=True)).group_by("user").last()
         for clicks in (log, pl.concat([log, later]))
     )
-    same = before.join(after, on=before.columns, how="semi")["user"]
+    same = before.join(after, on=["user", *split.CELL], how="semi")["user"]
     steps = ends.filter("has_step")["user_id"]
     added = later.filter(pl.col("user_id").is_in(same.implode()), pl.col("user_id").is_in(steps.implode()))
     pl.concat([log, added]).write_csv(path)

@@ -98,7 +98,7 @@ def rank_neighbours(bench: MgtvBench) -> Probabilities:
     ready, scores = bench.ready, {}
     for day in ready.plan.valid:
         name = f"day{day:02d}.ladder.neighbours"
-        scores[day] = bench.run.step(baselines.score_neighbours, ready.sources.log, ready.slates[day], name=name)
+        scores[day] = bench.run.step(baselines.score_neighbours, ready.tables.log, ready.slates[day], name=name)
     return bench.mix(scores, bench.plain)
 
 
@@ -175,10 +175,10 @@ def prepare_networks(
 ) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.FieldTables]]:
     """The days with the ids of each row, and the tables of these ids."""
     ready, step = bench.ready, bench.run.step
-    videos = step(deep_training.code_videos, ready.sources.videos, name="ladder.videos")
-    devices = step(deep_training.code_devices, ready.sources.profiles, name="ladder.devices")
+    videos = step(deep_training.code_videos, ready.tables.videos.field("frame"), name="ladder.videos")
+    devices = step(deep_training.code_devices, ready.tables.profiles.field("frame"), name="ladder.devices")
     fields = derive(deep_training.FieldTables, videos, devices)
-    height, log, days = len(devices.value.ids), ready.sources.log, {}
+    height, log, days = len(devices.value.ids), ready.tables.log, {}
     for day, slates in ready.slates.items():
         inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
         days[day] = derive(deep_training.NetworkDay, ready.labelled[day], inputs)

@@ -11,15 +11,13 @@ from competitions.mgtv.features.target_encoding import (
     COUNTS,
     DEVICE_PRIOR,
     HALF_LIVES,
+    Counts,
     count_events,
     decay_weight,
     log_rate,
-    mean_rates,
-    shrink,
 )
 from competitions.mgtv.split import Slates
 
-RATES = ("click", "answer", "finish", "abandon", "log_t", "residual")
 LAST = 3
 
 
@@ -32,13 +30,10 @@ def describe_devices(history: DeviceHistory, slates: Slates, half_lives: Sequenc
 
 
 def _describe_rates(history: DeviceHistory, queries: pl.DataFrame, half_life: float) -> pl.DataFrame:
-    tag = f"{half_life:g}d"
     events = count_events(decay_weight(history.day, half_life))
     counts = history.log.lazy().group_by("device").agg(events).sort("device").collect()
-    own = attach(queries, counts, ["device"])
-    rates = shrink(own, mean_rates(counts, RATES), DEVICE_PRIOR, RATES)
-    sizes = own.select(pl.col(name).fill_null(0.0).log1p().alias(f"device_log_{name}_{tag}") for name in COUNTS[:4])
-    return pl.concat([rates.rename({rate: f"device_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
+    own = Counts(attach(queries, counts, ["device"]))
+    return own.describe(own.rates(Counts(counts).mean(), DEVICE_PRIOR), COUNTS[:4], "device", half_life)
 
 
 def _describe_recent(history: DeviceHistory) -> pl.DataFrame:

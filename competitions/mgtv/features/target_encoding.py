@@ -6,6 +6,7 @@ is worth its collection's rate, a collection hardly shown its channel's (Efron a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -83,28 +84,37 @@ def decay(tally: pl.DataFrame, day: int, half_life: float) -> pl.DataFrame:
     return before.agg(faded).sort("video").collect()
 
 
-def sum_over(level: str) -> list[pl.Expr]:
-    """The counts of all rows of the same ``level``, for each of them; null where it is unknown."""
-    known = pl.when(pl.col(level).is_not_null())
-    return [known.then(exact_sum(pl.col(name)).over(level)).alias(name) for name in COUNTS]
+@dataclass(frozen=True)
+class Counts:
+    """The ``COUNTS`` of some groups, such as videos or devices, a row each; null where there is no history."""
 
+    frame: pl.DataFrame
 
-def mean_rates(counts: pl.DataFrame, rates: Sequence[str]) -> dict[str, float]:
-    """The rates of all rows together, 0 without a trial: the level above all others."""
-    total = {name: float(counts[name].sum()) for name in COUNTS}
-    return {rate: total[RATES[rate][0]] / max(total[RATES[rate][1]], 1e-9) for rate in rates}
+    def over(self, level: str) -> "Counts":
+        """The counts of all rows of the same ``level``, for each of them; null where it is unknown."""
+        known = pl.when(pl.col(level).is_not_null())
+        return Counts(self.frame.select(known.then(exact_sum(pl.col(name)).over(level)).alias(name) for name in COUNTS))
 
+    def mean(self) -> dict[str, float]:
+        """The rates of all rows together, 0 without a trial: the level above all others."""
+        total = {name: float(self.frame[name].sum()) for name in COUNTS}
+        return {rate: total[events] / max(total[trials], 1e-9) for rate, (events, trials) in RATES.items()}
 
-def shrink(
-    counts: pl.DataFrame, above: pl.DataFrame | Mapping[str, float], prior: float, rates: Sequence[str]
-) -> pl.DataFrame:
-    """Posterior means (rows, rates) of ``counts``, drawn to the rates ``above``: row by row, or one of all.
+    def rates(
+        self, above: pl.DataFrame | Mapping[str, float], prior: float, rates: Sequence[str] = tuple(RATES)
+    ) -> pl.DataFrame:
+        """Posterior means (rows, rates), drawn to the rates ``above``: row by row, or one of all.
 
-    >>> counts = pl.DataFrame({"clicks": [3.0, None], "shows": [5.0, None]})
-    >>> shrink(counts, pl.DataFrame({"click": [0.5, 0.25]}), 5.0, ["click"])["click"].to_list()
-    [0.55, 0.25]
-    """
-    parts = {rate: [pl.col(name).fill_null(0.0) for name in RATES[rate]] for rate in rates}
-    return counts.select(
-        ((events + prior * above[rate]) / (trials + prior)).alias(rate) for rate, (events, trials) in parts.items()
-    )
+        >>> counts = Counts(pl.DataFrame({"clicks": [3.0, None], "shows": [5.0, None]}))
+        >>> counts.rates(pl.DataFrame({"click": [0.5, 0.25]}), 5.0, ["click"])["click"].to_list()
+        [0.55, 0.25]
+        """
+        parts = {rate: [pl.col(name).fill_null(0.0) for name in RATES[rate]] for rate in rates}
+        return self.frame.select(
+            ((events + prior * above[rate]) / (trials + prior)).alias(rate) for rate, (events, trials) in parts.items()
+        )
+
+    def describe(self, rates: pl.DataFrame, sizes: Sequence[str], name: str, half_life: float) -> pl.DataFrame:
+        """Features of a group: its ``rates``, and the logarithm of the counts ``sizes``, as NAME_click_14d."""
+        parts = [*rates, *(pl.col(size).fill_null(0.0).log1p().alias(f"log_{size}") for size in sizes)]
+        return self.frame.select(parts).rename(lambda part: f"{name}_{part}_{half_life:g}d")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from common.learning.dataset import attach
-from competitions.mgtv.features.target_encoding import HALF_LIVES, PRIOR, decay, mean_rates, shrink, sum_over
+from competitions.mgtv.features.target_encoding import HALF_LIVES, PRIOR, Counts, decay
 
 LEVELS = ("channel", "type", "source", "intact", "stype", "series", "collection")
 ABOVE = {"collection": "channel", "series": "channel"}  # a level's rates are drawn to those of the level above it
 RATES = ("click", "answer", "finish", "abandon", "log_t")
+SIZES = ("shows", "clicks")
 BROAD = ("type", "source", "intact", "stype")  # few values: the long half-life alone is enough
 
 
@@ -21,13 +22,9 @@ def describe_videos(
     for half_life in half_lives:
         levels = [level for level in LEVELS if half_life == half_lives[-1] or level not in BROAD]
         parts.append(_describe_rates(tally, videos, day, half_life, levels))
-    short, long = (f"video_own_log_shows_{_tag(half_lives[i])}" for i in (0, -1))
+    short, long = (f"video_own_log_shows_{half_lives[i]:g}d" for i in (0, -1))
     frame = pl.concat(parts, how="horizontal")
     return frame.with_columns(video_trend=pl.col(short) - pl.col(long)).cast({pl.Float64: pl.Float32})
-
-
-def _tag(half_life: float) -> str:
-    return f"{half_life:g}d"
 
 
 def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
@@ -71,20 +68,11 @@ def _describe_rates(
     tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_life: float, levels: Sequence[str]
 ) -> pl.DataFrame:
     """Posterior rates of each level: a level without one above is drawn to the overall rate."""
-    tag, parts, posterior = _tag(half_life), [], dict[str, pl.DataFrame]()
-    own = attach(videos.select("video", *LEVELS), decay(tally, day, half_life), ["video"])
-    root = mean_rates(own, RATES)
+    own = Counts(attach(videos.select("video", *LEVELS), decay(tally, day, half_life), ["video"]))
+    root, rates, parts = own.mean(), dict[str, pl.DataFrame](), []
     for level in levels:
-        counts = own.select(sum_over(level))
-        posterior[level] = shrink(counts, posterior.get(ABOVE.get(level, ""), root), PRIOR, RATES)
-        parts.append(_name(posterior[level], counts, level, tag))
-    rates = shrink(own, posterior["collection"], PRIOR, RATES)
-    return pl.concat([*parts, _name(rates, own, "own", tag)], how="horizontal")
-
-
-def _name(rates: pl.DataFrame, counts: pl.DataFrame, level: str, tag: str) -> pl.DataFrame:
-    sizes = counts.select(
-        pl.col("shows").fill_null(0.0).log1p().alias(f"video_{level}_log_shows_{tag}"),
-        pl.col("clicks").fill_null(0.0).log1p().alias(f"video_{level}_log_clicks_{tag}"),
-    )
-    return pl.concat([rates.rename({rate: f"video_{level}_{rate}_{tag}" for rate in RATES}), sizes], how="horizontal")
+        counts = own.over(level)
+        rates[level] = counts.rates(rates.get(ABOVE.get(level, ""), root), PRIOR, RATES)
+        parts.append(counts.describe(rates[level], SIZES, f"video_{level}", half_life))
+    parts.append(own.describe(own.rates(rates["collection"], PRIOR, RATES), SIZES, "video_own", half_life))
+    return pl.concat(parts, how="horizontal")

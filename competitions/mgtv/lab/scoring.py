@@ -57,14 +57,14 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         settings = put(ready.config, features=put(ready.config.features, blocks=("video",)))
         for day, slates in ready.slates.items():
             name = f"day{day:02d}"
-            outcome = self.run.step(look_up_outcome, ready.sources.log, slates, name=f"{name}.outcome")
-            days[day] = build_day(self.run, name, ready.sources, slates, outcome, settings)
+            outcome = self.run.step(look_up_outcome, ready.tables.log, slates, name=f"{name}.outcome")
+            days[day] = build_day(self.run, name, ready.tables, slates, outcome, settings)
         return days
 
     @property
     def given(self) -> list[Result[Any]]:
         """What every method begins with: the log, the videos and what was shown."""
-        return [self.ready.sources.log, self.ready.sources.videos, *self.ready.slates.values()]
+        return [self.ready.tables.log, self.ready.tables.videos.field("frame"), *self.ready.slates.values()]
 
     @property
     def labels(self) -> Floats:
@@ -131,7 +131,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
             slates = self.ready.slates[day].value
             rows = slates.rows["query"] == number
             right = self.plain[day].value.rows.labels[rows.to_numpy()].argmax()
-            recent = list_recent(self.ready.sources.log.value, slates, RECENT).filter(query=number)
+            recent = list_recent(self.ready.tables.log.value, slates, RECENT).filter(query=number)
             clicked = [name(code) for code in recent.sort("back", descending=True)["video"]]
             answer = name(slates.rows.filter(rows)["video"][int(right)])
             words.append({"query": query, "history": "; ".join(clicked) or "no click before", "answer": answer})

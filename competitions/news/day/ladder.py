@@ -39,6 +39,7 @@ POPULAR = "popularity"  # which methods that stand alone build on
 # Channels without a ranker: (key, title, family, channel, the function to read).
 ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
     (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", count_popular),
+    ("popularity-past", "popularity in the hour before", families.POPULARITY, "popular_past_1h", count_popular),
     ("covisits", "item-kNN: co-visitation of all clicks", families.NEIGHBOURS, "covisit", score_neighbours),
     ("transitions", "transitions from the last clicks", families.NEIGHBOURS, "next", score_neighbours),
 )

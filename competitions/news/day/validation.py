@@ -23,7 +23,7 @@ from competitions.news.pipeline import Validated
 from competitions.news.ranking import CUTOFF
 
 FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
-RIVALS = {"popularity": "Popularity: clicks within an hour", "retrieval": "First stage: retrieval"}
+RIVALS = {"popularity": "Popularity: clicks within an hour, on both sides", "retrieval": "First stage: retrieval"}
 RECENT = 3  # clicks of a user that an example shows
 LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
 

@@ -33,7 +33,8 @@ COVISIT_FAST = CovisitSettings(
 )
 RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
 LAST = FollowSettings(last=1, decay=1.0, half_life_hours=NEVER_HOURS)  # the last click alone
-POPULAR_HOURS: dict[str, Window] = {"popular_1h": (1.0, 1.0)}  # hours before and after the user's last click
+# Hours before and after the user's last click. The host gives the whole log; a live system has only what came before.
+POPULAR_HOURS: dict[str, Window] = {"popular_1h": (1.0, 1.0), "popular_past_1h": (1.0, 0.0)}
 
 
 class Neighbours(NamedTuple):

@@ -21,11 +21,12 @@ from competitions.news.retrieval.lists import (
     count_up,
     cut_rows,
     frame_to_lists,
-    keep_best,
     pack_pairs,
     take_range,
+    unpack_pairs,
     work_side_by_side,
 )
+from competitions.news.sort_keys import sort_best
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
 LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists
@@ -92,35 +93,35 @@ def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> Fu
 
 
 def _fuse_part(channels: Sequence[ScoredLists], top: int, weights: Floats) -> FusedLists:
-    height, items = len(channels[0].starts) - 1, np.concatenate([channel.items for channel in channels])
-    known, number = _number_items(items)
-    # A cell for each row and each known item: an entry finds its sum, then its candidate, without a search.
-    sums, candidate = np.zeros(height * len(known)), np.full(height * len(known), -1, np.int32)
-    cells = [channel.rows * len(known) + number[channel.items] for channel in channels]
-    for channel, own, weight in zip(channels, cells, weights, strict=True):
-        sums[own] += weight / (CONSTANT + channel.positions + 1)  # a list names an item once
-        candidate[own] = 0
-    named = np.flatnonzero(candidate == 0)
-    best = keep_best(named // max(len(known), 1), known[named % max(len(known), 1)], sums[named], top, height)
-    order = np.argsort(pack_pairs(best.rows, best.items))
-    candidate[named] = -1
-    candidate[best.rows[order] * len(known) + number[best.items[order]]] = np.arange(len(order))
-    ranks, scores = np.full((2, len(channels), len(order)), np.nan, np.float32)
-    for column, (channel, own) in enumerate(zip(channels, cells, strict=True)):
-        kept = candidate[own] >= 0
-        entries = candidate[own[kept]]
-        ranks[column, entries], scores[column, entries] = channel.positions[kept] + 1, channel.scores[kept]
-    return FusedLists(best.starts, best.items[order], best.scores[order], ranks, scores)
+    union, ranks, scores = unite_lists(channels)
+    rows, items = unpack_pairs(union)
+    fusion = np.nansum(weights[:, None] / (CONSTANT + ranks), axis=0).astype(np.float32)
+    starts = count_up(np.bincount(rows, minlength=len(channels[0].starts) - 1))
+    position = np.arange(len(rows)) - starts[rows]  # in its row, where the best stand first
+    kept = np.sort(sort_best(rows, items, fusion)[position < top])
+    sizes = np.minimum(np.diff(starts), top)
+    return FusedLists(count_up(sizes), items[kept], fusion[kept], ranks[:, kept], scores[:, kept])
 
 
-def _number_items(items: Ints) -> tuple[Ints, NDArray[np.int32]]:
-    """The distinct items, ascending, and the number of each by its id."""
-    there = np.zeros(int(items.max(initial=-1)) + 1, bool)
-    there[items] = True
-    known = np.flatnonzero(there)
-    number = np.empty(len(there), np.int32)
-    number[known] = np.arange(len(known))
-    return known, number
+def unite_lists(channels: Sequence[ScoredLists]) -> tuple[Int64s, NDArray[np.float32], NDArray[np.float32]]:
+    """The union of lists: row and item of each candidate, packed, ascending; and its rank, 1 = best, and its score in
+    each of the ``channels`` (channels, candidates), NaN where that does not name it.
+
+    >>> one, other = (
+    ...     ScoredLists(np.array([0, len(items)]), np.array(items), np.ones(len(items), np.float32))
+    ...     for items in ([8, 5], [5])
+    ... )
+    >>> union, ranks, _ = unite_lists([one, other])
+    >>> unpack_pairs(union)[1].tolist(), ranks.tolist()
+    ([5, 8], [[2.0, 1.0], [1.0, nan]])
+    """
+    listed = np.concatenate([pack_pairs(channel.rows, channel.items) for channel in channels])
+    union, candidate = np.unique(listed, return_inverse=True)
+    owner = np.repeat(np.arange(len(channels)), [len(channel.items) for channel in channels])
+    ranks, scores = np.full((2, len(channels), len(union)), np.nan, np.float32)
+    ranks[owner, candidate] = np.concatenate([channel.positions for channel in channels]) + 1
+    scores[owner, candidate] = np.concatenate([channel.scores for channel in channels])
+    return union, ranks, scores
 
 
 def learn_fusion(
@@ -159,13 +160,9 @@ def gather_votes(
     hits = np.unique(np.concatenate([pairs[lookup_rows(right, pairs) >= 0] for pairs in named]) >> 32)
     known = pl.Series("query", hits, pl.Int32)
     drawn = known.sample(min(LEARN_QUERIES, len(known)), seed=seed).sort().to_numpy()
-    lists = [frame_to_lists(drawn, channel) for channel in channels.values()]
-    listed = np.concatenate([pack_pairs(drawn[each.rows], each.items) for each in lists])
-    votes = np.concatenate([(CONSTANT + 1) / (CONSTANT + each.positions + 1) for each in lists])
-    pairs, row = np.unique(listed, return_inverse=True)
-    channel = np.repeat(np.arange(len(lists)), [len(each.items) for each in lists])
-    labels = (lookup_rows(right, pairs) >= 0).astype(np.float32)
-    sizes = np.bincount(np.searchsorted(drawn, pairs >> 32), minlength=len(drawn)).astype(np.int32)
-    rows = np.zeros((len(pairs), len(lists)), np.float32)
-    rows[row, channel] = votes  # a list names an item once
-    return rows, labels, sizes
+    union, ranks, _ = unite_lists([frame_to_lists(drawn, channel) for channel in channels.values()])
+    rows, items = unpack_pairs(union)
+    labels = (lookup_rows(right, pack_pairs(drawn[rows], items)) >= 0).astype(np.float32)
+    sizes = np.bincount(rows, minlength=len(drawn)).astype(np.int32)
+    votes = np.nan_to_num((CONSTANT + 1) / (CONSTANT + ranks))
+    return np.ascontiguousarray(votes.T), labels, sizes

@@ -4,7 +4,7 @@ The lists of all rows stand one after the other, ``starts[i]:starts[i + 1]`` tho
 matrix). Fifty thousand queries of a fold and the one query of a request go through the same functions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 from common.arrays import Bools, Floats
 from common.engine.meter import count_threads
 from common.engine.progress import track
-from competitions.news.arrays import expand_spans, falling_bits, from_falling_bits, lookup_rows
+from competitions.news.arrays import expand_spans, lookup_rows
+from competitions.news.sort_keys import sort_best
 
 T = TypeVar("T")
 Ints = NDArray[np.integer]
 Int64s = NDArray[np.int64]
-HALF = np.uint64(32)
-PART_ENTRIES = 250_000  # that are held at once: more no longer stay near the processor, and take half as long again
-PART_ROWS = 8_192  # rows whose numbers fit beside those of half a million items in ``keep_best``
-ALL_BITS = np.uint64((1 << 32) - 1)
 
 
 @dataclass(frozen=True)
@@ -124,31 +121,10 @@ def frame_to_lists(ids: NDArray[np.int32], listed: pl.DataFrame) -> ScoredLists:
 
 
 def keep_best(rows: Ints, items: Ints, scores: NDArray[Any], top: int | Ints, height: int) -> ScoredLists:
-    """The ``top`` entries of each of ``height`` rows by falling score as 32 bits, ties by item (both >= 0).
-
-    Row, score and item are packed into one 64-bit number each where they fit, and these are sorted: seven times as fast
-    as sorting by three keys.
-    """
+    """The ``top`` entries of each of ``height`` rows by falling score as float32, ties by item (both >= 0)."""
     short = scores.astype(np.float32)
-    bits = int(items.max()).bit_length() if len(items) else 0
-    if bits + max(height - 1, 0).bit_length() <= int(HALF):
-        rows, items, short = _sort_packed(rows, items, short, np.uint64(bits))
-    else:
-        order = np.lexsort((items, -short, rows))
-        rows, items, short = rows[order], items[order], short[order]
-    starts = count_up(np.bincount(rows, minlength=height))
-    return ScoredLists(starts, items, short).head(top)
-
-
-def _sort_packed(
-    rows: Ints, items: Ints, scores: NDArray[np.float32], bits: np.uint64
-) -> tuple[Ints, Ints, NDArray[np.float32]]:
-    code = rows.astype(np.uint64) << (HALF + bits) | falling_bits(scores).astype(np.uint64) << bits
-    code |= items.astype(np.uint64)
-    code.sort()
-    item = (code & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int32)
-    short = from_falling_bits((code >> bits & ALL_BITS).astype(np.uint32))
-    return (code >> (HALF + bits)).astype(np.int64), item, short
+    order = sort_best(rows, items, short)
+    return ScoredLists(count_up(np.bincount(rows, minlength=height)), items[order], short[order]).head(top)
 
 
 def drop_seen(lists: ScoredLists, histories: Histories) -> ScoredLists:
@@ -170,12 +146,16 @@ def keep_unseen(
 def pack_pairs(first: Ints, second: Ints) -> Int64s:
     """Pairs of numbers from 0 to 2^31 - 1 as one number each, in the order of the pairs.
 
-    >>> packed = pack_pairs(np.array([0, 1, 1]), np.array([9, 2, 3]))
-    >>> (packed >> 32).tolist(), (packed & 0xFFFFFFFF).tolist()
-    ([0, 1, 1], [9, 2, 3])
+    >>> [part.tolist() for part in unpack_pairs(pack_pairs(np.array([0, 1, 1]), np.array([9, 2, 3])))]
+    [[0, 1, 1], [9, 2, 3]]
     """
     packed: Int64s = first.astype(np.int64) << 32 | second.astype(np.int64)
     return packed
+
+
+def unpack_pairs(packed: Int64s) -> tuple[Int64s, NDArray[np.int32]]:
+    """Both numbers of each pair."""
+    return packed >> 32, packed.astype(np.int32)  # the lower half
 
 
 def take_lists(lists: ScoredLists, chosen: Ints) -> ScoredLists:
@@ -209,19 +189,6 @@ def slice_histories(histories: Histories, first: int, last: int) -> Histories:
     starts = histories.starts[first : last + 1] - histories.starts[first]
     clicked, back = histories.clicked[clicks], histories.back[clicks]
     return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back)
-
-
-def split_rows(work: Int64s) -> Iterator[tuple[int, int]]:
-    """Ranges of rows of at most ``PART_ROWS`` and, but for a row that is larger, ``PART_ENTRIES``.
-
-    ``work`` (rows + 1,): the entries of all rows before each. There is always a range, if an empty one.
-    """
-    first, height = 0, len(work) - 1
-    while first < height or not first:
-        reached = int(np.searchsorted(work, work[first] + PART_ENTRIES, "right")) - 1
-        last = min(max(reached, first + 1), first + PART_ROWS, height)
-        yield first, last
-        first = max(last, 1)
 
 
 def work_side_by_side(work: Callable[[int, int], T], ranges: Sequence[tuple[int, int]], label: str = "") -> list[T]:

@@ -19,6 +19,7 @@ from competitions.news.arrays import lookup_rows
 from competitions.news.retrieval import lists
 from competitions.news.retrieval.lists import Histories, Int64s, Ints, ScoredLists
 
+FOLLOWED_ROWS = 128  # at once: so few that what they reach stays near the processor
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
 
 
@@ -80,7 +81,6 @@ def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings
     used = sources >= 0
     trust = (settings.decay**histories.back * 0.5 ** (hours / settings.half_life_hours))[used]
     starts, sources = lists.count_up(used)[histories.starts], sources[used].astype(np.int32)
-    work = lists.count_up((table.starts[1:] - table.starts[:-1])[sources])[starts]
     matrix = table.matrix
 
     def follow_rows(first: int, end: int) -> ScoredLists:
@@ -88,7 +88,8 @@ def follow(histories: Histories, table: NeighbourTable, settings: FollowSettings
         sums = _add_up((trust[own], sources[own], starts[first : end + 1]), matrix)
         return lists.keep_unseen(sums, table.neighbours, lists.slice_histories(histories, first, end), top)
 
-    return lists.join_lists(lists.work_side_by_side(follow_rows, list(lists.split_rows(work))))
+    ranges = lists.cut_rows(len(histories.times), FOLLOWED_ROWS)
+    return lists.join_lists(lists.work_side_by_side(follow_rows, ranges))
 
 
 def _last_clicks(histories: Histories) -> Int64s:

@@ -42,8 +42,9 @@ def count_popular(history: pl.DataFrame, histories: Histories, window: Window, t
     """The most clicked items in a window around each query's time, in buckets of ``popular_bucket_ms``.
 
     Hours after the query's time look past it: the log of the other users is given whole, so this is legal in the
-    competition, and says nothing of what a live system could do. The lists are as much longer than ``top`` as the
-    99 % quantile of what queries have seen, so that seen items can leave them.
+    competition, and says nothing of what a live system could do. Without such hours the past alone counts: a query's
+    own bucket, which goes on after it, is left out. The lists are as much longer than ``top`` as the 99 % quantile of
+    what queries have seen, so that seen items can leave them.
     """
     sizes = histories.sizes[histories.sizes > 0]
     spare = int(np.quantile(sizes, 0.99, method="nearest")) if len(sizes) else 0
@@ -56,7 +57,8 @@ def count_popular(history: pl.DataFrame, histories: Histories, window: Window, t
 def _count_window(history: pl.DataFrame, buckets: Int64s, window: Window, top: int) -> pl.DataFrame:
     width = popular_bucket_ms(window)
     counts = history.lazy().group_by((pl.col("time") // width).alias("bucket"), "item").agg(score=pl.len())
-    steps = range(-round(window[0] * HOUR_MS / width), round(window[1] * HOUR_MS / width) + 1)
+    first, last = (round(hours * HOUR_MS / width) for hours in (-window[0], window[1]))
+    steps = range(first, last + 1 if last else 0)
     spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
     windows = spread.join(pl.LazyFrame({"bucket": buckets}), on="bucket", how="semi")
     summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
@@ -70,9 +72,11 @@ def list_popular(histories: Histories, popular: PopularLists, top: int) -> Score
 
 
 def popular_bucket_ms(window: Window) -> int:
-    """Queries whose times fall into one such bucket share a list: an eighth of the window.
+    """Queries whose times fall into one such bucket share a list: an eighth of the window, or a 32nd where the past
+    alone counts, whose last bucket is left out.
 
-    >>> popular_bucket_ms((1.0, 1.0)) / 60_000
-    15.0
+    >>> popular_bucket_ms((1.0, 1.0)) / 60_000, popular_bucket_ms((1.6, 0.0)) / 60_000
+    (15.0, 3.0)
     """
-    return int((window[0] + window[1]) * HOUR_MS / 8)
+    before, after = window
+    return int((before + after) * HOUR_MS / (8 if after else 32))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.engine.run import Result, Run
+from common.engine.run import Result, Run, derive
 from common.learning.dataset import RankingDataset
 from competitions.mgtv import pipeline
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
@@ -189,10 +189,25 @@ class DirectRun:
         return as_result(f(*(arg.value if isinstance(arg, Result) else arg for arg in args)))
 
 
+@dataclass(frozen=True)
+class Read:
+    """A table as a reader returns it."""
+
+    frame: pl.DataFrame
+
+
+def make_tables(sources: Result[Sources]) -> pipeline.Tables:
+    """What the blocks read, as results of steps."""
+    read = {name: derive(Read, sources.field(name)) for name in ("videos", "profiles", "comments")}
+    made = {name: sources.field(name) for name in ("log", "tally", "dates")}
+    unread = dict.fromkeys(("codes", "days", "test"), as_result(None))
+    return pipeline.Tables(**read, **made, **unread)  # type: ignore[arg-type]
+
+
 def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
     """The frames of the chosen blocks, as the pipeline builds them."""
-    given = pipeline.Sources(**{name: as_result(value) for name, value in vars(sources).items()})
-    blocks = pipeline.build_blocks(cast(Run, DirectRun()), "day", given, as_result(slates), settings)
+    tables = make_tables(as_result(sources))
+    blocks = pipeline.build_blocks(cast(Run, DirectRun()), "day", tables, as_result(slates), settings)
     return {name: frame.value for name, frame in blocks.items()}
 
 

@@ -7,12 +7,11 @@ import pytest
 from common.time_units import HOUR_MS
 from competitions.news.arrays import (
     count_events,
-    falling_bits,
-    from_falling_bits,
     group_rows,
     rank_within,
     share_within,
 )
+from competitions.news.sort_keys import falling_bits
 
 # --- within a query ---
 
@@ -38,13 +37,8 @@ def test_rows_of_a_query_that_stand_together_are_compared_as_any_others() -> Non
 
 def test_the_larger_a_value_the_smaller_its_bits() -> None:
     values = np.array([-np.inf, -2.5, -1e-30, 0.0, 1e-30, 1.0, np.float32(1) + 2.0**-23, 7e9, np.inf], np.float32)
-    bits = falling_bits(values)
-    assert (np.diff(bits.astype(np.int64)) < 0).all()
-    assert from_falling_bits(bits).tolist() == values.tolist()
+    assert (np.diff(falling_bits(values).astype(np.int64)) < 0).all()
     assert falling_bits(np.array([-0.0], np.float32)) == falling_bits(np.array([0.0], np.float32))
-
-
-# --- by row ---
 
 
 # --- windows ---
@@ -60,7 +54,7 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
     times = 1_507_000_000_000 + rng.integers(0, 60, 300) * quarter
     queries = rng.integers(0, 8, 200).astype(np.int32)
     at = 1_507_000_000_000 + rng.integers(-30, 90, 200) * quarter
-    counted = count_events(keys, times)[0].count(queries, at, [(before, after)])[0]
+    counted = count_events(keys, times).count(queries, at, [(before, after)])[0]
     assert counted.dtype == np.float32
     assert counted.tolist() == [  # open on the left, closed on the right
         ((keys == own) & (moment - before * HOUR_MS < times) & (times <= moment + after * HOUR_MS)).sum()
@@ -71,12 +65,12 @@ def test_window_counts_agree_with_a_loop(before: float, after: float) -> None:
 
 def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_neighbours() -> None:
     keys = np.array([0, 1, 1, 2], np.int32)
-    counts, _ = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
+    counts = count_events(keys, np.array([0, 0, 5 * HOUR_MS, 9 * HOUR_MS]))
     century = 100 * 365 * 24 * HOUR_MS
     queries = np.array([1, 1, 1, 1, 5], np.int32)
     at = np.array([-century, century, -HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS])
     assert counts.count(queries, at, [(2.0, 0.5)])[0].tolist() == [0, 0, 0, 0, 0]
     assert counts.count(queries, at, [(2.5, 4.0)])[0].tolist() == [0, 0, 1, 2, 0]
     assert counts.count(queries, at, [(1e6, 1e6)])[0].tolist() == [2, 2, 2, 2, 0]
-    none, _ = count_events(keys[:0], at[:0])
+    none = count_events(keys[:0], at[:0])
     assert none.count(queries[:1], at[-1:], [(5, 5)])[0].tolist() == [0]

@@ -107,7 +107,7 @@ def test_four_clicks_of_a_session_and_more_are_one_class_and_half_an_hour_ends_a
     long = [(2, 10 + step, 50 * step) for step in range(9)]
     log = make_log(*sessions, *long, test=(1, 2))
     assert split.count_sessions(log)["session_clicks"].to_list() == [1, 2, 1, 2, *range(1, 10)]
-    assert split.stratify_test(log).select("user", "session").rows() == [(1, 2), (2, 4)]
+    assert split.stratify(log)["session"].to_list() == [1, 2, 1, 2, 1, 2, 3, *[4] * 6]
 
 
 def test_where_no_block_is_shared_the_session_alone_decides() -> None:

@@ -1,7 +1,7 @@
 """All blocks together: their order, nothing of the day itself in them, and the matrix with its outcome."""
 
 import datetime
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from tests.unit.mgtv.mgtv_world import (
     date_of,
     draw_sources,
     make_sources,
+    make_tables,
 )
 
 
@@ -120,8 +121,7 @@ def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     def compute(*blocks: str) -> list[str]:
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
         drawn, slates = run.step(draw_sources, 0), run.step(give_slates)
-        given = pipeline.Sources(**{field.name: drawn.field(field.name) for field in fields(Sources)})
-        pipeline.build_blocks(run, "day", given, slates, choose(*blocks))
+        pipeline.build_blocks(run, "day", make_tables(drawn), slates, choose(*blocks))
         return [record.name for record in run.timings if not record.kept]
 
     assert {"day.history", "day.video", "day.pair", "day.device"} <= {*compute("video", "pair")}

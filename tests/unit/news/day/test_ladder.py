@@ -18,6 +18,7 @@ from competitions.news.lab.als import fit_factors, list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
 from competitions.news.lab.plots import draw_channels, draw_map
 from competitions.news.lab.scoring import NewsBench
+from competitions.news.retrieval.channels import CHANNELS
 from tests.results import as_result
 from tests.unit.news.news_world import START, World, label, make_log, swap_hidden
 
@@ -50,7 +51,7 @@ def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     groups = group_channels(config.recall.channels)
     assert counts[0] == (len(next(iter(groups.values()))), 1)
     assert counts[-1] == (len(config.recall.channels), 3)
-    assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(config.recall.channels)
+    assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(CHANNELS)
     assert set(settings[-1].recall.channels) == set(config.recall.channels)
     assert set(settings[-1].rank.blocks) == set(BLOCKS)
     assert [rung.title for rung in rungs[:2]] == [

@@ -9,11 +9,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.time_units import HOUR_MS
-from competitions.news.retrieval import fusion, lists
+from competitions.news.retrieval import fusion, neighbours
+from competitions.news.retrieval.channels import POPULAR_HOURS
 from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
-from competitions.news.retrieval.popularity import find_popular
+from competitions.news.retrieval.popularity import find_popular, popular_bucket_ms
 from tests.unit.news.news_world import START
 
 Weights = dict[tuple[int, int], float]
@@ -105,8 +106,8 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     queries = [(query, START + int(rng.integers(-HOUR_MS, 73 * HOUR_MS))) for query in range(40)]
     queries += [(query + 40, time) for query, time in queries[:5]]  # two queries of one moment
     seen = {(query, int(rng.integers(12))) for query in range(45) for _ in range(2)}
-    width = int((before + after) * HOUR_MS / 8)
-    first, last = round(-before * HOUR_MS / width), round(after * HOUR_MS / width)
+    width = popular_bucket_ms((before, after))
+    first, last = round(-before * HOUR_MS / width), round(after * HOUR_MS / width) if after else -1
     expected: Weights = defaultdict(float)
     for query, time in queries:
         for _, item, moment in history:
@@ -117,6 +118,19 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     full, short = (find_popular(log, times, known, (before, after), top) for top in (100, 3))
     assert scores_of(full) == expected
     assert_frame_equal(short, full.group_by("query", maintain_order=True).head(3))
+
+
+def test_what_comes_after_a_query_changes_nothing_in_the_popularity_of_the_past() -> None:
+    before = [(user, user % 5, START - user * 60_000) for user in range(90)]
+    after = [(100 + user, 9, START + 1 + user * 60_000) for user in range(90)]  # the first within the same second
+    query, seen = frame([(0, START)], {"query": pl.Int32, "time": pl.Int64}), frame([(0, 11, 0, 0)], SEEN)
+    lists = {
+        name: [find_popular(frame(log, CLICKS), query, seen, window, 5) for log in (before, before + after)]
+        for name, window in POPULAR_HOURS.items()
+    }
+    assert_frame_equal(*lists["popular_past_1h"])
+    assert lists["popular_past_1h"][0].height == 5
+    assert lists["popular_1h"][1]["item"][0] == 9
 
 
 # --- union ---
@@ -179,6 +193,7 @@ def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(m
         alone = list_some(seen.filter(query=query), table)
         for name, listed in alone.items():
             assert_frame_equal(listed, whole[name].filter(query=query), check_exact=True)
-    monkeypatch.setattr(lists, "PART_ENTRIES", 30)
+    monkeypatch.setattr(neighbours, "FOLLOWED_ROWS", 5)
+    monkeypatch.setattr(fusion, "FUSED_ROWS", 5)
     for name, listed in list_some(seen, table).items():
         assert_frame_equal(listed, whole[name], check_exact=True)

@@ -4,7 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.news.retrieval import lists
 from competitions.news.retrieval.lists import (
     Histories,
     ScoredLists,
@@ -13,7 +12,6 @@ from competitions.news.retrieval.lists import (
     gather_histories,
     keep_best,
     slice_histories,
-    split_rows,
 )
 
 SEEN = pl.DataFrame(
@@ -69,11 +67,3 @@ def test_seen_items_leave_their_own_list_alone() -> None:
     assert entries_of(drop_seen(listed, histories)) == [(0, 11, 3.0), (0, 13, 1.0), (1, 10, 2.0)]
     empty = Histories(np.zeros(2, np.int64), np.zeros(3, np.int64), *[np.empty(0, np.int64)] * 3)
     assert entries_of(drop_seen(listed, empty)) == entries_of(listed)
-
-
-def test_ranges_of_rows_hold_so_many_entries_or_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "PART_ENTRIES", 10)
-    monkeypatch.setattr(lists, "PART_ROWS", 3)
-    work = count_up(np.array([4, 6, 1, 50, 2, 2, 0, 0, 3]))
-    assert list(split_rows(work)) == [(0, 2), (2, 3), (3, 4), (4, 7), (7, 9)]
-    assert list(split_rows(np.zeros(1, np.int64))) == [(0, 0)]
