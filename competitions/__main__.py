@@ -13,7 +13,7 @@ try:
     import typer
 
     from common.engine.errors import UserError, find_stop
-    from competitions.cli import dashboard, data, new, public_data, run, runs, serve
+    from competitions.cli import data, new, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped before anything began.", file=sys.stderr)
     sys.exit(STOPPED)
@@ -46,14 +46,14 @@ VERBS = (
     run.check,
     run.score,
     run.tune,
-    dashboard.dashboard,
+    runs.dashboard,
     runs.runs,
     runs.compare,
     runs.lb,
     runs.report,
     data.data,
     data.submit,
-    public_data.standin,
+    data.standin,
     runs.replay,
     serve.recommend,
     serve.serve,

@@ -4,7 +4,6 @@ What a verb computes with is imported when it is called: all of it together take
 """
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +65,6 @@ Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
 DEFAULT_TRIALS = 20
-LONGEST_NOTE = 500  # letters
-ADDRESS = re.compile(r"(tcp://)?[\w.\-\[\]:]+:[0-9]+")  # without certificates or special networks: tls:// and ucx://
 
 
 @dataclass(frozen=True)
@@ -113,13 +110,6 @@ class RunOptions(InputOptions):
     def overrides(self) -> list[str]:
         """The settings that were typed, ``fits`` for --seeds among them."""
         return [*super().overrides, *([] if self.seeds is None else [f"fits={self.seeds}"])]
-
-    def __post_init__(self) -> None:
-        """``UserError`` for a note that no page could show, and an address that no scheduler has."""
-        if self.note and not (self.note.isprintable() and len(self.note) <= LONGEST_NOTE):
-            raise UserError(f"--note takes one line of at most {LONGEST_NOTE} letters, without control characters.")
-        if self.cluster is not None and not ADDRESS.fullmatch(self.cluster):
-            raise UserError(f"--cluster {self.cluster!r} is no address of a Dask scheduler: use tcp://HOST:PORT.")
 
 
 @dataclass(frozen=True)

@@ -73,22 +73,13 @@ def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path
     assert_refused(call("simulate", "news", "--scale", 0.0005, "--build", "file/build"), "file/build")
 
 
-def test_simulating_over_foreign_files_is_refused_and_leaves_them(call: Call, tmp_path: Path) -> None:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "notes.txt").write_text("keep")
-    assert_refused(call("simulate", "news", "--scale", 0.0005, "--out", folder), str(folder))
-    assert (folder / "notes.txt").read_text() == "keep"
-
-
 # --- what a person types ---
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("verb", ["run", "simulate", "ladder", "tune"])
-def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, name: str, verb: str) -> None:
-    assert_refused(call(verb, name, "--scale", 0.001, "--seed", -1), "seed", "-1")
-    assert_refused(call(verb, name, "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
+def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, verb: str) -> None:
+    assert_refused(call(verb, "news", "--scale", 0.001, "--seed", -1), "seed", "-1")
+    assert_refused(call(verb, "news", "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
 
 
 @pytest.mark.parametrize("minutes", ["inf", "1e300"])
@@ -106,22 +97,9 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: 
     assert_refused(call("data", "tencent", "--check", "--raw", "."), "cannot be read")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--build", ""), "An empty name is no folder"),
-        (("--raw", " "), "An empty name is no folder"),
-        (("--note", "a\x1b[31m"), "--note takes one line of at most 500 letters"),
-        (("--note", "x" * 501), "--note takes one line of at most 500 letters"),
-        (("--cluster", "tls://host:8786"), "--cluster 'tls://host:8786' is no address of a Dask scheduler"),
-        (("--cluster", "ucx://host:8786"), "use tcp://HOST:PORT"),
-        (("--cluster", "nowhere"), "use tcp://HOST:PORT"),
-        (("rank.lightgbm_lambdarank.data=rows.csv",), "rank.lightgbm_lambdarank.data is refused"),
-        (("rank.lightgbm_lambdarank.machines=x",), "writes no file of its own"),
-    ],
-)
-def test_what_would_reach_beyond_the_run_is_refused_at_once(call: Call, words: tuple[str, ...], said: str) -> None:
-    assert_refused(call("run", "news", *words), said)
+@pytest.mark.parametrize("words", [("--build", ""), ("--raw", " ")])
+def test_an_empty_name_is_no_folder(call: Call, words: tuple[str, ...]) -> None:
+    assert_refused(call("run", "news", *words), "An empty name is no folder")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,11 +127,6 @@ def test_what_was_typed_is_not_repeated_at_length(call: Call, words: tuple[str, 
 
 def test_three_runs_are_too_many_and_how_two_are_named_is_said(call: Call) -> None:
     assert_refused(call("compare", "news", "a", "b"), "Two runs are compared, not 3: name them as news/A and news/B")
-
-
-def test_the_help_of_check_promises_no_simulation(call: Call) -> None:
-    assert "simulated" not in call("check", "--help")[1]
-    assert "default" in call("run", "--help")[1]
 
 
 @pytest.mark.parametrize("verb", ["run", "look", "ladder", "tune"])

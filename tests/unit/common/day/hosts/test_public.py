@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from common.day.hosts.public import MARKER, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
-from competitions.cli import public_data
+from competitions.cli import data
 from tests.unit.tencent.day.test_standin import write_beauty
 
 WHERE = "fetch it again"
@@ -46,7 +46,7 @@ def test_a_folder_appears_whole_or_not_at_all_and_only_a_stand_in_is_replaced(tm
 
 def test_the_command_says_what_was_written_and_what_comes_next(tmp_path: Path) -> None:
     app = typer.Typer()
-    app.command()(public_data.standin)
+    app.command()(data.standin)
     line = ["tencent", "--from", str(write_beauty(tmp_path)), "--build", str(tmp_path / "build")]
     done = CliRunner().invoke(app, line, catch_exceptions=False)
     folder = tmp_path / "build" / "tencent" / "standin"
