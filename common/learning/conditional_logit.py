@@ -92,16 +92,14 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
     >>> round(float(marked - plain), 2)  # three of four queries choose the marked row: log(3 / 1)
     1.1
     """
-    columns = _choose_columns(train)
-    answered = _find_answered(train.labels, train.group_sizes)
-    kept = np.repeat(answered, train.group_sizes)
-    matrix = np.empty((np.count_nonzero(kept), len(columns.valued) + len(columns.flagged)), np.float32)
-    filled = 0
-    for part in _slices(len(kept)):
-        design = columns.standardise(train.features[part][kept[part]])
-        matrix[filled : filled + len(design)] = design
-        filled += len(design)
-    fitted = fit_choices(matrix, train.group_sizes[answered], train.labels[kept], l2, "a conditional logit")
+    every = fit_standardiser(train.features)
+    design, width = every.standardise(train.features), len(every.valued)
+    varies = np.zeros(design.shape[1], bool)
+    if len(train.group_sizes):
+        starts = find_starts(train.group_sizes)
+        varies = (np.minimum.reduceat(design, starts) < np.maximum.reduceat(design, starts)).any(axis=0)
+    columns = replace(every, valued=np.flatnonzero(varies[:width]), flagged=every.flagged[varies[width:]])
+    fitted = fit_choices(design.compress(varies, axis=1), train.group_sizes, train.labels, l2, "a conditional logit")
     return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x, train.names)
 
 
@@ -127,7 +125,9 @@ def fit_choices(
     [2.2]
     """
     possible = np.ones(len(rows), bool) if offset is None else np.isfinite(offset)
-    kept = possible & np.repeat(_find_answered(labels * possible, sizes), sizes)
+    starts = find_starts(sizes)
+    answered = np.add.reduceat(labels * possible, starts) > 0 if len(sizes) else np.empty(0, bool)
+    kept = possible & np.repeat(answered, sizes)
     if not kept.all():
         offset = None if offset is None else offset[kept]
         rows, labels, sizes = rows[kept], labels[kept], count_kept(kept, sizes)
@@ -149,11 +149,6 @@ def fit_choices(
     return minimise(loss, np.zeros(rows.shape[1]), what, bounds)
 
 
-def _find_answered(labels: Labels, sizes: Sizes) -> NDArray[np.bool_]:
-    """The queries with a positive."""
-    return np.add.reduceat(labels, find_starts(sizes)) > 0 if len(sizes) else np.empty(0, bool)
-
-
 def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:
     """Rows and queries of some ``CHUNK_ROWS`` rows at a time."""
     ends = np.cumsum(sizes, dtype=np.int64)
@@ -167,14 +162,6 @@ def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:
 
 def _slices(count: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK_ROWS) for start in range(0, count, CHUNK_ROWS))
-
-
-def _choose_columns(train: RankingDataset) -> Standardiser:
-    """The columns that say anything within a query."""
-    every = fit_standardiser(train.features)
-    varies = _vary_within(every, train)
-    width = len(every.valued)
-    return replace(every, valued=np.flatnonzero(varies[:width]), flagged=every.flagged[varies[width:]])
 
 
 def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
@@ -191,15 +178,3 @@ def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64
         square += (np.where(finite, features[part] - centre, 0.0) ** 2).sum(axis=0)
     spread = np.sqrt(square / np.maximum(known, 1))
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32), known
-
-
-def _vary_within(columns: Standardiser, rows: RankingDataset) -> NDArray[np.bool_]:
-    """Which of the columns differ between two neighbours of one query."""
-    opens = np.zeros(len(rows.features) + 1, bool)
-    opens[np.cumsum(rows.group_sizes, dtype=np.int64)] = True
-    varies = np.zeros(len(columns.valued) + len(columns.flagged), bool)
-    for part in _slices(len(rows.features)):
-        design = columns.standardise(rows.features[part.start : part.stop + 1])  # with the first row of the next slice
-        within = ~opens[part.start + 1 : part.start + len(design)]
-        varies |= ((design[1:] != design[:-1]) & within[:, None]).any(axis=0)
-    return varies

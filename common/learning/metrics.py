@@ -143,13 +143,6 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 }
 
 
-def _position_within(key: str) -> pl.Expr:
-    """1, 2, 3 … within each run of equal keys; on a frame sorted by them this needs no hash of the rows."""
-    row = pl.int_range(pl.len(), dtype=pl.Int64)
-    starts = (pl.col(key) != pl.col(key).shift()).fill_null(True)
-    return row - pl.when(starts).then(row).forward_fill() + 1
-
-
 def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
     """Score ranked lists (query, item, rank; an item once a query) against answers (query, item).
 
@@ -176,7 +169,7 @@ def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]
         .select("query", pl.col("rank").cast(pl.Int64))
         .join(positives.lazy(), on="query")
         .sort("query", "rank")
-        .with_columns(_position_within("query").alias("order"))
+        .with_columns(pl.col("rank").rank("ordinal").over("query").cast(pl.Int64).alias("order"))
         .select("query", *gains)
         .group_by("query", maintain_order=True)
         .sum()

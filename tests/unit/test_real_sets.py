@@ -2,12 +2,10 @@
 
 import doctest
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from common.day.revision import Code
 from common.engine.errors import UserError
 from tests.benches import real_sets
 from tests.benches.real_sets import Estimate, Figures, RealSet, Result
@@ -37,10 +35,6 @@ def test_a_score_two_errors_lower_is_red() -> None:
     assert real_sets.find_reasons(make_result(holdout=0.9, truth=0.9), LAST) == []
     assert real_sets.find_reasons(make_result(truth=None), LAST) == ["the truth's score is missing"]
     assert real_sets.find_reasons(make_result(0.01, 0.01), None) == []
-
-
-def test_a_failure_is_red_without_a_last_release() -> None:
-    assert real_sets.find_reasons(make_result(fault="error: no space left"), None) == ["error: no space left"]
 
 
 def test_a_line_has_today_beside_the_last_release() -> None:
@@ -99,31 +93,6 @@ def test_a_set_in_several_layouts_is_one(tmp_path: Path, monkeypatch: pytest.Mon
 def touch(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-
-
-def test_a_reader_that_refuses_a_folder_makes_it_no_set(tmp_path: Path) -> None:
-    touch(tmp_path / "train_click_log.csv")
-    assert not real_sets.has_queries("news", tmp_path)
-
-
-def test_a_command_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
-    fault, _ = real_sets.call(["no-such-verb"], tmp_path / "log.txt")
-    assert fault
-    assert fault == (tmp_path / "log.txt").read_text().strip().splitlines()[-1]
-    assert real_sets.call(["run", "--help"], tmp_path / "log.txt")[0] == ""
-
-
-def test_the_truth_is_the_metric_that_has_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "scores.json"
-    assert real_sets.read_truth(path) is None
-    path.write_text(json.dumps({"hit_rate@5": 0.4, "mrr@5": 0.3, "mrr@5_error": 0.01}))
-    assert real_sets.read_truth(path) == Estimate(0.3, 0.01)
-
-
-def test_a_revision_is_another_where_a_file_was_changed() -> None:
-    one, other = (Code("aa", True, {"common/a.py": digest}) for digest in ("1", "2"))
-    assert len({real_sets.name_revision(code) for code in (Code("aa"), one, other)}) == 3
-    assert os.sep not in real_sets.name_revision(one)
 
 
 def test_a_fallen_set_ends_with_exit_code_one_and_is_not_run_twice(

@@ -236,11 +236,6 @@ def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: 
         data_verbs.submit("flight", run)
 
 
-def test_no_run_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has a submission: run make news first"):
-        data_verbs.submit("news", build=tmp_path)
-
-
 @pytest.mark.parametrize("name", ["news", "mgtv", "tencent"])
 def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = data_verbs.find_source(name)
@@ -268,11 +263,6 @@ def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
         kept = data_verbs.copy_submission(record, tmp_path)
         assert kept == ([tmp_path / "submission.csv"] if copied else [])
     assert not copied or (tmp_path / "submission.csv").read_text() == "second"
-
-
-def test_a_run_without_a_submission_leaves_the_copy_of_the_one_before(tmp_path: Path) -> None:
-    record = make_record(data={"folder": str(tmp_path), "simulated": False})
-    assert data_verbs.copy_submission(record, tmp_path) == []
 
 
 @pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])

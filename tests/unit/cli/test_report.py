@@ -4,10 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from common.day.report.page import write_report
-from common.engine.errors import UserError
 from tests.unit.common.day import records
 
 
@@ -36,17 +33,3 @@ def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
     ):
         path.write_text(json.dumps({"question": ["00ff", "MRR@5", queries, False], "rows": rows}))
         assert said in write_report(run).read_text()
-
-
-def test_a_report_is_written_anew_and_leaves_nothing_else_or_is_refused(tmp_path: Path) -> None:
-    run = write_run(tmp_path, "1", [0.0, 0.5])
-    known = {path.name for path in run.iterdir()}
-    path = write_report(run)
-    path.write_text("old")
-    assert write_report(run) == path == run / "report.html"
-    assert path.read_text() != "old"
-    assert {file.name for file in run.iterdir()} - known == {"report.html"}
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(UserError, match="cannot be written"):
-        write_report(run)

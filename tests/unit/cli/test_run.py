@@ -52,14 +52,6 @@ def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.C
     assert len(show(capsys, record)) < 12
 
 
-def test_a_path_with_blanks_and_brackets_is_one_address_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    folder = Path("/") / ("folder " * 30).strip() / "run [a]"
-    closing.show_end(RECORD, folder, "sessions")
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"Report: {(folder / 'report.html').as_uri()}"
-    assert " [" not in last
-
-
 def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     simulation = SimpleNamespace(rows={"train_rows": 9}, oracle="0.5")
     seen: list[Any] = []

@@ -82,12 +82,6 @@ def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune
     assert tune("--task", "three")[0][::2] == (1, "error: There is no three to tune in news: choose one, two.\n")
 
 
-def test_several_processes_are_each_typed_by_hand(tune: Tune) -> None:
-    (_, _, err), given = tune("--workers", 2)
-    assert "for 2 processes, type the same in each terminal behind OMP_NUM_THREADS=" in err
-    assert given == [None, None]
-
-
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -21,13 +21,6 @@ def mean_squares(weights: Array) -> tuple[float, Array]:
     return float(error @ error) / len(target) / 2, matrix.T @ error / len(target)
 
 
-def test_without_bounds_it_is_least_squares(capsys: pytest.CaptureFixture[str]) -> None:
-    solution = minimise(mean_squares, np.zeros(5), "least squares")
-    np.testing.assert_allclose(solution.x, np.linalg.lstsq(*plant_least_squares(), rcond=None)[0], atol=1e-4)
-    assert solution.converged
-    assert capsys.readouterr().err == ""
-
-
 def test_with_bounds_it_is_non_negative_least_squares() -> None:
     from scipy.optimize import nnls
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from common.engine import cluster as clusters
-from common.engine.cluster import Cluster, compute_sent, connect
+from common.engine.cluster import Cluster, connect
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
@@ -59,18 +59,16 @@ def refuse(word: str) -> None:
 
 
 class Future:
-    """What Dask gives for a task, done at once or, where it is ``late``, at the second look."""
+    """What Dask gives for a task, done at once."""
 
-    def __init__(self, compute: Callable[[], str], late: bool = False) -> None:
-        self._late = late
+    def __init__(self, compute: Callable[[], str]) -> None:
         try:
             self._result, self._error, self.status = compute(), None, "finished"
         except Exception as error:
             self._result, self._error, self.status = "", pickle.loads(pickle.dumps(error)), "error"
 
     def done(self) -> bool:
-        self._late, late = False, self._late
-        return not late
+        return True
 
     def result(self) -> str:
         if self._error:
@@ -89,13 +87,12 @@ class Client:
     def __init__(self) -> None:
         self.sent: dict[str, int] = {}  # the bytes of each task
         self.before: dict[str, int] = {}  # how many tasks it waits for
-        self.late: set[str] = set()  # tasks that are under way still when they are looked for first
 
     def submit(
         self, compute: Callable[..., str], folder: Path, name: str, step: bytes, *before: Future, key: str
     ) -> Future:
         self.sent[name], self.before[name] = len(step), len(before)
-        return Future(lambda: compute(folder, name, step, *before), late=name in self.late)
+        return Future(lambda: compute(folder, name, step, *before))
 
 
 @pytest.fixture
@@ -192,22 +189,6 @@ def test_an_input_that_a_worker_cannot_read_is_made_here_again(run: Run, tmp_pat
     assert [record.name for record in run.timings if not record.kept].count("add_all") == 1
 
 
-def test_what_is_done_while_an_input_is_made_here_again_is_noted_once(run: Run, tmp_path: Path) -> None:
-    """``last`` fails, since ``sum`` cannot be read: making that here waits for ``count_to``, and finishes ``other``."""
-    alone = Run(tmp_path / "run", tmp_path / "cache")
-    count = alone.step(count_to, 3)
-    alone.step(add_all, [count], name="sum")
-    Store(tmp_path / "cache").remove("count_to", count.step.key)  # type: ignore[union-attr]
-    (file,) = (tmp_path / "cache").glob("sum-*/value.pkl")
-    file.write_bytes(b"?")
-    client_of(run).late.add("count_to")
-    last = run.step(add_all, [run.step(add_all, [run.step(count_to, 3)], name="sum")], name="last")
-    run.step(count_to, 4, name="other")
-    run.cluster.wait()  # type: ignore[union-attr]
-    assert last.value == 3
-    assert sorted(record.name for record in run.timings if not record.kept) == ["count_to", "last", "other", "sum"]
-
-
 # --- what a worker refuses ---
 
 
@@ -246,11 +227,6 @@ def test_a_worker_that_imported_a_file_before_it_was_edited(
     far.write_text("def turn(x):\n    return -x\n")
     with pytest.raises(UserError, match="has a different two"):
         _ = start(tmp_path, tmp_path).step(steps.two, 1).value
-
-
-def test_a_worker_without_the_function(run: Run) -> None:
-    with pytest.raises(UserError, match="has a different gone"):
-        compute_sent(run.cache, "gone", b"cnowhere\ngone\n.")
 
 
 def test_without_an_address_there_is_no_cluster_and_no_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,19 +13,6 @@ def printed(capsys: pytest.CaptureFixture[str], title: str, rows: list[dict[str,
     return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_table_has_its_title_its_columns_and_its_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[dict[str, Any]] = [{"model": "one", "rate": 0.12345}, {"model": "another", "rate": 1.0}]
-    blank, title, names, first, second = printed(capsys, "Models", rows)
-    assert (blank, title) == ("", "Models")
-    assert (names.split(), first.split(), second.split()) == (
-        ["model", "rate"],
-        ["one", "0.1235"],
-        ["another", "1.0000"],
-    )
-    assert first.index("one") == second.index("another")  # text to the left
-    assert len(first) == len(second) == len(names)  # numbers to the right
-
-
 def test_a_value_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> None:
     values = [99.99994, 100.0, 1234567.8, -0.5, -1234.5, 7, 1234, True, None, "text"]
     texts = ["99.9999", "100", "1,234,568", "-0.5000", "-1,234", "7", "1234", "True", "", "text"]

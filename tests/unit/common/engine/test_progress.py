@@ -40,18 +40,6 @@ def test_a_step_that_counts_nothing_shows_that_time_goes_on(monkeypatch: pytest.
             time.sleep(0.001)
 
 
-def test_what_ends_early_leaves_no_bar_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = on(Terminal(), monkeypatch)
-    for number in progress.track(iter([1, 2, 3]), "left early", total=3):
-        if number == 2:
-            break
-    with pytest.raises(ValueError, match="stop"), progress.running("failing"):
-        raise ValueError("stop")
-    assert list(progress.track([1], "again")) == [1]
-    assert "again" in terminal.getvalue()
-    assert not progress.tqdm._instances
-
-
 def test_nothing_is_drawn_when_quiet_or_not_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for screen, quiet, shown in ((Terminal(), True, ""), (io.StringIO(), False, "line\n")):
         on(screen, monkeypatch)

@@ -150,13 +150,6 @@ def test_a_file_just_written_is_not_trusted_to_stay(tmp_path: Path) -> None:
     assert digests.digest(file) != before
 
 
-def test_a_cache_below_a_file_keeps_no_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text("1")
-    monkeypatch.setattr("common.engine.step_key.SETTLED_NS", -1)
-    assert len(Digests(path / "cache" / "digests.json").digest(path)) > 20
-
-
 def test_a_missing_file_and_a_folder_are_user_errors(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "absent.csv", r"absent\.csv does not exist"), (tmp_path, "is a directory")):
         with pytest.raises(UserError, match=words):

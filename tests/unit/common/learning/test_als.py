@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from common.learning.als import FactorSettings, count_matrix, factorise, find_users
 
@@ -38,27 +37,6 @@ def test_a_users_vector_solves_the_weighted_ridge_regression() -> None:
     left = items.T @ (trust[:, None] * items) + SETTINGS.ridge * np.eye(4)
     expected = np.linalg.solve(left, items.T @ (trust * (own > 0)))
     np.testing.assert_allclose(find_users(matrix, items.astype(np.float32), SETTINGS)[7], expected, atol=1e-4)
-
-
-def test_no_other_vectors_have_a_smaller_loss_nearby() -> None:
-    """The stated loss, minimised further from where the rounds ended, by scipy over both sides at once."""
-    matrix = count_matrix(*draw_clicks(), (40, 21))
-    settings = FactorSettings(size=3, ridge=0.5, alpha=3.0, rounds=200)
-    items = factorise(matrix, settings, 1)
-    start = np.concatenate([find_users(matrix, items, settings), items]).astype(np.float64)
-    dense = matrix.toarray()
-    trust = 1 + np.where(dense > 0, settings.alpha * dense, 0.0)
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        users, others = np.split(flat.reshape(61, 3), [40])
-        error = users @ others.T - (dense > 0)
-        pull = 2 * trust * error
-        slope = np.concatenate([pull @ others, pull.T @ users]) + 2 * settings.ridge * flat.reshape(61, 3)
-        return float((trust * error**2).sum() + settings.ridge * flat @ flat), slope.ravel()
-
-    best = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 2_000, "ftol": 1e-14})
-    assert loss(start.ravel())[0] == pytest.approx(best.fun, rel=1e-4)
-    assert np.abs(loss(start.ravel())[1]).max() < 0.05 < np.abs(loss(np.full(start.size, 0.1))[1]).max()
 
 
 def test_too_few_rounds_are_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import pytest
 from common.engine.errors import UserError
 from common.learning.chain import Chain, compare_scores, judge_chain, score_rule
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import cluster_error, weighted_error
 
 AUTO = ("rank.answer", "auto")
 
@@ -58,15 +57,6 @@ def test_queries_weigh_and_those_of_a_cluster_are_one_proof() -> None:
     even = np.repeat([1.0, -0.2], 50)
     assert judge(even.tolist()).answer == "a"
     assert judge(even.tolist(), weights=np.repeat([0.1, 1.0], 50)).answer == "ranker"
-
-
-def test_the_error_by_cluster_is_the_plain_one_where_each_query_is_its_own() -> None:
-    rng = np.random.default_rng(0)
-    values, weights = rng.random(50), rng.random(50)
-    assert cluster_error(values, weights, rng.permutation(50)) == pytest.approx(weighted_error(values, weights))
-    # Each query twice, as one cluster: as much is known as of one.
-    twice = cluster_error(np.tile(values, 2), np.tile(weights, 2), np.tile(np.arange(50), 2))
-    assert twice == pytest.approx(weighted_error(values, weights))
 
 
 def test_a_stage_that_is_set_is_taken_whatever_it_scores_and_another_is_refused() -> None:

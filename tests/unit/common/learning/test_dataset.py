@@ -102,12 +102,6 @@ def test_a_part_with_other_columns_is_refused(names: tuple[str, ...], blocks: li
         gather([whole, whole, rows_of(*names)], blocks)
 
 
-def test_of_many_columns_a_refusal_names_the_first() -> None:
-    names = tuple(f"a_{number}" for number in range(30))
-    with pytest.raises(ColumnsError, match=r"missing here: none; only here: a_0, a_1, .*, a_9 and 20 more\."):
-        gather([rows_of("b_1"), rows_of("b_1", *names)])
-
-
 def test_folds_by_time_learn_from_what_came_before_and_judge_each_later_query_once() -> None:
     """Ten queries, out of order and of unequal sizes; two of one moment fall on one side."""
     times = np.array([90, 10, 40, 20, 60, 30, 50, 50, 80, 70])
