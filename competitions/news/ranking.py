@@ -69,15 +69,16 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
         train=_take(train, blocks),
         stop=_take(stop, blocks),
         valid=_take(valid, blocks),
-        weights=list_weights(fold, valid),
+        weights=order_valid(fold, valid)["weight"].to_numpy(),
     )
 
 
-def list_weights(fold: Fold, valid: pl.DataFrame) -> NDArray[np.float64]:
-    """The weights of the validation queries, those that have rows first, in the rows' order."""
-    listed = valid.select("query").unique(maintain_order=True).with_row_index("index")
-    queries = fold.queries.filter(role="valid").join(listed, on="query", how="left", maintain_order="left")
-    return queries.sort("index", nulls_last=True, maintain_order=True)["weight"].to_numpy()
+def order_valid(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
+    """The validation queries: those that have candidates, in the order of these, then the others."""
+    valid = fold.queries.filter(role="valid")
+    listed = candidates.select("query").unique(maintain_order=True).with_row_index("index")
+    ranked = valid.join(listed, on="query", how="left", maintain_order="left")
+    return ranked.sort("index", nulls_last=True, maintain_order=True).drop("index")
 
 
 def _take(marked: pl.DataFrame, blocks: Blocks) -> RankingDataset:

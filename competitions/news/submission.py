@@ -40,72 +40,48 @@ BY_ITSELF = {
 
 
 def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> pl.DataFrame:
-    """The submission frame: the best five of every test user by score, padded from popularity."""
+    """The best five of every test user by score: user_id, ascending, article_1 (best) .. article_5.
+
+    Short lists are padded by what is clicked most, then by the rest of ``articles`` by ascending id, with articles that
+    the user has neither in the list nor clicked. Only where the whole catalogue holds too few such articles do clicked
+    ones fill up.
+    """
     if not predictions["score"].is_finite().fill_null(False).all():
         raise UserError("A score is not a finite number: the fitted ranker is damaged; fit it again.")
-    users = test.queries.select("query", "user")
-    order = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
-    top = predictions.with_columns(rank=order).filter(pl.col("rank") <= LENGTH).join(users, on="query")
-    popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False]).select("item")
-    seen = test.seen.select("query", "item").join(users, on="query")
-    return build_submission(top.select("user", "item", "rank"), users["user"], popular, seen, articles)
-
-
-def build_submission(
-    top: pl.DataFrame, users: pl.Series, popular: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame
-) -> pl.DataFrame:
-    """Make one row per user of ``users``, ascending: user_id, article_1 (best) .. article_5.
-
-    ``top`` (user, item, rank): ranked candidates, of any length. Short lists are padded from ``popular`` (item; best
-    first), then from the rest of ``articles`` by ascending id, with articles that the user has neither in the list
-    nor in ``seen`` (user, item). Only where the whole catalogue holds too few such articles do clicked ones fill up.
-    """
-    catalogue = articles["item"].cast(pl.Int32).unique().sort()
+    catalogue = articles["item"].unique().sort()
     if len(catalogue) < LENGTH:
         raise UserError(f"articles.csv lists {len(catalogue)} articles; a submission needs at least {LENGTH}")
-    rows = pl.DataFrame({"user": users.unique().sort().cast(pl.Int32)})
-    kept = (
-        top.select(pl.col("user", "item").cast(pl.Int32), "rank")
-        .filter(pl.col("item").is_in(catalogue.implode()))
-        .join(rows, on="user", how="semi")
-        .sort("user", "rank", "item")
-        .unique(["user", "item"], keep="first", maintain_order=True)
-        .group_by("user", maintain_order=True)
-        .head(LENGTH)
-    )
-    padded = pl.concat([kept.select("user", "item"), _pad(kept, rows, _order_padding(popular, catalogue), seen)])
-    lists = padded.group_by("user", maintain_order=True).agg(pl.col("item").head(LENGTH)).sort("user")
+    rank = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
+    best = predictions.with_columns(rank=rank).filter(pl.col("rank") <= LENGTH)
+    listed = best.filter(pl.col("item").is_in(catalogue.implode())).sort("query", "rank").select("query", "item")
+    padded = pl.concat([listed, _pad(listed, test, catalogue)])
+    lists = padded.group_by("query", maintain_order=True).agg(pl.col("item").head(LENGTH))
     items = (pl.col("item").list.get(i).alias(name) for i, name in enumerate(ARTICLES))
-    return lists.select(pl.col("user").alias("user_id"), *items)
+    return test.queries.join(lists, on="query").sort("user").select(pl.col("user").alias("user_id"), *items)
 
 
-def _order_padding(popular: pl.DataFrame, catalogue: pl.Series) -> pl.DataFrame:
-    """All articles (index, item): the popular ones first."""
-    listed = popular["item"].cast(pl.Int32)
-    everything = pl.concat([listed.filter(listed.is_in(catalogue.implode())), catalogue])
-    return pl.DataFrame({"item": everything.unique(maintain_order=True)}).with_row_index("index")
-
-
-def _pad(kept: pl.DataFrame, users: pl.DataFrame, padding: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-    """For each user with a short list, more than enough articles (user, item), in the order in which to take them."""
-    full = kept.group_by("user").len().filter(pl.col("len") >= LENGTH)
-    short = users.join(full, on="user", how="anti")
-    clicked = seen.select(pl.col("user", "item").cast(pl.Int32), clicked=pl.lit(True)).unique()
-    clicked = clicked.join(short, on="user", how="semi")
-    most = int(clicked.group_by("user").len()["len"].max() or 0)  # type: ignore[arg-type]
+def _pad(listed: pl.DataFrame, test: Fold, catalogue: pl.Series) -> pl.DataFrame:
+    """For each query with a short list, more than enough articles (query, item), in the order in which to take them."""
+    popular = test.history["item"].value_counts().sort("count", "item", descending=[True, False])["item"]
+    known = popular.filter(popular.is_in(catalogue.implode()))
+    padding = pl.DataFrame({"item": pl.concat([known, catalogue]).unique(maintain_order=True)}).with_row_index("index")
+    full = listed.group_by("query").len().filter(pl.col("len") >= LENGTH)
+    short = test.queries.select("query").join(full, on="query", how="anti")
+    clicked = test.seen.select("query", "item", clicked=pl.lit(True)).unique().join(short, on="query", how="semi")
+    most = int(clicked.group_by("query").len()["len"].max() or 0)  # type: ignore[arg-type]
     # Of the first so many at most LENGTH are listed and ``most`` clicked, which leaves five free ones.
     reach = padding.head(2 * LENGTH + most)
     return (
         short.join(reach, how="cross")
-        .join(kept, on=["user", "item"], how="anti")
-        .join(clicked, on=["user", "item"], how="left")
-        .sort("user", pl.col("clicked").fill_null(False), "index")
-        .select("user", "item")
+        .join(listed, on=["query", "item"], how="anti")
+        .join(clicked, on=["query", "item"], how="left")
+        .sort("query", pl.col("clicked").fill_null(False), "index")
+        .select("query", "item")
     )
 
 
 def write_submission(submission: pl.DataFrame, path: Path) -> Path:
-    """Write the frame of ``build_submission`` with the exact header; the file appears whole or not at all."""
+    """Write the frame of ``recommend`` with the exact header; the file appears whole or not at all."""
     return write_csv(submission.select(HEADER), path)
 
 

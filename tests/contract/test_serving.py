@@ -33,7 +33,7 @@ def test_a_service_answers_as_the_run_does(
     assert measure(*exported[:3])["same answers"] == 1
     stranger = json.loads(exported.bodies[0])
     stranger["clicks"][0]["click_article_id"] = 2_000_000_000
-    assert exported.service.answer([exported.service.parse(json.dumps(stranger).encode())])[0]["articles"]
+    assert exported.service.answer(exported.service.parse(json.dumps(stranger).encode()))["articles"]
 
 
 def test_an_order_that_no_ranker_made_is_not_served(

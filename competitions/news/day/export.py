@@ -14,8 +14,7 @@ from common.io.tables import read_csv
 from common.learning.split import Fold
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig, RecallSettings
-from competitions.news.day.serve import Answer
-from competitions.news.day.service import COLUMNS, NewsService
+from competitions.news.day.service import COLUMNS, Answer, NewsService
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.io import reader
 from competitions.news.lookups import build_feature_tables

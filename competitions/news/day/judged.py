@@ -22,11 +22,11 @@ from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
 from competitions.news import submission
 from competitions.news.config import MODEL, NewsConfig
-from competitions.news.day.validation import FUSION, list_ranked, list_validation
+from competitions.news.day.validation import FUSION, list_validation
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
-from competitions.news.ranking import RANKER, count_rows
+from competitions.news.ranking import RANKER, count_rows, order_valid
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
@@ -106,7 +106,7 @@ def explain(outcome: Outcome) -> Insight:
 
 def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) -> Drift | None:
     """The earlier validation users against the later ones."""
-    times = list_ranked(fold, candidates)["time"].to_numpy()
+    times = order_valid(fold, candidates)["time"].to_numpy()
     return compare_halves(rows, times[: len(rows.group_sizes)])
 
 

@@ -26,7 +26,7 @@ def recommend(exported: Export, read: Sequence[int]) -> list[dict[str, Any]]:
     times = last[TIME] - MINUTE_MS * np.arange(len(read))[::-1]
     clicks = [last | {ARTICLE: item, TIME: int(time)} for item, time in zip(read, times, strict=True)]
     service = exported.service
-    (answer,) = service.answer([service.parse(msgspec.json.encode({"clicks": clicks}))])
+    answer = service.answer(service.parse(msgspec.json.encode({"clicks": clicks})))
     listed = pl.DataFrame({"item": answer["articles"]}, schema={"item": exported.articles.schema["item"]})
     known = listed.with_row_index("rank", 1).join(exported.articles, on="item", how="left", maintain_order="left")
     hours = ((last[TIME] - pl.col("created")) / HOUR_MS).round(1)

@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,25 +20,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.engine.errors import UserError
+from competitions.news.day.service import Answer, NewsService
 
 HOST, RECOMMEND, HEALTH = "127.0.0.1", "/recommend", "/health"
 LARGEST = 1 << 20  # bytes of a request: thousands of clicks
 STOP_SECONDS = 5  # for the request that is being answered
 WARM_REQUESTS = 20
-Answer = dict[str, Any]
 
 
-class Service(Protocol):
-    """What answers requests: ``NewsService``."""
-
-    def parse(self, body: bytes) -> Any:
-        """One request from JSON. Raises ``UserError``, which says what cannot be answered and where it stands."""
-
-    def answer(self, requests: Sequence[Any]) -> list[Answer]:
-        """One answer a request, in order."""
-
-
-def make_app(service: Service, about: dict[str, Any]) -> Starlette:
+def make_app(service: NewsService, about: dict[str, Any]) -> Starlette:
     """The two routes. ``about``: what ``/health`` says beside the number of requests answered."""
     turn, answered = asyncio.Lock(), 0
 
@@ -47,7 +37,7 @@ def make_app(service: Service, about: dict[str, Any]) -> Starlette:
         try:
             parsed = service.parse(await read_body(request))
             async with turn:
-                (answer,) = await asyncio.to_thread(service.answer, [parsed])
+                answer = await asyncio.to_thread(service.answer, parsed)
         except UserError as error:
             return reply(422, {"error": str(error)})
         except ClientDisconnect:
@@ -92,7 +82,7 @@ def make_server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS))
 
 
-def measure(service: Service, bodies: Sequence[bytes], expected: Sequence[Answer]) -> dict[str, Any]:
+def measure(service: NewsService, bodies: Sequence[bytes], expected: Sequence[Answer]) -> dict[str, Any]:
     """A row: the function called for one request at a time, after some to warm up: the median and the 99th percentile
     in milliseconds, how many a second. ``same answers``: the share of answers that are ``expected``, the run's own.
     """
@@ -100,10 +90,10 @@ def measure(service: Service, bodies: Sequence[bytes], expected: Sequence[Answer
         raise UserError("There is no request to measure.")
     requests, seconds, equal = [service.parse(body) for body in bodies], [], 0
     for request in requests[:WARM_REQUESTS]:
-        service.answer([request])
+        service.answer(request)
     for request, known in zip(requests, expected, strict=True):
         begun = time.perf_counter()
-        (answer,) = service.answer([request])
+        answer = service.answer(request)
         seconds.append(time.perf_counter() - begun)
         equal += answer == known
     p50, p99 = (float(np.quantile(seconds, level)) * 1e3 for level in (0.5, 0.99))

@@ -8,7 +8,6 @@ known: who clicked nothing that is known gets what is popular.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
@@ -23,10 +22,11 @@ from competitions.news.io.reader import CLICK_COLUMNS
 from competitions.news.lookups import FeatureTables, Int64s, Queries
 from competitions.news.retrieval.channels import ChannelTables, list_channel
 from competitions.news.retrieval.fusion import FusedLists, fuse_lists
-from competitions.news.retrieval.lists import Histories, count_up
+from competitions.news.retrieval.lists import Histories
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
+Answer = dict[str, Any]
 COLUMNS = [column for column in CLICK_COLUMNS if column.name != "user"]  # who it is makes no difference
 ITEM, TIME = (next(at for at, column in enumerate(COLUMNS) if column.name == name) for name in ("item", "time"))
 Click: Any = msgspec.defstruct(
@@ -64,21 +64,19 @@ class NewsService:
         table = np.array([msgspec.structs.astuple(click) for click in clicks])
         return table[np.unique(table[:, [TIME, ITEM]], axis=0, return_index=True)[1]]
 
-    def answer(self, requests: Sequence[Int64s]) -> list[dict[str, Any]]:
-        """For each user the ids of five articles, best first, equal ones by id; fewer where fewer were retrieved."""
-        queries = join_requests(requests)
-        candidates = self.retrieve(queries.histories)
-        names, features = self.describe(queries, candidates)
+    def answer(self, clicks: Int64s) -> Answer:
+        """The ids of five articles for the user of some clicks (``parse``), best first, equal ones by id; fewer where
+        fewer were retrieved.
+        """
+        query = make_query(clicks)
+        candidates = self.retrieve(query.histories)
+        names, features = self.describe(query, candidates)
         scores = score_rows(names, features, [self.ranker])[:, 0]
-        answers = []
-        for start, end in pairwise(candidates.starts):
-            items = candidates.items[start:end]
-            best = items[np.lexsort((items, -scores[start:end]))[:LENGTH]]
-            answers.append({"articles": best.tolist()})
-        return answers
+        best = np.lexsort((candidates.items, -scores))[:LENGTH]
+        return {"articles": candidates.items[best].tolist()}
 
     def retrieve(self, histories: Histories) -> FusedLists:
-        """The candidates of all queries."""
+        """The candidates of the query."""
         recall = self.recall
         lists = [list_channel(histories, self.channels, name, recall.per_channel) for name in recall.channels]
         votes = np.array([self.fusion[name] for name in recall.channels])
@@ -95,12 +93,9 @@ class NewsService:
         return feature_names(blocks), features
 
 
-def join_requests(requests: Sequence[Int64s]) -> Queries:
-    """Some users' clicks as the queries of a fold."""
-    sizes, table = np.array([len(clicks) for clicks in requests]), np.concatenate(requests)
-    starts = count_up(sizes)
-    columns = {column.name: np.ascontiguousarray(values) for column, values in zip(COLUMNS, table.T, strict=True)}
-    last = starts[1:] - 1
-    back, items = np.repeat(last, sizes) - np.arange(len(table)), columns["item"].astype(np.int32)
-    histories = Histories(columns["time"][last], starts, items, columns["time"], back)
-    return Queries(histories, {name: columns[name][last] for name in CONTEXT})
+def make_query(clicks: Int64s) -> Queries:
+    """A user's clicks as the one query of a fold."""
+    columns = {column.name: np.ascontiguousarray(values) for column, values in zip(COLUMNS, clicks.T, strict=True)}
+    items, time, back = columns["item"].astype(np.int32), columns["time"], np.arange(len(clicks))[::-1]
+    histories = Histories(time[-1:], np.array([0, len(clicks)]), items, time, back)
+    return Queries(histories, {name: columns[name][-1:] for name in CONTEXT})

@@ -17,10 +17,9 @@ from common.day.validation import (
     rank_answers,
     score_random,
 )
-from common.learning.split import Fold
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.pipeline import Validated
-from competitions.news.ranking import CUTOFF
+from competitions.news.ranking import CUTOFF, order_valid
 
 FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 RIVALS = {"popularity": "Popularity: clicks within an hour, on both sides", "retrieval": "First stage: retrieval"}
@@ -34,7 +33,7 @@ def list_validation(outcome: Validated) -> ValidationTable:
     fold, articles = labelled.inputs.fold.value, outcome.ready.articles.value.frame
     assert fold.answers is not None
     candidates = cache(partial(list_candidates, outcome))
-    asked = list_ranked(fold, labelled.candidates.value)
+    asked = order_valid(fold, labelled.candidates.value)
     queries = asked.with_columns(score=pl.Series(outcome.chain.value.earned)).sort("query")
     answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
     ranks = rank_answers(outcome.submitted.value, rows.valid)
@@ -69,14 +68,6 @@ def list_candidates(outcome: Validated) -> Candidates:
     listed = labelled.candidates.value.join(named, on="query", maintain_order="left")
     items = listed.select("item", query="user").select("query", "item", pl.Series(BLEND, outcome.submitted.value))
     return Candidates(items, outcome.ready.rows.value.valid)
-
-
-def list_ranked(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
-    """The validation queries: those that have candidates, in the order of their rows, then the others."""
-    valid = fold.queries.filter(role="valid")
-    listed = candidates.select("query").unique(maintain_order=True).with_row_index("position")
-    ranked = valid.join(listed, on="query", how="left", maintain_order="left")
-    return ranked.sort("position", nulls_last=True, maintain_order=True).drop("position")
 
 
 def class_of_length() -> pl.Expr:

@@ -1,8 +1,7 @@
 """The news submission: padding, the file on disk, one mutation per rule, the score."""
 
-import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,52 +16,48 @@ CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
 ARTICLE_HEADER = ",".join(column.header for column in reader.ARTICLE_COLUMNS)
 IDS = pl.Int32()
 CATALOGUE = pl.DataFrame({"item": [1, 2, 3, 4, 5, 6, 7, 8], "category": [1, 1, 1, 2, 2, 2, 3, 3]}).cast(IDS)
-POPULAR = pl.DataFrame({"item": [8, 7, 6]})
-NOTHING = pl.DataFrame(schema={"user": pl.Int32, "item": pl.Int32})
 
 
-def lists(*rows: tuple[int, int, int]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={"user": pl.Int32, "item": pl.Int32, "rank": pl.Int32}, orient="row")
+def recommend(
+    scored: list[tuple[int, int, float]], users: list[int], seen: Sequence[tuple[int, int]] = ()
+) -> pl.DataFrame:
+    """What is handed in for these users: ``scored`` (user, item, score), ``seen`` (user, item)."""
+    pairs = {"query": IDS, "item": IDS}
+    queries = pl.DataFrame({"query": users, "user": users}, schema={"query": IDS, "user": IDS})
+    clicked = pl.DataFrame({"item": [8] * 3 + [7] * 2 + [6]}, schema={"item": IDS})  # 8 is clicked most
+    fold = Fold(clicked, queries, pl.DataFrame(list(seen), schema=pairs, orient="row"), None)
+    predictions = pl.DataFrame(scored, schema={**pairs, "score": pl.Float64}, orient="row")
+    return submission.recommend(fold, predictions, CATALOGUE)
 
 
 # --- build ---
 
 
 @pytest.mark.parametrize(
-    ("top", "users", "seen", "expected"),
+    ("scored", "users", "seen", "expected"),
     [
-        # The first five by rank.
-        ([(3, 1, 2), (3, 2, 1), (3, 3, 3), (3, 4, 4), (3, 6, 6), (3, 5, 5)], [3], [], [(3, 2, 1, 3, 4, 5)]),
+        # The first five by score, ties by id.
+        ([(3, 1, 5), (3, 2, 6), (3, 4, 4), (3, 3, 4), (3, 6, 2), (3, 5, 3)], [3], [], [(3, 2, 1, 3, 4, 5)]),
         # Short lists are padded by popularity, then by id; users ascend.
-        ([(9, 7, 1), (9, 1, 2)], [9, 2], [], [(2, 8, 7, 6, 1, 2), (9, 7, 1, 8, 6, 2)]),
+        ([(9, 7, 2), (9, 1, 1)], [9, 2], [], [(2, 8, 7, 6, 1, 2), (9, 7, 1, 8, 6, 2)]),
         # Padding skips what the user clicked, but a candidate may be a clicked one.
         ([(2, 3, 1)], [2, 4], [(2, 8), (2, 1), (2, 3), (4, 7)], [(2, 3, 7, 6, 2, 4), (4, 8, 6, 1, 2, 3)]),
         # Clicked articles fill up only where the catalogue is exhausted.
         ([(2, 4, 1)], [2], [(2, 8), (2, 1), (2, 2), (2, 3)], [(2, 4, 7, 6, 5, 8)]),
-        # Unlisted articles, repeats and other users are left out.
-        ([(2, 99, 1), (2, 4, 2), (2, 4, 3), (2, 5, 4), (7, 1, 1)], [2, 2], [], [(2, 4, 5, 8, 7, 6)]),
+        # Articles that articles.csv lacks are left out.
+        ([(2, 99, 4), (2, 4, 3), (2, 5, 1)], [2], [], [(2, 4, 5, 8, 7, 6)]),
     ],
 )
 def test_lists_are_cut_to_five_or_padded(
-    top: list[tuple[int, int, int]], users: list[int], seen: list[tuple[int, int]], expected: list[tuple[int, ...]]
+    scored: list[tuple[int, int, float]], users: list[int], seen: list[tuple[int, int]], expected: list[tuple[int, ...]]
 ) -> None:
-    clicked = pl.DataFrame(seen, schema=NOTHING.schema, orient="row")
-    assert submission.build_submission(lists(*top), pl.Series(users), POPULAR, clicked, CATALOGUE).rows() == expected
+    assert recommend(scored, users, seen).rows() == expected
 
 
 @pytest.mark.parametrize("score", [None, math.nan, -math.inf])
-def test_a_score_that_is_no_finite_number_is_refused(fold: Fold, score: float | None) -> None:
-    predictions = pl.DataFrame({"query": [0, 0], "item": [1, 2], "score": [0.5, score]})
+def test_a_score_that_is_no_finite_number_is_refused(score: float | None) -> None:
     with pytest.raises(UserError, match="not a finite number"):
-        submission.recommend(fold, predictions, CATALOGUE)
-
-
-def test_a_short_list_is_filled_up_by_what_is_clicked_most(fold: Fold) -> None:
-    own = fold.queries.head(1)
-    clicked = pl.DataFrame({"item": [3] * 2 + [7] * 4 + [5] * 3 + [8]}, schema={"item": pl.Int32})
-    few = dataclasses.replace(fold, queries=own, history=clicked, seen=fold.seen.clear())
-    predictions = pl.DataFrame({"query": own["query"], "item": [1], "score": [0.5]}).cast({"item": pl.Int32})
-    assert submission.recommend(few, predictions, CATALOGUE).row(0)[1:] == (1, 7, 5, 3, 8)
+        recommend([(0, 1, 0.5), (0, 2, score)], [0])  # type: ignore[list-item]
 
 
 # --- check ---
@@ -81,8 +76,7 @@ def files(tmp_path: Path) -> reader.RawFiles:
 
 @pytest.fixture
 def written(files: reader.RawFiles) -> Path:
-    frame = submission.build_submission(lists((5, 3, 1)), pl.Series([5, 6, 8]), POPULAR, NOTHING, CATALOGUE)
-    return submission.write_submission(frame, files.train.parent / "submission.csv")
+    return submission.write_submission(recommend([(5, 3, 1)], [5, 6, 8]), files.train.parent / "submission.csv")
 
 
 def test_the_written_file_is_exact_and_passes_in_any_order(files: reader.RawFiles, written: Path) -> None:

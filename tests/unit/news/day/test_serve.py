@@ -1,7 +1,7 @@
 """A service over HTTP: answers, refusals in a sentence, failures that end nothing; what a request costs."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -9,15 +9,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from common.engine.errors import UserError
-from competitions.news.day.serve import LARGEST, WARM_REQUESTS, Answer, listen, make_app, measure
-from competitions.news.day.service import NewsService
+from competitions.news.day.serve import LARGEST, WARM_REQUESTS, listen, make_app, measure
+from competitions.news.day.service import Answer, NewsService
 
 
 class Echo:
     """It answers a number with its double, and fails at one of them."""
 
     def __init__(self) -> None:
-        self.batches: list[list[int]] = []
+        self.answered: list[int] = []
 
     def parse(self, body: bytes) -> int:
         number = int(msgspec.json.decode(body))
@@ -25,11 +25,11 @@ class Echo:
             raise UserError("nobody knows 404")
         return number
 
-    def answer(self, requests: Sequence[int]) -> list[Answer]:
-        self.batches.append([*requests])
-        if 13 in requests:
+    def answer(self, request: int) -> Answer:
+        self.answered.append(request)
+        if request == 13:
             raise RuntimeError("not 13")
-        return [{"doubles": [2 * number]} for number in requests]
+        return {"doubles": [2 * request]}
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_a_failure_is_told_and_does_not_end_the_service(client: TestClient) -> N
 def test_requests_at_once_are_answered_one_after_the_other(client: TestClient, echo: Echo) -> None:
     answer, inside = echo.answer, list[str]()
 
-    def note(requests: Sequence[int]) -> list[Answer]:
+    def note(request: int) -> Answer:
         inside.append("in")
         time.sleep(0.01)
         inside.append("out")
-        return answer(requests)
+        return answer(request)
 
     echo.answer = note  # type: ignore[method-assign]
     with ThreadPoolExecutor(8) as pool:
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
 def test_requests_are_timed_one_at_a_time_after_some_to_warm_up(echo: Echo) -> None:
     row = measure(echo, [b"%d" % number for number in range(100, 130)], [{"doubles": [200]}] * 30)
     assert row["same answers"] == pytest.approx(1 / 30)
-    assert [len(batch) for batch in echo.batches] == [1] * (WARM_REQUESTS + 30)
+    assert len(echo.answered) == WARM_REQUESTS + 30
     assert 0 < row["p50 ms"] <= row["p99 ms"]
     with pytest.raises(UserError, match="no request"):
         measure(echo, [], [])

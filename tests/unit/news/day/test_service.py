@@ -19,7 +19,7 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day import export, service
 from competitions.news.day.service import NewsService
-from competitions.news.lookups import Int64s, build_feature_tables, read_queries
+from competitions.news.lookups import Int64s, build_feature_tables
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
 from competitions.news.retrieval.channels import list_channel
@@ -101,7 +101,7 @@ def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: T
 
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
     loaded, requests = load(tried)
-    queries = [service.join_requests([request]) for request in requests]
+    queries = [service.make_query(request) for request in requests]
     retrieved = [loaded.retrieve(query.histories) for query in queries]
     described = [loaded.describe(query, one) for query, one in zip(queries, retrieved, strict=True)]
     assert described[0][0] == features.feature_names(tried.blocks)
@@ -118,23 +118,14 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: 
     predicted = ranking.score_test(tried.candidates, tried.blocks, tried.ranker)
     rows = submission.recommend(tried.fold, predicted, world.articles)
     expected = [{"articles": list(row[1:])} for row in rows.sort("user_id").iter_rows()]
-    answers = [loaded.answer([request])[0] for request in requests]
+    answers = [loaded.answer(request) for request in requests]
     assert answers == expected
-    assert loaded.answer(requests) == expected
     for request, answer in zip(requests, answers, strict=True):
         assert not {*answer["articles"]} & {*request[:, service.ITEM].tolist()}
 
 
 def test_the_order_of_clicks_and_a_repeated_one_make_no_difference(tried: Tried) -> None:
-    loaded, requests = load(tried)
-    _, queries = read_queries(tried.fold)
-    joined = service.join_requests(requests)
-    for one, other in ((joined.histories, queries.histories), (joined, queries)):
-        for name, values in vars(other).items():
-            if isinstance(values, np.ndarray):
-                np.testing.assert_array_equal(getattr(one, name), values)
-    for name, values in queries.context.items():
-        np.testing.assert_array_equal(joined.context[name], values)
+    loaded, _ = load(tried)
     body = max(tried.bodies, key=len)
     clicks = msgspec.json.decode(body)["clicks"]
     mixed = msgspec.json.encode({"clicks": [*clicks[::-1], clicks[0]]})
