@@ -17,11 +17,10 @@ from common.day.difference import (
 )
 from common.day.record_schema import NORMAL_95, Row, RunRecord
 from common.day.revision import list_differing
-from common.day.run_record import NO_SLICE, WEIGHT, split_slice, weigh_alike
+from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
 from common.engine.errors import UserError
-from common.learning.metrics import weighted_error, weighted_mean
 
-BEFORE, AFTER, EACH = pl.col("before"), pl.col("after"), pl.col(WEIGHT)
+BEFORE, AFTER = pl.col("before"), pl.col("after")
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
 OUTCOMES = (
     WON,
@@ -92,7 +91,7 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     ]
     rows = []
     for label, part in parts:
-        (means,) = weigh_alike(part).select(A=weighted_mean(BEFORE, EACH), B=weighted_mean(AFTER, EACH)).to_dicts()
+        means = {name: _measure(part, side)["score"] for name, side in (("A", "before"), ("B", "after"))}
         found = compute_difference(part, compared=len(parts))
         marks = {"B - A": found.mean, "error": found.error, "": "*" if found.beyond else ""}
         rows.append({"slice": label, **means, **marks, **part.select(WON, LOST, queries=pl.len()).row(0, named=True)})
@@ -155,18 +154,18 @@ def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[
     title with both scores; rows of B - A with its 95 % interval, where one run answers each request, as in a live test,
     and where both do; what a live test needs, and the difference as everywhere.
     """
-    (record, _), joined = read_records(first, second), weigh_alike(pair_queries(first, second))
+    (record, _), joined = read_records(first, second), pair_queries(first, second)
     difference, to_b = measure_difference(first, second), pl.col("query").hash(0) % 2 == 1
-    one, other = (_measure(joined.filter(arm), score) for arm, score in ((~to_b, BEFORE), (to_b, AFTER)))
-    a, b = (_measure(joined, score) for score in (BEFORE, AFTER))
-    if min(one["requests"], other["requests"]) < 2:
+    one, other = (_measure(joined.filter(arm), side) for arm, side in ((~to_b, "before"), (to_b, "after")))
+    a, b = (_measure(joined, side) for side in ("before", "after"))
+    if min(one["queries"], other["queries"]) < 2:
         raise UserError(f"{joined.height} request(s) are too few to split: each run needs at least 2.")
     live = other["score"] - one["score"], (one["error"] ** 2 + other["error"] ** 2) ** 0.5
     rows = [
         {"answered by": way, "requests of A": to_one, "requests of B": to_other, "B - A": mean, "error": error}
         | {"95 % from": mean - NORMAL_95 * error, "to": mean + NORMAL_95 * error}
         for way, to_one, to_other, (mean, error) in (
-            ("one run", one["requests"], other["requests"], live),
+            ("one run", one["queries"], other["queries"], live),
             ("both runs", joined.height, joined.height, difference[:2]),
         )
     ]
@@ -175,9 +174,9 @@ def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[
     return title, rows, [needed, f"B - A = {difference.sentence}"]
 
 
-def _measure(joined: pl.DataFrame, score: pl.Expr) -> Row:
-    mean, error = weighted_mean(score, EACH).alias("score"), weighted_error(score, EACH).alias("error")
-    return joined.select(pl.len().alias("requests"), mean, error).row(0, named=True)
+def _measure(joined: pl.DataFrame, side: str) -> Row:
+    """The score of a run, ``before`` or ``after``, with the error of independent requests."""
+    return average_queries(joined.select(pl.col(side).alias("score"), pl.col(f"^{WEIGHT}$")))
 
 
 def describe_needed(difference: Difference, variance: float) -> str:

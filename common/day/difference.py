@@ -15,7 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
-from common.day.run_record import QUERIES, TRUTH, WEIGHT, number_clusters, weigh_alike
+from common.day.run_record import QUERIES, TRUTH, find_clusters, find_weights
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
@@ -99,9 +99,8 @@ def compute_difference(
     """The paired difference of queries with ``before``, ``after`` and, where there are such columns, ``weight`` and
     ``cluster``; with the ``noise`` of the fits in its error, each score being the mean of so many ``fits``.
     """
-    joined = weigh_alike(joined)
-    gains, weights = (joined["after"] - joined["before"]).to_numpy(), joined[WEIGHT].to_numpy()
-    mean, error = weighted_mean(gains, weights), cluster_error(gains, weights, number_clusters(joined))
+    gains, weights = (joined["after"] - joined["before"]).to_numpy(), find_weights(joined)
+    mean, error = weighted_mean(gains, weights), cluster_error(gains, weights, find_clusters(joined))
     plain = Difference(mean, error, joined.height, int((gains != 0).sum()), compared=compared)
     if noise is None or not plain.changed:
         return plain

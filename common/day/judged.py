@@ -5,7 +5,7 @@ at once; what explains them is made when it is called, part by part (``common.da
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
+from common.day.evidence import Evidence
 from common.day.record_schema import Row, Scored
-from common.day.validation import Candidates, ValidationTable
+from common.engine.decisions import Decision
 from common.io.notes import Note
 from common.io.submission import Checked
 from common.learning.adversarial_validation import find_drift, refer
@@ -22,12 +23,7 @@ from common.learning.dataset import Matrix, RankingDataset, check_columns, pick_
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
-from common.learning.model_diagnostics import (
-    list_importance,
-    permute,
-    sample_queries,
-    share_gains,
-)
+from common.learning.model_diagnostics import list_importance, permute, sample_queries, share_gains
 
 Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
@@ -53,40 +49,42 @@ class Insight:
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
-    """What a competition tells beside its scores. ``tables``: (title, rows) of its own; ``notes``: of reading;
-    ``summary``: everything else that is worth keeping.
+    """What a competition tells beside its scores. ``plan``: the settings that the data decided;
+    ``rankers``: whose gains are kept; ``notes``: of reading; ``tables``: (title, rows) of its own; ``summary``:
+    everything else that is worth keeping.
     """
 
     features: Sequence[str]
-    summary: Row
+    plan: Sequence[Decision] = ()
+    rankers: Sequence[Ranker] = ()
+    summary: Row = field(default_factory=dict)
     notes: Sequence[Note] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged(ValidationTable):
-    """What a run reports, beside what validation asked and how that was answered.
+class Judged:
+    """What a run reports. ``meaning``: the metric in a line; ``ranking``: the models side by side, the blend last.
 
-    ``meaning``: the metric in a line. ``ranking``: the models side by side, the blend last. ``expected``: the score
-    that the truth is expected to have, and its error, where that is not the one of the queries; ``why`` in words.
-    ``insight``: None where a run stopped after validation. ``fits``: the score by every single fit, where ``queries``
-    has the mean of several.
+    ``queries``: one row per query: query and fold (text), score (what it earns under the metric), ``weight`` where
+    queries do not count alike, ``cluster`` where some rise and fall together, ``behind`` (``share_behind``) where lists
+    are of many lengths, so that slices of short and of long ones can be compared; then any number of slices (text).
+    ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``expected``: the score that the
+    truth is expected to have, and its error, where that is not the one of the queries; ``why`` in words.
+    ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where nothing was
+    asked, ``insight`` where a run stopped after validation.
     """
 
     metric: str
     meaning: str
+    queries: pl.DataFrame
     ranking: Sequence[Scored]
+    fits: Sequence[float] = ()
     expected: Row | None = None
     submissions: Sequence[Checked] = ()
-    fits: Sequence[float] = ()
+    evidence: Callable[[], Evidence] | None
     details: Callable[[], Details]
     insight: Insight | None = None
-
-
-def label_items(candidates: Candidates) -> pl.DataFrame:
-    """candidates.parquet: the items with their label, 1 for the right one."""
-    items, data = candidates
-    return items.select("query", "item", pl.Series("label", data.labels), pl.exclude("query", "item"))
 
 
 def measure_importance(

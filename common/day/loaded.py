@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from common.competition import Competition
-from common.day.judged import CANDIDATES, label_items
+from common.day.judged import CANDIDATES
 from common.day.record_schema import RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES
 from common.engine.errors import UserError
@@ -40,14 +40,14 @@ class LoadedRun:
         config, run = self.competition.read_config(self.record), Run(self.folder, self.folder.parent / "cache")
         raw = _find_raw(Path(self.record.data.folder), self.folder)
         outcome = self.competition.validate(self.competition.locate(raw, config), config, run)
-        make = self.competition.judge(outcome, config).candidates
+        make = self.competition.judge(outcome, config).evidence
         made = make() if make else None
-        if made is None or not label_items(made).equals(self.candidates):
+        if made is None or not made.candidates.equals(self.candidates):
             raise UserError(
                 f"{self.folder} ranked other candidates, or scored them otherwise, than the current code and files do:"
                 f" run it again, or go back to revision {self.record.code.revision or 'unknown'}."
             )
-        return pl.DataFrame(made.data.features, schema=list(made.data.names))
+        return pl.DataFrame(made.rows.features, schema=list(made.rows.names))
 
     def __repr__(self) -> str:
         """What it is, and the size of its frames."""

@@ -6,22 +6,24 @@ Each part may fail alone: that is one sentence in the record and on the console,
 import contextlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 from msgspec import structs
 
-from common.day.judged import CANDIDATES, LIKELIHOOD, LOST, Judged, label_items
-from common.day.record_diagnostics import Diagnostics, Shuffled
-from common.day.record_schema import RECORD, Row, RunRecord, RunStart, read_record
-from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_queries
-from common.day.validation import describe_answers, list_lost
+from common.day.evidence import describe_answers, list_lost
+from common.day.judged import CANDIDATES, LIKELIHOOD, LOST, Details, Judged
+from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, Shuffled, read_record
+from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_behind, describe_queries
+from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, find_stop
 from common.engine.run import Run
 from common.io.submission import write_csv, write_parquet, write_text
+from common.learning.model_diagnostics import share_gains
 
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
+GAINS_SHOWN = 40  # features, of a run that stops after validation as well
 REASON = 300  # letters of an error that are shown
 UNFINISHED = "This run was ended before its report was whole; run it again to have the rest."
 
@@ -94,7 +96,7 @@ class RecordWriter:
         cv, expected = describe_queries(judged.queries), judged.expected
         if expected:
             cv.error, cv.why = expected["error"], expected["why"]
-        self.add(cv=cv, ranking=judged.ranking, fits=list(judged.fits))
+        self.add(cv=cv, behind=describe_behind(judged.queries), ranking=judged.ranking, fits=list(judged.fits))
 
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""
@@ -107,40 +109,34 @@ class RecordWriter:
             "submission": {"paths": [str(file.path) for file in files], "rows": files[0].rows if files else 0},
             "notes": [note.as_row() for note in self.run.notes],
             "insight": structs.asdict(Diagnostics(features=features)),
-            **{"truth": None, "behind": None, "rivals": [], "tables": [], "features": [], "summary": {}},  # until known
+            **{"truth": None, "rivals": [], "tables": [], "features": [], "summary": {}},  # until known
         }
         self.add_scores(judged)
 
     def add_truth(self, truth: SimulatedTruth) -> None:
         """The scores on the simulated truth, with truth.parquet beside them."""
         write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), self.run.folder / TRUTH)
-        tables = [*self._content["tables"], *list_tables(truth)]
+        tables = [*self._content["tables"], *list_tables(truth.tables)]
         self.add(truth={name: getattr(truth, name) for name in TRUTH_FIGURES}, tables=tables)
 
     def add_evidence(self, judged: Judged) -> None:
         """All that explains the score, part by part; candidates.parquet and lost.csv are written beside the record."""
-        run, insight, candidates, lost = self.run, judged.insight, None, pl.DataFrame()
+        run, insight, evidence = self.run, judged.insight, None
         with self.part("details", "The tables of the competition"):
-            details = judged.details()
-            notes = [*self._content["notes"], *(note.as_row() for note in details.notes)]
-            content = {"features": list(details.features), "summary": details.summary, "notes": notes}
-            self.add(**content, tables=[*list_tables(details), *self._content["tables"]])
-        with self.part("rivals", "The plain orders beside the score"):
-            self.add(rivals=list(judged.rivals()))
-            if judged.behind is not None:
-                known = judged.queries.with_columns(score=judged.behind.fill_nan(None))
-                self.add(behind=describe_queries(known.drop_nulls("score")))
-        with self.part("candidates", "The table of candidates"):
-            if judged.candidates:
-                candidates = judged.candidates()
-                write_parquet(label_items(candidates), run.folder / CANDIDATES)
+            self.add_details(judged.details())
+        with self.part("evidence", "The table of candidates"):
+            if judged.evidence:
+                evidence = judged.evidence()
+                self.add(rivals=list(evidence.rivals))
+                write_parquet(evidence.candidates, run.folder / CANDIDATES)
         if insight is None:
             return
         with self.part("answers", "The account of right answers"):
-            lost = list_lost(candidates, judged.cutoff, judged.queries["query"]) if candidates else lost
-            if lost.height:
-                write_csv(lost, run.folder / LOST)
-            self.explain(answers=describe_answers(judged, lost.height))
+            if evidence:
+                lost = list_lost(evidence, judged.queries["query"])
+                if lost.height:
+                    write_csv(lost, run.folder / LOST)
+                self.explain(answers=describe_answers(evidence, lost.height))
         with self.part("importance", "The importance of features"):
             if insight.importance:
                 self.explain(importance=run.step(*insight.importance, name="insight.importance").value)
@@ -151,7 +147,15 @@ class RecordWriter:
         with self.part("calibration", "The calibration"):
             self.explain(calibration=list(insight.calibration()))
 
+    def add_details(self, details: Details) -> None:
+        """The tables of the competition, with the settings that the data decided and the gains of the models."""
+        plan, gains = list_decisions(details.plan), share_gains(details.rankers)
+        notes = [*self._content["notes"], *(note.as_row() for note in details.notes)]
+        summary = {"plan": plan, "gains": dict(list(gains.items())[:GAINS_SHOWN]), **details.summary}
+        tables = list_tables([("Settings decided from the data", plan), *details.tables])
+        self.add(features=list(details.features), summary=summary, notes=notes, tables=tables + self._content["tables"])
 
-def list_tables(source: Any) -> list[Row]:
-    """The tables of a ``Details`` or a ``SimulatedTruth`` that have rows."""
-    return [{"title": title, "rows": rows} for title, rows in source.tables if rows]
+
+def list_tables(tables: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:
+    """The tables that have rows."""
+    return [{"title": title, "rows": rows} for title, rows in tables if rows]

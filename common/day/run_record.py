@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from common.arrays import Floats, Ints
 from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
 from common.day.record_schema import Data, QueryScores, Scored
@@ -25,8 +25,9 @@ from common.learning.metrics import cluster_error, weighted_mean
 
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
 # Optional columns: how much a query counts in every mean; which queries rise and fall together (a shared item, a user).
-WEIGHT, CLUSTER = "weight", "cluster"
-NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER)
+# And the share of the other candidates that stand behind the right one.
+WEIGHT, CLUSTER, BEHIND = "weight", "cluster", "behind"
+NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER, BEHIND)
 
 
 @dataclass(frozen=True)
@@ -65,36 +66,37 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
     )
 
 
+def describe_behind(queries: pl.DataFrame) -> QueryScores | None:
+    """The same of the share of the other candidates that stand behind the right one, where that is known."""
+    if BEHIND not in queries.columns:
+        return None
+    known = queries.with_columns(score=pl.col(BEHIND).fill_nan(None))
+    return describe_queries(known.drop_nulls("score"))
+
+
 def average_queries(queries: pl.DataFrame) -> Row:
     """Mean ``score``, its ``error``, and how many ``queries``; 0 of none."""
-    own = weigh_alike(queries)
-    scores, weights = (own[name].cast(pl.Float64).to_numpy() for name in ("score", WEIGHT))
-    if not weights.any():
-        return {"score": 0.0, "error": 0.0, "queries": queries.height}
-    clusters = number_clusters(queries)
-    return {
-        "score": weighted_mean(scores, weights),
-        "error": cluster_error(scores, weights, clusters),
-        "queries": queries.height,
-    }
+    scores, weights = queries["score"].cast(pl.Float64).to_numpy(), find_weights(queries)
+    mean, error = 0.0, 0.0
+    if weights.any():
+        mean, error = weighted_mean(scores, weights), cluster_error(scores, weights, find_clusters(queries))
+    return {"score": mean, "error": error, "queries": queries.height}
 
 
-def number_clusters(queries: pl.DataFrame) -> NDArray[np.int64]:
-    """The number of each query's cluster; each its own where there is no such column."""
-    if CLUSTER not in queries.columns:
-        return np.arange(queries.height)
-    return queries[CLUSTER].rank("dense").cast(pl.Int64).to_numpy()
+def find_weights(queries: pl.DataFrame) -> Floats:
+    """How much each query counts: all alike where there is no such column."""
+    return queries[WEIGHT].cast(pl.Float64).to_numpy() if WEIGHT in queries.columns else np.ones(queries.height)
+
+
+def find_clusters(queries: pl.DataFrame) -> Ints | None:
+    """The number of each query's cluster; None where there is no such column."""
+    return queries[CLUSTER].rank("dense").cast(pl.Int64).to_numpy() if CLUSTER in queries.columns else None
 
 
 def digest_queries(queries: pl.DataFrame) -> str:
     """One digest of the names of all queries and of their folds, whatever their order."""
     names = queries.select(pl.concat_str("fold", "query", separator="\t")).to_series().sort()
     return hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest()
-
-
-def weigh_alike(queries: pl.DataFrame) -> pl.DataFrame:
-    """With a ``weight`` of 1 each where the queries have none."""
-    return queries if WEIGHT in queries.columns else queries.with_columns(pl.lit(1.0).alias(WEIGHT))
 
 
 def split_slice(queries: pl.DataFrame, name: str) -> list[tuple[str, pl.DataFrame]]:

@@ -4,12 +4,11 @@ Every list metric here is a sum over the query's relevant rows, so that a metric
 ``rank`` (1 is best), ``order`` (1 for the query's best relevant row, 2 for the next) and ``positives`` (how many
 answers the query has, those that retrieval missed included). A query without a relevant row scores 0 and stays in.
 
-Ties: in ``reciprocal_ranks`` a tied score counts AGAINST the positive (its rank is behind all negatives of its score),
+Ties: in ``rank_answers`` a tied score counts AGAINST the positive (its rank is behind all negatives of its score),
 so that a constant score gains nothing from the order of the rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -20,47 +19,30 @@ from common.arrays import Floats
 CUTOFFS = (1, 3, 5, 10)
 
 
-@overload
-def weighted_mean(value: pl.Expr, weight: pl.Expr) -> pl.Expr: ...
-@overload
-def weighted_mean(value: Floats, weight: Floats) -> float: ...
-def weighted_mean(value: Any, weight: Any) -> Any:
-    """The score of a run, of a model, of a slice: every verb takes this mean over queries, as arrays or as columns.
+def weighted_mean(values: Floats, weights: Floats) -> float:
+    """The score of a run, of a model, of a slice: every verb takes this mean over queries.
 
     >>> weighted_mean(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0]))
     0.5
     """
-    mean = (value * weight).sum() / weight.sum()
-    return mean if isinstance(mean, pl.Expr) else float(mean)
+    return float((values * weights).sum() / weights.sum())
 
 
-@overload
-def weighted_error(value: pl.Expr, weight: pl.Expr) -> pl.Expr: ...
-@overload
-def weighted_error(value: Floats, weight: Floats) -> float: ...
-def weighted_error(value: Any, weight: Any) -> Any:
-    """The standard error of ``weighted_mean``, of independent queries: for equal weights, deviation / sqrt(queries).
+def cluster_error(values: Floats, weights: Floats, clusters: NDArray[np.int64] | None = None) -> float:
+    """The standard error of ``weighted_mean``, the one of every verb: for equal weights, deviation / sqrt(queries).
 
-    >>> round(weighted_error(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0])), 3)
-    0.306
-    """
-    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
-    apart = (value - weighted_mean(value, weight)) * weight
-    error = (apart**2).sum() ** 0.5 / weight.sum()
-    return error if isinstance(error, pl.Expr) else float(error)
-
-
-def cluster_error(values: Floats, weights: Floats, clusters: NDArray[np.int64]) -> float:
-    """The standard error of ``weighted_mean`` where the queries of a cluster (the users who click one item, the twins
-    of a search) rise and fall together: Liang and Zeger 1986.
+    ``clusters``: queries that rise and fall together (the users who click one item, the twins of a search) share a
+    number: Liang and Zeger 1986. None: all are independent.
 
     >>> values = np.array([0.0, 1.0, 0.0, 1.0])
-    >>> [round(cluster_error(values, np.ones(4), own), 2) for own in (np.arange(4), np.arange(4) % 2)]
+    >>> [round(cluster_error(values, np.ones(4), own), 2) for own in (None, np.arange(4) % 2)]
     [0.25, 0.35]
     """
+    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
     apart = (values - weighted_mean(values, weights)) * weights
-    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], apart)
-    return float(np.sqrt((sums**2).sum()) / weights.sum())
+    if clusters is not None:
+        apart = np.bincount(np.unique(clusters, return_inverse=True)[1], apart).astype(np.float64)
+    return float(np.sqrt((apart**2).sum()) / weights.sum())
 
 
 def precision(k: int) -> pl.Expr:
@@ -200,21 +182,32 @@ def as_dict(table: pl.DataFrame) -> dict[str, float]:
     return {f"{name}@{k}": value for name, k, value in table.select("metric", "k", "value").iter_rows()}
 
 
-def reciprocal_ranks(
-    score: NDArray[np.float64], labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int
-) -> NDArray[np.float64]:
-    """Per query 1 / rank of its one positive if within the first ``k``, else 0; ties count against the positive.
+def rank_answers(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The rank of each query's one right row by falling ``score`` (n,), ties against it; 0: it has none.
 
-    The same rule as ``mrr``, over arrays (n,) whose rows stand query by query, ``sizes`` rows each: for the inner
-    loops of an early stop or a weight search.
+    Rows stand query by query, ``sizes`` rows each; ``labels`` (n,): 1 for the right one.
+
+    >>> rank_answers(np.array([3.0, 2.0, 5.0, 5.0, 1.0]), np.array([0, 1, 1, 0, 0]), np.array([2, 2, 1])).tolist()
+    [2, 2, 0]
+    """
+    if not len(sizes):
+        return np.empty(0, np.int64)
+    starts = np.cumsum(sizes) - sizes
+    best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
+    ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
+    return np.where(np.isfinite(best), ahead, 0)
+
+
+def reciprocal_ranks(
+    score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int
+) -> NDArray[np.float64]:
+    """Per query 1 / rank of its right row (``rank_answers``) if within the first ``k``, else 0.
+
+    The same rule as ``mrr``, over arrays: for the inner loops of an early stop or a weight search.
 
     >>> score, labels = np.array([0.9, 0.5, 0.5, 2.0, 3.0]), np.array([0, 1, 0, 0, 1])
     >>> reciprocal_ranks(score, labels, np.array([3, 2]), k=5).round(3).tolist()  # third, for the tie; first
     [0.333, 1.0]
     """
-    if not len(sizes):
-        return np.empty(0)
-    starts = np.cumsum(sizes) - sizes
-    best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
-    ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
-    return np.where(np.isfinite(best) & (ahead <= k), 1 / np.maximum(ahead, 1), 0.0)
+    ranks = rank_answers(score, labels, sizes)
+    return np.where((ranks > 0) & (ranks <= k), 1 / np.maximum(ranks, 1), 0.0)

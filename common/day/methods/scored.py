@@ -11,7 +11,7 @@ from common.arrays import Floats
 from common.io.files import UNREADABLE
 from common.io.submission import write_parquet
 from common.io.tables import read_parquet
-from common.learning.metrics import weighted_error, weighted_mean
+from common.learning.metrics import cluster_error, weighted_mean
 
 LISTS, BEFORE_FILE = "rungs", ".before.parquet"
 
@@ -33,7 +33,7 @@ class Scored:
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
         weights = np.ones(len(each)) if self.weights is None else self.weights
-        return (weighted_mean(each, weights), weighted_error(each, weights)) if weights.any() else (0.0, 0.0)
+        return (weighted_mean(each, weights), cluster_error(each, weights)) if weights.any() else (0.0, 0.0)
 
 
 def take_first(rows: pl.DataFrame, most: int) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from common.day.record_diagnostics import AnswerRecord, ExampleQuery, RankCount, Stage
+from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, Stage
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable
 

@@ -13,7 +13,7 @@ from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import Row, SimulatedTruth
-from common.engine.decisions import list_decisions
+from common.engine.decisions import Decision
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
@@ -21,11 +21,11 @@ from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.diagnostics import Calibration, Drift
 from common.learning.gbdt import Ranker
-from common.learning.model_diagnostics import calibrate, curves, share_gains
+from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 from competitions.flight import submission
 from competitions.flight.config import FlightConfig
-from competitions.flight.day.validation import list_validation, merge_twins
+from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
 from competitions.flight.features.booking_history import LOOK_BACK, History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
@@ -43,7 +43,6 @@ MEANING = f"the share of searches with more than {LARGE} options whose booked op
 SHUFFLED = 200, 12_000  # queries and their options, at most
 APART = 2.0  # a ratio of the test's bookings to validation's, or the other way round, that is worth a warning
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
-GAINS_SHOWN = 40
 Rates = Mapping[str, float]
 
 
@@ -51,9 +50,10 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     models = dict(zip(outcome.rungs, outcome.measured.value, strict=True))
     return Judged(
-        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
+        queries=list_queries(outcome),
+        evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],
         details=lambda: list_details(outcome, models),
         submissions=outcome.checked if isinstance(outcome, Outcome) else [],
@@ -63,22 +63,15 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
 
 def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
     """What a run tells beside its score."""
-    bookings, plan = count_bookings(outcome.split.value, outcome.snapshots.value), list_plan(outcome)
+    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
     finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
-    gains = share_gains([ranker.value for ranker in finals])
     return Details(
-        tables=[
-            ("Settings decided from the data", plan),
-            (f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models)),
-        ],
+        plan=[*outcome.plan.decisions, outcome.chain.value.decision, *explain_choice(outcome)],
+        rankers=[ranker.value for ranker in finals],
+        tables=[(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
         notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_look_back(outcome, bookings)],
         features=outcome.data.value.folds[0].valid.names,
-        summary={
-            "plan": plan,
-            "blend": {"models": list(outcome.names), **asdict(outcome.blend.value)},
-            "bookings": bookings,
-            "gains": dict(list(gains.items())[:GAINS_SHOWN]),
-        },
+        summary={"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}, "bookings": bookings},
     )
 
 
@@ -95,14 +88,13 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
     return rows
 
 
-def list_plan(outcome: Validated) -> list[dict[str, str]]:
-    """What was left to the log, what it became and why: one row a setting."""
-    rows = list_decisions([*outcome.plan.decisions, outcome.chain.value.decision])
-    if outcome.choice.likelihoods:
-        likelihoods = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
-        why = f"log likelihood of a booking on validation: {likelihoods}"
-        rows.append({"setting": "rank.blocks", "value": " ".join(outcome.choice.features.blocks), "why": why})
-    return rows
+def explain_choice(outcome: Validated) -> list[Decision]:
+    """Which features the model learns from, where several sets were tried on validation."""
+    if not outcome.choice.likelihoods:
+        return []
+    likelihoods = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
+    why = f"log likelihood of a booking on validation: {likelihoods}"
+    return [Decision("rank.blocks", " ".join(outcome.choice.features.blocks), why)]
 
 
 def mean_bookings(snapshots: Snapshots) -> float:

@@ -5,26 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats
-from common.day.record_schema import Scored
-from common.day.run_record import WEIGHT, Row
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    ValidationTable,
-    count_within,
-    is_within,
-    list_rivals,
-    rank_answers,
-    rows_of,
-    score_random,
-    share_behind,
-)
+from common.arrays import Floats, Ints
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random, share_behind
+from common.day.run_record import BEHIND, WEIGHT, Row
+from common.learning.metrics import rank_answers
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
 from competitions.flight.pipeline import Validated
-from competitions.flight.ranking.blending import Labels
 from competitions.flight.ranking.submitted_order import order_valid
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split, number_searches
@@ -33,50 +20,70 @@ DAY_MINUTES, FIRST_PAGE = 1_440, 10
 RIVALS = {"cheapest": "The cheapest", "preferences": "First stage: preferences", "shown": "In the order shown"}
 
 
-def list_validation(outcome: Validated) -> ValidationTable:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation search with more than ten options: how often the booked one is among the first three;
-    ``weight``: the sessions of the search. Ranks are by session, of more than ten options as well; candidates are of
-    all sessions.
+    ``weight``: the sessions of the search.
 
     Twin sessions are one row, named by the first, so that they count as one in an error; repeated folds judge a
     session several times.
     """
-    data, searches, split = outcome.data.value, outcome.train.value, outcome.split.value
-    train = searches.sessions
-    valid, numbers = data.valid, data.valid_sessions
-    labels, sizes = valid.labels, valid.group_sizes
-    stages = outcome.names, outcome.scores.value, outcome.blend.value
-    final = order_valid(valid, *stages, outcome.chain.value.answer)
-    ranks, counted = rank_answers(final, valid), np.flatnonzero(sizes > LARGE)
-    judged = train[numbers].select(
+    data, train = outcome.data.value, outcome.train.value.sessions
+    sizes = data.valid.group_sizes
+    judged = train[data.valid_sessions].select(
         "size",
         query=pl.col("ranker_id").cast(pl.String),
-        fold=name_folds(data, split, train["time"]),
-        score=pl.Series(is_within(ranks, CUTOFF).astype(np.float64)),
+        fold=name_folds(data, outcome.split.value, train["time"]),
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
-        behind=pl.Series(share_behind(ranks, sizes)),
+        **{BEHIND: pl.Series(share_behind(rank_booked(outcome)[1], sizes))},
     )
-    queries = merge_twins(judged.filter(pl.col("size") > LARGE).drop("size"), train)
+    scored = judged.filter(pl.col("size") > LARGE).drop("size")
+    return merge_twins(scored.insert_column(2, pl.Series("score", outcome.chain.value.earned)), train)
 
-    def rows(at: int) -> slice:
-        return rows_of(sizes, counted[at])
 
-    return ValidationTable(
-        queries=queries.drop("behind"),
-        behind=queries["behind"],
-        cutoff=CUTOFF,
+def rank_booked(outcome: Validated) -> tuple[Floats, Ints]:
+    """The scores (rows,) by which the validation rows are handed in, and the rank of each session's booked option."""
+    valid, stages = outcome.data.value.valid, (outcome.names, outcome.scores.value, outcome.blend.value)
+    scores = order_valid(valid, *stages, outcome.chain.value.answer)
+    return scores, rank_answers(scores, valid.labels, valid.group_sizes)
+
+
+def collect_evidence(outcome: Validated) -> Evidence:
+    """One row per option of a validation session, those of at most ten options as well; ``item``: the option's position
+    in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``. Ranks are by
+    session, of more than ten options.
+    """
+    data, searches, (scores, ranks) = outcome.data.value, outcome.train.value, rank_booked(outcome)
+    valid, numbers = data.valid, data.valid_sessions
+    sizes = valid.group_sizes
+    counted, starts = np.flatnonzero(sizes > LARGE), np.cumsum(sizes) - sizes
+    items = {
+        "query": searches.sessions["ranker_id"].gather(np.repeat(numbers, sizes)).cast(pl.String),
+        "item": np.arange(len(scores)) - np.repeat(starts, sizes),
+        "label": valid.labels,
+        "round": np.repeat(np.arange(len(data.folds)), [len(fold.valid.labels) for fold in data.folds]),
+        **dict(zip(outcome.names, outcome.scores.value.T, strict=True)),
+        BLEND: scores,
+    }
+
+    def show(at: int) -> Example:
+        own = slice(starts[counted[at]], starts[counted[at]] + sizes[counted[at]])
+        chosen = [*np.argsort(-scores[own], kind="stable")[:CUTOFF], int(valid.labels[own].argmax())]
+        number = int(numbers[counted[at]])
+        context, names = describe_session(searches, number, chosen)
+        return Example(f"Session {searches.sessions['ranker_id'][number][:8]},", context, names[:-1], names[-1])
+
+    return Evidence(
+        candidates=pl.DataFrame(items),
+        rows=valid,
         ranks=ranks[counted],
-        before=[
-            ("all queries", len(counted)),
-            ("among the options", int((ranks[counted] > 0).sum())),
-            (f"in the first {FIRST_PAGE}", count_within(ranks[counted], FIRST_PAGE)),
-        ],
-        example=lambda at: show_session(searches, int(numbers[counted[at]]), final[rows(at)], labels[rows(at)]),
-        repeats=split.repeats,
-        rivals=lambda: name_rivals(outcome),
-        candidates=lambda: list_candidates(outcome, final),
+        repeats=outcome.split.value.repeats,
+        example=show,
+        stages=[("all queries", len(counted))],
+        listed="among the options",
+        cutoffs=(FIRST_PAGE, CUTOFF),
+        rivals=list_rivals(outcome.chain.value, score_random(valid, np.ones(CUTOFF))[counted], RIVALS),
     )
 
 
@@ -109,36 +116,6 @@ def mark_known(sessions: pl.DataFrame) -> pl.Expr:
     first = sessions.filter(pl.col("booked").is_not_null()).group_by("profile").agg(pl.col("time").min())
     earliest = pl.col("profile").replace_strict(first["profile"], first["time"], default=None)
     return pl.when(earliest < pl.col("time")).then(pl.lit("has booked")).otherwise(pl.lit("is new"))
-
-
-def name_rivals(outcome: Validated) -> list[Scored]:
-    """What a random order scores, the cheapest first, and preferences before any ranker, or else the page's order."""
-    valid = outcome.data.value.valid
-    chance = score_random(valid, lambda ranks: is_within(ranks, CUTOFF).astype(np.float64), CUTOFF)
-    return list_rivals(outcome.chain.value, chance[valid.group_sizes > LARGE], RIVALS)
-
-
-def list_candidates(outcome: Validated, final: Floats) -> Candidates:
-    """One row per option of a validation session, those of at most ten options as well; ``item``: the option's position
-    in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``.
-    """
-    data, sessions = outcome.data.value, outcome.train.value.sessions
-    valid = data.valid
-    sizes = valid.group_sizes
-    items = {
-        "query": sessions["ranker_id"].gather(np.repeat(data.valid_sessions, sizes)).cast(pl.String),
-        "item": np.arange(len(final)) - np.repeat(np.cumsum(sizes) - sizes, sizes),
-        "round": np.repeat(np.arange(len(data.folds)), [len(fold.valid.labels) for fold in data.folds]),
-    }
-    scores = dict(zip(outcome.names, outcome.scores.value.T, strict=True))
-    return Candidates(pl.DataFrame(items | scores | {BLEND: final}), valid)
-
-
-def show_session(train: Searches, number: int, scores: Floats, labels: Labels) -> Example:
-    """The search of a session, the first options of the list by their ``scores``, the option that was booked."""
-    order = np.argsort(-scores, kind="stable")[:CUTOFF]
-    context, names = describe_session(train, number, [*order, int(labels.argmax())])
-    return Example(f"Session {train.sessions['ranker_id'][number][:8]},", context, names[:-1], names[-1])
 
 
 def describe_session(train: Searches, number: int, chosen: Sequence[int]) -> tuple[str, list[str]]:

@@ -11,16 +11,15 @@ from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, compare_rows, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
-from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Calibration, Drift
-from common.learning.model_diagnostics import calibrate, curves, share_gains
+from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.validation import list_validation
+from competitions.mgtv.day.validation import collect_evidence, list_queries
 from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
@@ -33,16 +32,16 @@ MEANING = (
 )
 SHUFFLED = 4_000, 40_000  # queries and their videos, at most
 DRIFT_ROWS = 5_000
-GAINS_SHOWN = 40
 
 
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     final = outcome.measured.value.final
     return Judged(
-        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
+        queries=list_queries(outcome),
+        evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(MODEL, final["score"], final["error"])],
         details=lambda: list_details(outcome),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
@@ -55,6 +54,8 @@ def list_details(outcome: Validated) -> Details:
     measured, ranker, ready = outcome.measured.value, outcome.early.ranker.value, outcome.ready
     days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
     return Details(
+        plan=[*ready.decisions, outcome.chain.value.decision],
+        rankers=[ranker],
         tables=[
             (
                 "The validation days: video by P(watch) x E[s], share by max E[s]",
@@ -67,8 +68,6 @@ def list_details(outcome: Validated) -> Details:
         summary={
             "warnings": [text for text in (ready.tables.comments.value.warning,) if text],
             "rounds": {MODEL: ranker.rounds, "completion": outcome.early.completion.value.rounds},
-            "gains": dict(list(share_gains([ranker]).items())[:GAINS_SHOWN]),
-            "plan": list_decisions([*ready.decisions, outcome.chain.value.decision]),
             "board": outcome.files.board,
         },
     )

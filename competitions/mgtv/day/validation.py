@@ -1,28 +1,14 @@
 """What MGTV's validation asked and ranked: a row a device and day, a row a video that it was shown, slates in words."""
 
-from functools import cache, partial
-
 import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.record_schema import Scored
-from common.day.run_record import Row
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    ValidationTable,
-    count_within,
-    list_rivals,
-    rank_answers,
-    rank_by,
-    rows_of,
-    score_random,
-    share_behind,
-)
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random, share_behind
+from common.day.run_record import BEHIND, CLUSTER, Row
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
+from common.learning.metrics import rank_answers
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.models.decision import EXPECTED, order_videos
@@ -33,34 +19,39 @@ SIZES, SIZE_CLASSES = (2, 5, 10, 20), ("1-2", "3-5", "6-10", "11-20", "over 20")
 RIVALS = {"popularity": "Popularity: smoothed click rate", "shown": "In the order shown"}
 
 
-def list_validation(outcome: Validated) -> ValidationTable:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per device and validation day: the score of its answer, as a rule the video of the largest expected
     score.
     """
-    shown, slates = list_slates(outcome), cache(partial(list_slates, outcome))
-    data, videos, answer = join_days(outcome), outcome.ready.tables.videos.value.frame, outcome.chain.value.answer
-    sizes, values, earned = data.group_sizes, shown[answer].to_numpy(), earn_first(shown, data)
-    listed = list(dict.fromkeys(("query", "item", MODEL, BLEND, EXPECTED, answer)))
-    ranks = rank_answers(values, data)
-    return ValidationTable(
-        queries=shown[find_starts(sizes)].select(
-            "query",
-            fold=pl.format("day {}", pl.col("query").str.head(2)),
-            cluster=pl.col("query").str.slice(3),
-            score=pl.Series(np.where(rank_by(values, data) == 1, earned, 0.0)),
-            videos=pl.Series(np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
-        ),
-        behind=pl.Series(share_behind(ranks, sizes)),
-        cutoff=1,
+    shown, data = list_slates(outcome), join_days(outcome)
+    sizes = data.group_sizes
+    ranks = rank_answers(shown[outcome.chain.value.answer].to_numpy(), data.labels, sizes)
+    return shown[find_starts(sizes)].select(
+        "query",
+        pl.format("day {}", pl.col("query").str.head(2)).alias("fold"),
+        pl.col("query").str.slice(3).alias(CLUSTER),
+        pl.Series("score", outcome.chain.value.earned),
+        pl.Series("videos", np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
+        pl.Series(BEHIND, share_behind(ranks, sizes)),
+    )
+
+
+def collect_evidence(outcome: Validated) -> Evidence:
+    """One row per video shown to a device on a validation day, see ``list_slates``."""
+    slates, data, answer = list_slates(outcome), join_days(outcome), outcome.chain.value.answer
+    videos, sizes = outcome.ready.tables.videos.value.frame, data.group_sizes
+    ranks, starts = rank_answers(slates[answer].to_numpy(), data.labels, sizes), find_starts(sizes)
+    listed = list(dict.fromkeys(("query", "item", "label", MODEL, BLEND, EXPECTED, answer)))
+    random = score_random(data, earn_first(slates, data)[:, None])  # with the run's own share
+    return Evidence(
+        candidates=slates.select(listed),
+        rows=data,
         ranks=ranks,
-        before=[
-            ("all queries", sum(part.value.day.queries for part in outcome.valid)),
-            ("among the videos shown", int((ranks > 0).sum())),
-            (f"in the first {FIRST_FEW}", count_within(ranks, FIRST_FEW)),
-        ],
-        example=lambda number: show_slate(slates()[rows_of(sizes, number)], videos, answer),
-        rivals=lambda: name_rivals(outcome, earned),
-        candidates=lambda: Candidates(slates().select(*listed), join_days(outcome)),
+        example=lambda at: show_slate(slates.slice(starts[at], sizes[at]), videos, answer),
+        stages=[("all queries", sum(part.value.day.queries for part in outcome.valid))],
+        listed="among the videos shown",
+        cutoffs=(FIRST_FEW, 1),
+        rivals=list_rivals(outcome.chain.value, random, RIVALS),
     )
 
 
@@ -73,12 +64,6 @@ def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:
     """By query what the right video earns with the share that is answered for it."""
     scores = score_rates(shown["rate"].to_numpy(), shown["answer"].to_numpy())
     return np.add.reduceat(scores * data.labels, find_starts(data.group_sizes))
-
-
-def name_rivals(outcome: Validated, earned: Floats) -> list[Scored]:
-    """What the first video scores in a random order, by its click rate, as shown; with the run's own share."""
-    chance = score_random(join_days(outcome), lambda ranks: np.where(ranks == 1, earned, 0.0), 1)
-    return list_rivals(outcome.chain.value, chance, RIVALS)
 
 
 def list_slates(outcome: Validated) -> pl.DataFrame:

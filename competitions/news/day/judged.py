@@ -10,19 +10,18 @@ from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
-from common.engine.decisions import list_decisions
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Drift
-from common.learning.metrics import weighted_error, weighted_mean
-from common.learning.model_diagnostics import curves, share_gains
+from common.learning.metrics import cluster_error, weighted_mean
+from common.learning.model_diagnostics import curves
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
 from competitions.news import submission
 from competitions.news.config import MODEL, NewsConfig
-from competitions.news.day.validation import FUSION, list_validation
+from competitions.news.day.validation import FUSION, collect_evidence, list_queries
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
@@ -32,18 +31,18 @@ METRIC = "MRR@5"
 MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
 SHUFFLED = 1_000, 40_000  # queries and their rows, at most
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole queries
-GAINS_SHOWN = 30
 
 
 def judge(outcome: Validated, config: NewsConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    validation, chain = list_validation(outcome), outcome.chain.value
+    chain = outcome.chain.value
     ranked = chain.scores[RANKER], chain.weights
     return Judged(
-        **vars(validation),
         metric=METRIC,
         meaning=MEANING,
-        ranking=[Scored(MODEL, weighted_mean(*ranked), weighted_error(*ranked))],
+        queries=list_queries(outcome),
+        evidence=lambda: collect_evidence(outcome),
+        ranking=[Scored(MODEL, weighted_mean(*ranked), cluster_error(*ranked))],
         details=lambda: list_details(outcome),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -52,22 +51,15 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
 
 def list_details(outcome: Validated) -> Details:
     """What a run tells beside its score."""
-    ready, recall, chain = outcome.ready, outcome.recall.value, outcome.chain.value
-    plan = list_decisions([*ready.plan.decisions, chain.decision])
+    ready, recall = outcome.ready, outcome.recall.value
     return Details(
-        tables=[
-            ("Settings decided from the data", plan),
-            # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
-            ("Recall of retrieval on validation, by channel", recall.drop("mrr@5").to_dicts()),
-        ],
+        plan=[*ready.plan.decisions, outcome.chain.value.decision],
+        rankers=[outcome.ranker.value],
+        # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
+        tables=[("Recall of retrieval on validation, by channel", recall.drop("mrr@5").to_dicts())],
         notes=list_notes(outcome),
         features=feature_names(ready.labelled.blocks.value),
-        summary={
-            "board": outcome.files.board,
-            "plan": plan,
-            "recall": recall.to_dicts(),
-            "gains": dict(list(share_gains([outcome.ranker.value]).items())[:GAINS_SHOWN]),
-        },
+        summary={"board": outcome.files.board, "recall": recall.to_dicts()},
     )
 
 

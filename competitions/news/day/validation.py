@@ -1,22 +1,12 @@
 """What news' validation asked and ranked: a row a user, a row a candidate article, and users' lists in words."""
 
-from functools import cache, partial
-
 import numpy as np
 import polars as pl
 
-from common.day.record_schema import Scored
-from common.day.run_record import Row
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    ValidationTable,
-    is_within,
-    list_rivals,
-    rank_answers,
-    score_random,
-)
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
+from common.day.run_record import WEIGHT, Row
+from common.learning.dataset import RankingDataset
+from common.learning.metrics import rank_answers
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.news.pipeline import Validated
 from competitions.news.ranking import CUTOFF, order_valid
@@ -27,47 +17,51 @@ RECENT = 3  # clicks of a user that an example shows
 LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
 
 
-def list_validation(outcome: Validated) -> ValidationTable:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
-    labelled, rows = outcome.ready.labelled, outcome.ready.rows.value
-    fold, articles = labelled.inputs.fold.value, outcome.ready.articles.value.frame
-    assert fold.answers is not None
-    candidates = cache(partial(list_candidates, outcome))
-    asked = order_valid(fold, labelled.candidates.value)
-    queries = asked.with_columns(score=pl.Series(outcome.chain.value.earned)).sort("query")
-    answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
-    ranks = rank_answers(outcome.submitted.value, rows.valid)
-    before = [
-        ("all queries", asked.height),
-        ("clicked in the log before", answers.join(fold.history.select("item").unique(), on="item", how="semi").height),
-        ("among the candidates", int((ranks > 0).sum())),
-    ]
-    return ValidationTable(
-        queries=queries.select(
-            query=pl.col("user").cast(pl.String),
-            fold=pl.lit("validation users"),
-            score="score",
-            weight="weight",
-            **{"visible clicks": class_of_length(), "last visible day": last_day()},
-        ),
-        cutoff=CUTOFF,
-        ranks=np.pad(ranks, (0, asked.height - len(ranks))),
-        before=before,
-        example=lambda at: show_list(
-            asked.row(at, named=True), candidates().items, fold.seen, articles, answers["item"][at]
-        ),
-        rivals=lambda: name_rivals(outcome),
-        candidates=candidates,
+    labelled = outcome.ready.labelled
+    asked = order_valid(labelled.inputs.fold.value, labelled.candidates.value)
+    return (
+        asked.with_columns(score=pl.Series(outcome.chain.value.earned))
+        .sort("query")
+        .select(
+            pl.col("user").cast(pl.String).alias("query"),
+            pl.lit("validation users").alias("fold"),
+            "score",
+            WEIGHT,
+            class_of_length().alias("visible clicks"),
+            last_day().alias("last visible day"),
+        )
     )
 
 
-def list_candidates(outcome: Validated) -> Candidates:
+def collect_evidence(outcome: Validated) -> Evidence:
     """One row per candidate article of a validation user."""
+    labelled, articles = outcome.ready.labelled, outcome.ready.articles.value.frame
+    fold, (candidates, rows) = labelled.inputs.fold.value, list_candidates(outcome)
+    assert fold.answers is not None
+    asked = order_valid(fold, labelled.candidates.value)
+    answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
+    known = answers.join(fold.history.select("item").unique(), on="item", how="semi").height
+    ranks = rank_answers(outcome.submitted.value, rows.labels, rows.group_sizes)
+    return Evidence(
+        candidates=candidates,
+        rows=rows,
+        ranks=np.pad(ranks, (0, asked.height - len(ranks))),  # those without candidates come last
+        example=lambda at: show_list(asked.row(at, named=True), candidates, fold.seen, articles, answers["item"][at]),
+        stages=[("all queries", asked.height), ("clicked in the log before", known)],
+        cutoffs=(CUTOFF,),
+        rivals=list_rivals(outcome.chain.value, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), RIVALS),
+    )
+
+
+def list_candidates(outcome: Validated) -> tuple[pl.DataFrame, RankingDataset]:
+    """The candidate articles of the validation users, and the features of the same rows."""
     labelled = outcome.ready.labelled
     named = labelled.inputs.fold.value.queries.filter(role="valid").select("query", user=pl.col("user").cast(pl.String))
     listed = labelled.candidates.value.join(named, on="query", maintain_order="left")
-    items = listed.select("item", query="user").select("query", "item", pl.Series(BLEND, outcome.submitted.value))
-    return Candidates(items, outcome.ready.rows.value.valid)
+    rows, scores = outcome.ready.rows.value.valid, pl.Series(BLEND, outcome.submitted.value)
+    return listed.select(pl.col("user").alias("query"), "item", pl.Series("label", rows.labels), scores), rows
 
 
 def class_of_length() -> pl.Expr:
@@ -81,16 +75,6 @@ def class_of_length() -> pl.Expr:
 def last_day() -> pl.Expr:
     """The day of the last visible click, as 10-31."""
     return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
-
-
-def name_rivals(outcome: Validated) -> list[Scored]:
-    """What a random order scores, the clicks within an hour of the user's last one, and what retrieval fused."""
-    chance = score_random(
-        outcome.ready.rows.value.valid,
-        lambda ranks: np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0),
-        CUTOFF,
-    )
-    return list_rivals(outcome.chain.value, chance, RIVALS)
 
 
 def show_list(query: Row, items: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame, answer: int) -> Example:

@@ -15,7 +15,7 @@ from common.learning.model_diagnostics import curves
 from common.simulation.oracle import read_oracle
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
-from competitions.template.day.validation import list_validation
+from competitions.template.day.validation import collect_evidence, list_queries
 from competitions.template.pipeline import Outcome, Validated, make_rows
 
 METRIC = "MRR@5"
@@ -23,14 +23,15 @@ METRIC = "MRR@5"
 
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    validation = list_validation(outcome)
-    cv = describe_queries(validation.queries)
+    queries = list_queries(outcome)
+    cv = describe_queries(queries)
     return Judged(
-        **vars(validation),
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
+        queries=queries,
+        evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(MODEL, cv.score, cv.error)],
-        details=lambda: Details(features=outcome.features.value.columns, summary={}),
+        details=lambda: Details(features=outcome.features.value.columns, rankers=[outcome.early.value]),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )

@@ -3,64 +3,65 @@
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
 from common.day.run_record import Row
-from common.day.validation import (
-    BLEND,
-    Candidates,
-    Example,
-    ValidationTable,
-    is_within,
-    rank_answers,
-    score_rivals,
-)
+from common.learning.chain import Order, judge_chain, score_rule
 from common.learning.gbdt import predict
+from common.learning.metrics import rank_answers, reciprocal_ranks
+from competitions.template.config import MODEL
 from competitions.template.pipeline import CUTOFF, Validated
 
+# Plain orders of the same candidates, as the report calls them.
+RULES: dict[str, Order] = {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None}
 
-def list_validation(outcome: Validated) -> ValidationTable:
+
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation user: the reciprocal rank of the right item, 0 where it is not in the first five."""
-    fold, data = outcome.fold.value, outcome.rows.value.valid
-    assert fold.answers is not None
-    asked = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
-    ranks = rank_answers(predict(outcome.early.value, data.names, data.features), data)
-    return ValidationTable(
-        queries=asked.select(
-            query=pl.col("user").cast(pl.String),
-            fold=pl.lit("validation users"),
-            score=pl.Series(earn(ranks)),
-            events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
-        ),
-        cutoff=CUTOFF,
-        ranks=ranks,
-        before=[("all queries", asked.height), ("among the candidates", int((ranks > 0).sum()))],
-        example=lambda number: show_list(asked.row(number, named=True), list_candidates(outcome).items),
-        rivals=lambda: score_rivals(
-            outcome.rows.value.valid,
-            {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None},
-            earn,
-            CUTOFF,
-        ),
-        candidates=lambda: list_candidates(outcome),
+    return outcome.fold.value.queries.filter(role="valid").select(
+        query=pl.col("user").cast(pl.String),
+        fold=pl.lit("validation users"),
+        score=pl.Series(earn(outcome, score_valid(outcome))),
+        events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
     )
 
 
-def earn(ranks: Ints) -> Floats:
-    """1 / the rank of each right item, 0 where it is not among the first."""
-    return np.where(is_within(ranks, CUTOFF), 1 / np.maximum(ranks, 1), 0.0)
+def score_valid(outcome: Validated) -> Floats:
+    """The ranker's score of every candidate of the validation users."""
+    rows = outcome.rows.value.valid
+    return predict(outcome.early.value, rows.names, rows.features)
 
 
-def list_candidates(outcome: Validated) -> Candidates:
+def earn(outcome: Validated, scores: Floats) -> Floats:
+    """What each validation user earns by an order of the candidates."""
+    rows = outcome.rows.value.valid
+    return reciprocal_ranks(scores, rows.labels, rows.group_sizes, CUTOFF)
+
+
+def collect_evidence(outcome: Validated) -> Evidence:
     """One row per candidate of a validation user."""
-    data, users = outcome.rows.value.valid, outcome.fold.value.queries.filter(role="valid")
-    named = users.select("query", user=pl.col("user").cast(pl.String))
-    listed = outcome.candidates.value.join(named, on="query", maintain_order="left")
-    scores = pl.Series(BLEND, predict(outcome.early.value, data.names, data.features))
-    return Candidates(listed.select("item", query="user").select("query", "item", scores), data)
+    fold, rows, scores = outcome.fold.value, outcome.rows.value.valid, score_valid(outcome)
+    assert fold.answers is not None
+    asked = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
+    users = asked.select("query", user=pl.col("user").cast(pl.String))
+    listed = outcome.candidates.value.join(users, on="query", maintain_order="left")
+    marks = pl.Series("label", rows.labels), pl.Series(BLEND, scores)
+    candidates = listed.select(pl.col("user").alias("query"), "item", *marks)
+    orders = {MODEL: scores} | {name: score_rule(rows, order) for name, order in RULES.items()}
+    chain = judge_chain(("answer", MODEL), {name: earn(outcome, order) for name, order in orders.items()})
+    return Evidence(
+        candidates=candidates,
+        rows=rows,
+        ranks=rank_answers(scores, rows.labels, rows.group_sizes),
+        example=lambda at: show_list(asked.row(at, named=True), candidates),
+        stages=[("all queries", asked.height)],
+        cutoffs=(CUTOFF,),
+        rivals=list_rivals(chain, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), {name: name for name in RULES}),
+    )
 
 
-def show_list(query: Row, items: pl.DataFrame) -> Example:
+def show_list(query: Row, candidates: pl.DataFrame) -> Example:
     """A user, the list, the item that is right."""
-    top = items.filter(query=str(query["user"])).sort(BLEND, descending=True, maintain_order=True).head(CUTOFF)
+    top = candidates.filter(query=str(query["user"])).sort(BLEND, descending=True, maintain_order=True).head(CUTOFF)
     listed = [f"item {item}" for item in top["item"]]
     return Example(f"User {query['user']},", f"{query['events']} earlier events", listed, f"item {query['item']}")

@@ -9,7 +9,6 @@ from common.arrays import Floats
 from common.day.judged import Details, Insight, Judged
 from common.day.record_schema import Scored
 from common.day.run_record import Row, SimulatedTruth
-from common.engine.decisions import list_decisions
 from common.engine.progress import say
 from common.engine.run import collect
 from common.learning.adversarial_validation import find_drift, refer
@@ -21,7 +20,7 @@ from common.time_units import HOUR_S
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
-from competitions.tencent.day.validation import list_validation, measure_columns
+from competitions.tencent.day.validation import collect_evidence, list_queries, measure_columns
 from competitions.tencent.expected_score import expect_score
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.io.schema import CLICK, TRUTH
@@ -39,7 +38,6 @@ DRIFTING = (
     *("events", "clicks", "click share", "distinct ads"),
     *("hours between the last two events", "hours of the last ten events", "hours of history"),
 )
-GAINS_SHOWN = 30
 AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
 COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
@@ -54,9 +52,10 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
     ways[best] = ways[best] | {"score_error": expected["error"]}  # what is submitted: its error is the headline's
     whole = outcome if isinstance(outcome, Outcome) else None
     return Judged(
-        **vars(list_validation(outcome)),
         metric=METRIC,
         meaning=MEANING,
+        queries=list_queries(outcome),
+        evidence=(lambda: collect_evidence(outcome)) if len(valid.users) else None,
         expected={"score": expected["score"], "error": expected["error"], "why": WHY if times else WHY + FURTHER},
         ranking=[Scored(name, row["score"], row["score_error"]) for name, row in ways.items()],
         details=lambda: list_details(outcome, ways),
@@ -73,13 +72,13 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
     folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
     questions = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
     say_folds(questions)
-    decisions = list_decisions([*plan.decisions, outcome.chain.value.decision])
     whole = outcome if isinstance(outcome, Outcome) else None
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     recall = measure_recall(early.answers.value.known_rank)
     return Details(
+        plan=[*plan.decisions, outcome.chain.value.decision],
+        rankers=[ranker] if ranker else [],
         tables=[
-            ("Settings decided from the data", decisions),
             ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
             ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
             ("What the hold-out asks beside what the test asks", questions),
@@ -89,11 +88,9 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
         notes=corpus.notes,
         features=list(ranker.gain) if ranker else [],
         summary={
-            "plan": decisions,
             "ways": outcome.measured.value,
             "folds": questions,
             "recall": recall,
-            "gains": dict(list(share_gains([ranker] if ranker else []).items())[:GAINS_SHOWN]),
             **({"filled": whole.filled} if whole else {}),
         },
     )

@@ -5,16 +5,16 @@ words.
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats
+from common.day.evidence import BEYOND, BLEND, Evidence, Example, list_rivals
 from common.day.judged import measure_importance
-from common.day.record_schema import Scored
 from common.day.run_record import CLUSTER
-from common.day.validation import BEYOND, BLEND, Candidates, Example, ValidationTable, list_rivals
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
 from competitions.tencent import metrics
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Catalogue, Corpus
+from competitions.tencent.corpus import Catalogue, Corpus, Int64s
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
@@ -31,54 +31,64 @@ LENGTHS, LENGTH_NAMES = (5, 20, 100), ("1-5", "6-20", "21-100", "over 100")  # c
 FEATURES_SHOWN, RECENT = 3, 3
 
 
-def list_validation(outcome: Validated) -> ValidationTable:
+def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
-    corpus, fold, answers = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early.answers.value
-    assert fold.target is not None
+    corpus, fold, best = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early.answers.value.best
     assert fold.unseen is not None
-    ranks, retrieved = rank_targets(fold, answers.best), answers.known_rank > 0
-    tables = outcome.early.tables.value
-    return ValidationTable(
-        queries=pl.DataFrame(
-            {
-                "query": pl.Series(corpus.users[fold.users]).cast(pl.String),
-                "fold": pl.repeat("hold-out", len(fold.users), eager=True),
-                "score": metrics.score_queries(fold, answers.best, outcome.config.host),
-                CLUSTER: fold.target,  # users who click the same ad are right or wrong together
-                "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
-                "history": np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, fold.queries(corpus.train).lengths)],
-            }
-        ),
-        cutoff=TOP,
-        ranks=np.where((ranks == 0) & retrieved, BEYOND, ranks),
-        before=[
-            ("all queries", len(fold.users)),
-            ("shown in the log before", int((~fold.unseen).sum())),
-            ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
-            ("in the pool at the time of the query", tables.pools.count_inside(fold.query_times, fold.target)),
-            ("retrieved by the first search", int(retrieved.sum())),
-        ],
-        example=lambda query: show_user(outcome, query),
-        rivals=lambda: name_rivals(outcome),
-        candidates=(lambda: list_first(outcome)) if len(fold.users) else None,
+    return pl.DataFrame(
+        {
+            "query": pl.Series(corpus.users[fold.users]).cast(pl.String),
+            "fold": pl.repeat("hold-out", len(fold.users), eager=True),
+            "score": metrics.score_queries(fold, best, outcome.config.host),
+            CLUSTER: fold.target,  # users who click the same ad are right or wrong together
+            "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
+            "history": np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, fold.queries(corpus.train).lengths)],
+        }
     )
 
 
-def list_first(outcome: Validated) -> Candidates:
-    """One row per ad that is retrieved for a held-out user, of the first ``LISTED``. Features are made anew: the run
-    holds those of a block of users at a time.
-    """
-    early, settings = outcome.early, outcome.config.ranker.features
-    tables, ranker = early.tables.value, early.ranker.value
-    items, data = list_candidates(outcome.ready.corpus.value, early.fold.value, tables, ranker, settings)
-    submitted = outcome.chain.value.answer
-    return Candidates(items.select(pl.exclude(submitted), pl.col(submitted).alias(BLEND)), data)
+def collect_evidence(outcome: Validated) -> Evidence:
+    """The candidates of the first users, and the ranks of all."""
+    ready, early, chain = outcome.ready, outcome.early, outcome.chain.value
+    inputs = early.tables.value, early.ranker.value, outcome.config.ranker.features
+    candidates, rows = list_candidates(ready.corpus.value, early.fold.value, *inputs)
+    popular = f"Popularity: events {'within a day of the query' if ready.plan.value.times else 'of an ad'}"
+    _, first, popularity = WAYS
+    rules = {popularity: popular, first: "First stage: retrieval"}
+    ranks, stages = count_stages(outcome)
+    return Evidence(
+        candidates=candidates.select(pl.exclude(chain.answer), pl.col(chain.answer).alias(BLEND)),
+        rows=rows,
+        ranks=ranks,
+        example=lambda query: show_user(outcome, query),
+        stages=stages,
+        listed="retrieved by the first search",
+        cutoffs=(TOP,),
+        rivals=list_rivals(chain, score_chance(ready.valid.value), rules),
+    )
+
+
+def count_stages(outcome: Validated) -> tuple[Int64s, list[tuple[str, int]]]:
+    """The rank of each held-out user's target in the ten ads, and how many targets there are before the search."""
+    fold, answers = outcome.ready.valid.value, outcome.early.answers.value
+    assert fold.target is not None
+    assert fold.unseen is not None
+    ranks, pools = rank_targets(fold, answers.best), outcome.early.tables.value.pools
+    stages = [
+        ("all queries", len(fold.users)),
+        ("shown in the log before", int((~fold.unseen).sum())),
+        ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
+        ("in the pool at the time of the query", pools.count_inside(fold.query_times, fold.target)),
+    ]
+    return np.where((ranks == 0) & (answers.known_rank > 0), BEYOND, ranks), stages
 
 
 def list_candidates(
     corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker | None, settings: FeatureSettings
-) -> Candidates:
-    """The rows of the first ``LISTED`` queries of a fold, see ``list_first``, with a score by each of ``WAYS``."""
+) -> tuple[pl.DataFrame, RankingDataset]:
+    """One row per ad that is retrieved for the first ``LISTED`` queries of a fold, with a score by each of ``WAYS``;
+    and their features, made anew: the run holds those of a block of users at a time.
+    """
     assert fold.target is not None
     part = slice(0, LISTED)
     users, target, names, parts = take_queries(corpus, fold, part), fold.target[part], tuple[str, ...](), []
@@ -97,31 +107,27 @@ def list_candidates(
     listed = {
         "query": pl.Series(corpus.users[fold.users[part]]).cast(pl.String).gather(owners),
         "item": corpus.catalogue.oid[items],
+        "label": labels.astype(np.float32),
         **dict(zip(WAYS, scores.T, strict=True)),
     }
     data = RankingDataset(names, features, labels.astype(np.float32), sizes.astype(np.int32))
-    return Candidates(pl.DataFrame(listed), data)
+    return pl.DataFrame(listed), data
 
 
 def measure_columns(
     corpus: Corpus, fold: Fold, tables: FoldTables, ranker: Ranker, settings: FeatureSettings
 ) -> list[Importance]:
     """Gain and shuffled likelihood (``measure_importance``) of each column of the ranker, by the first queries."""
-    data = list_candidates(corpus, fold, tables, ranker, settings).data
-    return measure_importance(data, [ranker], LISTED, SHUFFLED_ROWS)
+    rows = list_candidates(corpus, fold, tables, ranker, settings)[1]
+    return measure_importance(rows, [ranker], LISTED, SHUFFLED_ROWS)
 
 
-def name_rivals(outcome: Validated) -> list[Scored]:
-    """What a random order of the ads scores on the same users, the most frequent ones at the query's time, and the
-    first search.
-    """
-    fold = outcome.ready.valid.value
+def score_chance(fold: Fold) -> Floats:
+    """What a random order of the ads scores for each held-out user."""
     assert fold.target is not None
     listed, ranks = np.isin(fold.target, fold.candidates), range(1, min(TOP, len(fold.candidates)) + 1)
-    chance = np.sum([metrics.score_answers(np.where(listed, rank, 0)) for rank in ranks], 0) / len(fold.candidates)
-    popular = f"Popularity: events {'within a day of the query' if outcome.ready.plan.value.times else 'of an ad'}"
-    _, first, popularity = WAYS
-    return list_rivals(outcome.chain.value, chance, {popularity: popular, first: "First stage: retrieval"})
+    chances = [metrics.score_answers(np.where(listed, rank, 0)) for rank in ranks]
+    return np.asarray(np.sum(chances, 0) / len(fold.candidates))
 
 
 def show_user(outcome: Validated, query: int) -> Example:

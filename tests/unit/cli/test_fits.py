@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -14,6 +13,7 @@ from common.engine.config import RunSettings
 from common.engine.run import Run
 from competitions.cli.fits import add_fits
 from competitions.cli.settings import Inputs
+from tests.unit.common.day.records import make_judged
 
 SCORES = {7: [0.0, 1.0], 1007: [1.0, 1.0], 2007: [0.5, 0.0]}
 
@@ -29,9 +29,8 @@ def judge(outcome: int, config: RunSettings) -> Judged:
         Scored("m", sum(SCORES[outcome]) / 2, 0.1),
         Scored("rule", 0.3, 0.2),
     ]
-    asked: dict[str, Any] = {"queries": queries, "cutoff": 5, "ranks": np.ones(2), "before": (), "example": str}
-    own: dict[str, Any] = {"ranking": ranking, "details": lambda: Details(features=(), summary={"seed": outcome})}
-    return Judged(metric="MRR@5", meaning="", rivals=tuple, candidates=None, **asked, **own)
+    details = Details(features=(), summary={"seed": outcome})
+    return make_judged(queries=queries, ranking=ranking, expected=None, details=lambda: details)
 
 
 def run_fits(tmp_path: Path, fits: int) -> Judged:

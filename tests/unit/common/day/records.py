@@ -8,7 +8,25 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.record_schema import RECORD, RunRecord
+from common.day.evidence import Evidence, Example
+from common.day.judged import Details, Insight, Judged
+from common.day.record_schema import RECORD, Data, RunRecord, RunStart, Scored
+from common.io.submission import Checked
+from common.learning.dataset import RankingDataset
+
+START = RunStart(
+    name="news", run="run-1", data=Data(folder="", simulated=True), config={"seed": 3}, overrides=["seed=3"]
+)
+QUERIES = pl.DataFrame(
+    {
+        "query": ["a", "b", "c", "d"],
+        "fold": ["day 2", "day 1", "day 2", "day 2"],
+        "score": [1.0, 0.0, 0.5, 0.0],
+        "kind": ["x", "y", None, "x"],
+        "behind": [1.0, 0.5, float("nan"), 0.0],
+    }
+)
+ONE_ROW = RankingDataset(("f",), np.ones((1, 1), np.float32), np.ones(1, np.float32), np.ones(1, np.int32))
 
 
 def make_record(**changed: Any) -> RunRecord:
@@ -40,3 +58,34 @@ def write_run(folder: Path, scores: Sequence[float] = (0.5,), **changed: Any) ->
     parity = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
     queries.with_columns(parity=parity).write_parquet(folder / "queries.parquet")
     return folder
+
+
+def make_evidence(**changed: Any) -> Evidence:
+    """Of one list with one candidate, where the first five of a list count; four queries have rank 1."""
+    values: dict[str, Any] = {
+        "candidates": pl.DataFrame({"query": ["a"], "item": [7], "label": [1.0], "blend": [0.5]}),
+        "rows": ONE_ROW,
+        "ranks": np.ones(4, np.int64),
+        "example": lambda _: Example("", "", [], ""),
+        "stages": [("all queries", 4)],
+        "cutoffs": (5,),
+        "rivals": [Scored("Random order", 0.1)],
+    }
+    return Evidence(**values | changed)
+
+
+def make_judged(insight: Insight | None = None, **changed: Any) -> Judged:
+    """What a run of four queries reports."""
+    details = Details(features=("f", "g"), summary={"own": 1}, tables=[("shown", [{"a": 1}]), ("empty", [])])
+    values: dict[str, Any] = {
+        "metric": "MRR@5",
+        "meaning": "1 / rank",
+        "queries": QUERIES,
+        "ranking": [Scored("m", 0.1, 0.01)],
+        "expected": {"score": 0.4, "error": 0.03, "why": "clicks are of one day"},
+        "submissions": [Checked(Path("s.csv"), 7, ())],
+        "evidence": make_evidence,
+        "details": lambda: details,
+        "insight": insight,
+    }
+    return Judged(**values | changed)

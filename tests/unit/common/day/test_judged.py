@@ -1,6 +1,5 @@
 """What a run reports of why its score is so: a planted feature, planted drift, steps that are kept."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +7,17 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.arrays import Ints
 from common.day.judged import Insight, compare_rows, count_first, measure_importance
 from common.day.judged import measure_drift as drift_of
-from common.day.record_diagnostics import Diagnostics
+from common.day.record_schema import Diagnostics
 from common.day.record_writer import RecordWriter
-from common.day.validation import Candidates, Example, rank_answers
 from common.engine.run import Run
 from common.learning.dataset import ColumnsError, RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
-from tests.unit.common.day.test_run_record import START, make_judged
+from common.learning.metrics import rank_answers
+from tests.unit.common.day.records import START, make_evidence, make_judged
 from tests.unit.rankers import fit_rows
 
 QUERIES, SIZE = 80, 5
@@ -89,18 +89,19 @@ def find_no_drift() -> None:
 def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     rows = draw_rows(5)
     names = [str(query) for query in rows.query_numbers]
-    items = {"query": names, "item": np.arange(len(names)) % SIZE, "blend": rows.features[:, 1]}
-    by_noise = Candidates(pl.DataFrame(items), rows)
+    items = {"query": names, "item": np.arange(len(names)) % SIZE, "label": rows.labels, "blend": rows.features[:, 1]}
     counted = dict.fromkeys(names[SIZE:])  # all but the first query, which the metric leaves out
-    judged = replace(
-        make_judged(Insight(importance=(name_importance, "planted"), drift=(find_no_drift,))),
+
+    def rank(column: int) -> Ints:
+        return rank_answers(rows.features[:, column], rows.labels, rows.group_sizes)
+
+    evidence = make_evidence(
+        candidates=pl.DataFrame(items), rows=rows, ranks=rank(0), stages=[("asked", QUERIES)], cutoffs=(1,)
+    )
+    judged = make_judged(
+        Insight(importance=(name_importance, "planted"), drift=(find_no_drift,)),
         queries=pl.DataFrame({"query": [*counted], "fold": "one", "score": 0.5}),
-        behind=None,
-        cutoff=1,
-        ranks=rank_answers(rows.features[:, 0], rows),
-        before=[("asked", QUERIES)],
-        example=lambda query: Example(str(query), "", ["x"], "x"),
-        candidates=lambda: by_noise,
+        evidence=lambda: evidence,
     )
 
     def explain(name: str) -> tuple[Run, Diagnostics]:
@@ -115,11 +116,11 @@ def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     assert second == first
     assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
     assert (first.importance, first.drift, first.calibration) == ([Importance("planted")], None, [])
-    assert [row.queries for row in first.answers.funnel] == [QUERIES, QUERIES]
+    assert [row.queries for row in first.answers.funnel] == [QUERIES] * 3
     assert first.answers.ranks[0].queries == QUERIES
     lost = pl.read_csv(tmp_path / "one" / "lost.csv")
-    assert rank_answers(rows.features[:, 1], rows)[0] > 1
-    behind = int((rank_answers(rows.features[:, 1], rows) > 1)[1:].sum())
+    assert rank(1)[0] > 1
+    behind = int((rank(1) > 1)[1:].sum())
     assert lost.height == first.answers.lost == behind > QUERIES / 2
     assert (lost["right: planted"] >= lost["first: planted"]).all()  # the right one has the highest
     assert (lost["right: noise"] < lost["first: noise"]).all()  # by which it is behind

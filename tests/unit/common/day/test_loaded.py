@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 
 from common.competition import Competition
-from common.day.judged import label_items
+from common.day.judged import Judged
 from common.day.loaded import load_run
-from common.day.validation import Candidates
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from tests.unit.common.day.conftest import Make
+from tests.unit.common.day.records import make_evidence, make_judged
 
 DATA = RankingDataset(("x",), np.ones((2, 1), np.float32), np.array([1, 0], np.float32), np.array([1, 1], np.int32))
 
@@ -31,16 +31,16 @@ def score(seed: int) -> list[float]:
     return [0.5, 0.25 + seed]
 
 
-def list_candidates(scores: list[float]) -> Candidates:
-    return Candidates(pl.DataFrame({"query": ["0", "1"], "item": [7, 8], "blend": scores}), DATA)
+def list_candidates(scores: list[float]) -> pl.DataFrame:
+    return pl.DataFrame({"query": ["0", "1"], "item": [7, 8], "label": DATA.labels, "blend": scores})
 
 
 @pytest.fixture
 def competition() -> Any:
     """What a competition declares, as far as loading needs it."""
 
-    def judge(scores: Result[list[float]], config: Config) -> SimpleNamespace:
-        return SimpleNamespace(candidates=partial(list_candidates, scores.value))
+    def judge(scores: Result[list[float]], config: Config) -> Judged:
+        return make_judged(evidence=lambda: make_evidence(candidates=list_candidates(scores.value), rows=DATA))
 
     def validate(files: Path, config: Config, run: Run) -> Result[list[float]]:
         return run.step(score, config.seed)
@@ -59,13 +59,13 @@ def test_features_are_those_of_the_candidates_that_were_ranked(make: Make, compe
     folder = make("20260101-1", [0.5, 0.25], config={"seed": 0})
     with pytest.raises(UserError, match=r"has no candidates\.parquet"):
         load_run(folder, competition)
-    label_items(list_candidates([0.5, 0.25])).write_parquet(folder / "candidates.parquet")
+    list_candidates([0.5, 0.25]).write_parquet(folder / "candidates.parquet")
     run = load_run(folder, competition)
     assert run.features.to_dict(as_series=False) == {"x": [1.0, 1.0]}
     assert run.candidates.rows() == [("0", 7, 1.0, 0.5), ("1", 8, 0.0, 0.25)]
     assert run.record.run == "20260101-1"
     assert repr(run) == "LoadedRun news/20260101-1: MRR@5 0.3750; 2 queries, 2 candidates, 1 features"
-    label_items(list_candidates([0.5, 0.75])).write_parquet(folder / "candidates.parquet")
+    list_candidates([0.5, 0.75]).write_parquet(folder / "candidates.parquet")
     with pytest.raises(UserError, match=r"scored them otherwise.*revision 1234"):
         _ = load_run(folder, competition).features
 

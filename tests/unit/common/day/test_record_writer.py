@@ -17,8 +17,8 @@ from common.day.report.page import write_report
 from common.engine.errors import UserError
 from common.engine.run import Run
 from common.learning.diagnostics import Calibration, Curve
+from tests.unit.common.day.records import START, make_evidence, make_judged
 from tests.unit.common.day.test_judged import find_no_drift, name_importance
-from tests.unit.common.day.test_run_record import START, make_judged
 
 INSIGHT = Insight(
     importance=(name_importance, "f"),
@@ -46,9 +46,8 @@ def break_insight(**parts: Any) -> Callable[[Judged], Judged]:
 
 BREAKS: dict[str, Callable[[Judged], Judged]] = {
     "details": lambda judged: replace(judged, details=fail),
-    "rivals": lambda judged: replace(judged, rivals=fail),
-    "candidates": lambda judged: replace(judged, candidates=fail),
-    "answers": lambda judged: replace(judged, example=fail),
+    "evidence": lambda judged: replace(judged, evidence=fail),
+    "answers": lambda judged: replace(judged, evidence=lambda: make_evidence(example=fail)),
     "importance": break_insight(importance=(fail,)),
     "drift": break_insight(drift=(fail,)),
     "curves": break_insight(curves=fail),
@@ -83,13 +82,11 @@ def test_a_part_that_fails_is_one_sentence_and_all_others_stay(tmp_path: Path, p
     )
     assert "in fail\n" in details.read_text()
     broken = plain(record)
-    names = {"details": {"features", "summary", "notes", "tables"}, "rivals": {"rivals", "behind"}}
-    lost = names.get(part, {"insight"})
-    assert {name for name in whole if broken[name] != whole[name]} <= lost
-    if lost == {"insight"}:
-        changed = {name for name in whole["insight"] if broken["insight"][name] != whole["insight"][name]}
-        assert changed <= {"answers" if part == "candidates" else part}  # lost queries are candidates
-    assert (tmp_path / "broken" / "candidates.parquet").exists() == (part != "candidates")
+    names = {"details": {"features", "summary", "notes", "tables"}, "evidence": {"rivals", "insight"}}
+    assert {name for name in whole if broken[name] != whole[name]} <= names.get(part, {"insight"})
+    changed = {name for name in whole["insight"] if broken["insight"][name] != whole["insight"][name]}
+    assert changed <= {"answers" if part == "evidence" else part}
+    assert (tmp_path / "broken" / "candidates.parquet").exists() == (part != "evidence")
     page = write_report(tmp_path / "broken").read_text()
     assert "no such column; the submission is checked and kept" in page
 

@@ -13,32 +13,11 @@ import pytest
 from msgspec import structs
 
 from common.day import revision, run_record
-from common.day.judged import Details, Insight, Judged
-from common.day.record_schema import Data, RunRecord, RunStart, Scored, read_record
+from common.day.record_schema import RunRecord, read_record
 from common.day.record_writer import RecordWriter
-from common.day.validation import Candidates, Example
 from common.engine.errors import UserError
 from common.engine.run import Run
-from common.io.submission import Checked
-from common.learning.dataset import RankingDataset
-from tests.unit.common.day.records import make_record
-
-QUERIES = pl.DataFrame(
-    {
-        "query": ["a", "b", "c", "d"],
-        "fold": ["day 2", "day 1", "day 2", "day 2"],
-        "score": [1.0, 0.0, 0.5, 0.0],
-        "kind": ["x", "y", None, "x"],
-    }
-)
-
-
-PARTS = ("fold", "slice")
-ONE_ROW = RankingDataset(("f",), np.ones((1, 1), np.float32), np.ones(1, np.float32), np.ones(1, np.int32))
-
-
-class Settings(msgspec.Struct, frozen=True):
-    seed: int = 3
+from tests.unit.common.day.records import QUERIES, START, make_judged, make_record
 
 
 @dataclass(frozen=True)
@@ -46,32 +25,6 @@ class Files:
     one: Path
     more: tuple[Path, ...]
     absent: Path | None = None
-
-
-START = RunStart(
-    name="news", run="run-1", data=Data(folder="", simulated=True), config={"seed": 3}, overrides=["seed=3"]
-)
-
-
-def make_judged(insight: Insight | None = None) -> Judged:
-    details = Details(features=("f", "g"), summary={"own": 1}, tables=[("shown", [{"a": 1}]), ("empty", [])])
-    return Judged(
-        metric="MRR@5",
-        meaning="1 / rank",
-        behind=pl.Series([1.0, 0.5, float("nan"), 0.0]),
-        queries=QUERIES,
-        cutoff=5,
-        ranks=np.ones(4, np.int64),
-        before=[("all queries", 4)],
-        example=lambda _: Example("", "", [], ""),
-        rivals=tuple,
-        candidates=lambda: Candidates(pl.DataFrame({"query": ["a"], "item": [7], "blend": [0.5]}), ONE_ROW),
-        ranking=[Scored("m", 0.1, 0.01)],
-        expected={"score": 0.4, "error": 0.03, "why": "clicks are of one day"},
-        details=lambda: details,
-        submissions=[Checked(Path("s.csv"), 7, ())],
-        insight=insight,
-    )
 
 
 def read(run: Run, at: Path, files: Files) -> RunRecord:

@@ -13,7 +13,7 @@ from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 from common.simulation.oracle import Oracle
 from competitions.flight.day.judged import score_truth
-from competitions.flight.day.validation import list_validation, merge_twins
+from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
 from competitions.flight.io import schema
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
@@ -91,8 +91,7 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
         blend=as_result(ONE),
         split=as_result(split_folds(train.sessions, 3, 2, 0)),
     )
-    table = list_validation(outcome)
-    queries = table.queries
+    queries, evidence = list_queries(outcome), collect_evidence(outcome)
     assert queries["query"].to_list() == train.sessions["ranker_id"].to_list()[:2]
     assert queries["weight"].to_list() == [1, 1]
     assert queries["score"].to_list() == [0.5, 1.0]
@@ -100,19 +99,17 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
-    random, shown = table.rivals()
+    assert queries["behind"].to_list() == [0.5, 1.0]
+    random, shown = evidence.rivals
     assert random.score == pytest.approx((3 / 11 + 3 / 12) / 2)
     assert random.error == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four
     assert (shown.name, shown.score) == ("In the order shown", 1.0)
     # Ranks are of the sessions of more than ten options, as often as they are judged; candidates are of all.
-    assert (table.ranks.tolist(), table.repeats) == ([1, 1, 1, 11], 2)
-    assert table.behind is not None
-    assert table.behind.to_list() == [0.5, 1.0]
-    assert table.candidates is not None
-    items = table.candidates().items
+    assert (evidence.ranks.tolist(), evidence.repeats) == ([1, 1, 1, 11], 2)
+    items = evidence.candidates
     assert items.group_by("round", maintain_order=True).len().rows() == [(0, 26), (1, 26)]
     assert items.filter(round=1)["item"].to_list() == [*range(3), *range(12), *range(11)]
-    example = table.example(2)
+    example = evidence.example(2)
     assert (example.answer, example.listed[0]) == (example.listed[0], example.answer)
     assert example.context.startswith("12 options, one way")
 
