@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.day.difference import Difference, measure_difference, read_records
+from common.day.difference import Difference, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
 from common.day.revision import list_differing
 from common.engine.errors import UserError
@@ -35,8 +35,8 @@ def find_change(run: Path, partner: Path | None = None) -> Change | None:
         partner = partner or find_partner(run)
         if partner is None:
             return None
-        one, other = read_records(partner, run)
-        return Change(partner, one, describe_change(one, other), measure_difference(partner, run))
+        pair = read_pair(partner, run)
+        return Change(partner, pair.one, describe_change(pair.one, pair.other), pair.difference)
     except UserError:  # a damaged file
         return None
 

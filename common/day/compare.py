@@ -6,15 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.change import list_changed_settings, list_first
-from common.day.difference import (
-    Difference,
-    compute_difference,
-    measure_difference,
-    pair_queries,
-    pair_truth,
-    pool_variance,
-    read_records,
-)
+from common.day.difference import Difference, compute_difference, pair_truth, read_pair
 from common.day.record_schema import NORMAL_95, Row, RunRecord
 from common.day.revision import list_differing
 from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
@@ -55,7 +47,8 @@ class Comparison(NamedTuple):
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
-    (one, other), joined, truth = read_records(first, second), pair_queries(first, second), pair_truth(first, second)
+    pair, truth = read_pair(first, second), pair_truth(first, second)
+    one, other, joined = pair
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
         DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
@@ -64,13 +57,9 @@ def compare(first: Path, second: Path) -> Comparison:
         SLICES: list_slices(joined),
         OUTCOME: joined.select(*OUTCOMES).to_dicts(),
     }
-    noise = pool_variance([one.fits, other.fits])
-    return Comparison(
-        list_warnings(one, other, joined.height),
-        tables,
-        measure_difference(first, second),
-        None if truth is None else compute_difference(truth, noise),  # of the first fit alone, which is submitted
-    )
+    # The truth is that of the first fit alone, which is submitted.
+    on_truth = None if truth is None else compute_difference(truth, pair.noise)
+    return Comparison(list_warnings(one, other, joined.height), tables, pair.difference, on_truth)
 
 
 def _read_decisions(record: RunRecord) -> Row:
@@ -154,8 +143,8 @@ def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[
     title with both scores; rows of B - A with its 95 % interval, where one run answers each request, as in a live test,
     and where both do; what a live test needs, and the difference as everywhere.
     """
-    (record, _), joined = read_records(first, second), pair_queries(first, second)
-    difference, to_b = measure_difference(first, second), pl.col("query").hash(0) % 2 == 1
+    pair, to_b = read_pair(first, second), pl.col("query").hash(0) % 2 == 1
+    record, joined, difference = pair.one, pair.queries, pair.difference
     one, other = (_measure(joined.filter(arm), side) for arm, side in ((~to_b, "before"), (to_b, "after")))
     a, b = (_measure(joined, side) for side in ("before", "after"))
     if min(one["queries"], other["queries"]) < 2:

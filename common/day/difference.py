@@ -86,13 +86,6 @@ def find_limit(compared: int) -> float:
     return CLEAR * NormalDist().inv_cdf(1 - 0.025 / max(compared, 1)) / NORMAL_95
 
 
-def measure_difference(first: Path, second: Path) -> Difference:
-    """B - A of two runs by their folders. ``UserError`` where they cannot be compared."""
-    one, other = read_records(first, second)
-    fits = len(one.fits) or 1, len(other.fits) or 1
-    return compute_difference(pair_queries(first, second), pool_variance([one.fits, other.fits]), fits)
-
-
 def compute_difference(
     joined: pl.DataFrame, noise: FitNoise | None = None, fits: tuple[int, int] = (1, 1), compared: int = 1
 ) -> Difference:
@@ -140,32 +133,38 @@ def widen_error(error: float, noise: FitNoise, fits: tuple[float, float]) -> flo
     total = error**2 + fitted
     if not fitted:
         return error
-    return math.sqrt(total) * student_95(noise.freedom * (total / fitted) ** 2) / NORMAL_95
+    from scipy.special import stdtrit  # here: most pairs have one fit each, and scipy takes long to import
 
-
-def student_95(freedom: float) -> float:
-    """Student's quantile at .975, by Fisher's expansion (Abramowitz and Stegun 26.7.5): from two degrees of freedom on
-    within 1 %, at one 11 % low. SciPy, which has it exactly, takes longer to import than `compare` to answer.
-
-    >>> [round(student_95(freedom), 2) for freedom in (2, 4, 30)]  # 4.30, 2.78, 2.04
-    [4.27, 2.78, 2.04]
-    """
-    z = NORMAL_95
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return sum(term / freedom**power for power, term in enumerate(terms))
+    return math.sqrt(total) * float(stdtrit(noise.freedom * (total / fitted) ** 2, 0.975)) / NORMAL_95
 
 
 # --- two runs, query by query ---
 
 
-def read_records(first: Path, second: Path) -> tuple[RunRecord, RunRecord]:
-    """The records of two runs. ``UserError`` where they are of two competitions, metrics, or simulated files."""
+class Pair(NamedTuple):
+    """Two runs of one competition by their records; one row per query of both: fold, query, slices of the second,
+    ``before`` and ``after``.
+    """
+
+    one: RunRecord
+    other: RunRecord
+    queries: pl.DataFrame
+
+    @property
+    def noise(self) -> FitNoise | None:
+        """The noise of the fits, as far as the two know it."""
+        return pool_variance([self.one.fits, self.other.fits])
+
+    @property
+    def difference(self) -> Difference:
+        """B - A, each score being the mean over the run's fits."""
+        return compute_difference(self.queries, self.noise, (len(self.one.fits) or 1, len(self.other.fits) or 1))
+
+
+def read_pair(first: Path, second: Path) -> Pair:
+    """Two runs by their folders. ``UserError`` where they are of two competitions, metrics, or simulated files, or have
+    no query in common.
+    """
     one, other = read_record(first / RECORD), read_record(second / RECORD)
     for mine, theirs, what in ((one.name, other.name, "a run of"), (one.metric, other.metric, "scored by")):
         if mine != theirs:
@@ -175,23 +174,16 @@ def read_records(first: Path, second: Path) -> tuple[RunRecord, RunRecord]:
             f"{first} and {second} are of different files ({one.data.folder} and {other.data.folder}), so their queries"
             " are not the same: compare two runs on the same files."
         )
-    return one, other
-
-
-def pair_queries(first: Path, second: Path) -> pl.DataFrame:
-    """One row per query of both runs: fold, query, slices of the second, ``before`` and ``after``. ``UserError`` where
-    there is none.
-    """
     joined = pair_scores(_read_queries(first / QUERIES), _read_queries(second / QUERIES))
     if not joined.height:
         raise UserError(
             f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
         )
-    return joined
+    return Pair(one, other, joined)
 
 
 def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
-    """The same of the queries of the test; None where a run does not know their truth."""
+    """One row per query of the test; None where a run does not know their truth."""
     if not ((first / TRUTH).exists() and (second / TRUTH).exists()):
         return None
     joined = pair_scores(_read_queries(first / TRUTH), _read_queries(second / TRUTH))

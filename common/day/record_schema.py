@@ -240,22 +240,11 @@ def read_record(path: Path) -> RunRecord:
         raise UserError(f"{path} is not a record of a run that this version wrote ({error}); run again.") from error
 
 
-class FiguresFile(msgspec.Struct):
-    """ladder.json, or ablation.json: what is read of it."""
-
-    rows: Rows | None = None
-
-
-def decode_file(content: bytes, kind: type[msgspec.Struct]) -> Row:
-    """A file's content as plain values, of the types of ``kind``. Raises ``ValueError`` for anything else."""
-    plain: Row = msgspec.json.decode(content)
-    msgspec.convert(plain, kind)
-    return plain
-
-
-def read_figures(path: Path) -> Row | None:
-    """A ladder's or an ablation's figures; None where there are none that can be read."""
+def read_figures(path: Path) -> Row:
+    """A ladder's or an ablation's figures; nothing where there are none that can be read."""
     try:
-        return decode_file(path.read_bytes(), FiguresFile)
+        figures = msgspec.json.decode(path.read_bytes(), type=Row)
+        msgspec.convert(figures.get("rows"), Rows | None)
     except (OSError, ValueError):
-        return None
+        return {}
+    return figures

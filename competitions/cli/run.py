@@ -111,7 +111,6 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
     """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
     from common.day.methods import card as rung_card
     from common.day.methods import ladder as ladders
-    from common.day.methods.scored import LISTS
 
     folder = made.bench.run.folder
     rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]
@@ -127,7 +126,7 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
         print("", f"{example.kind.capitalize()}: {example.query}", *told, sep="\n")
         print_table(wide_console(), "The first answers", example.rows)
     if card.figures:
-        page = rung_card.write_card(card, folder / LISTS / f"{row[ladders.KEY]}.html")
+        page = rung_card.write_card(card, folder / f"{row[ladders.KEY]}.html")
         print(f"\nFigures: {page.resolve().as_uri()}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.day.difference import CLEAR, compute_difference, measure_difference, pair_queries
+from common.day.difference import CLEAR, compute_difference, read_pair
 from common.day.record_schema import RECORD, read_record
 
 
@@ -41,8 +41,8 @@ def judge_pairs(runs: list[Path]) -> None:
     records = {run: read_record(run / RECORD) for run in runs}
     runs = [run for run in runs if records[run].question == records[runs[-1]].question]
     scores, pairs = [records[run].cv.score for run in runs], list(itertools.combinations(runs, 2))
-    judged = [measure_difference(*pair) for pair in pairs]
-    plain = sum(compute_difference(pair_queries(*pair)).beyond for pair in pairs)
+    read = [read_pair(*pair) for pair in pairs]
+    judged, plain = [pair.difference for pair in read], sum(compute_difference(pair.queries).beyond for pair in read)
     gained = [each._replace(mean=sign * each.mean + 2 * each.error) for each in judged for sign in (1, -1)]
     print(
         f"{runs[0].parent.name}: {len(runs)} runs, deviation {np.std(scores, ddof=1):.4f}, error"

@@ -11,9 +11,8 @@ from markupsafe import Markup
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
 from common.day.look.distributions import Picture, describe_difference, draw_column, measure_distance
 from common.day.report import formatting as numbers
-from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, shares
+from common.day.report.charts import Line, MarkTable, Plot, TableColumn, make_scale, make_span, make_table, shares
 from common.day.report.page import POLICY, load_templates
-from common.day.report.tables import TableColumn, make_table
 from common.io.notes import Note, pool_notes
 from common.io.submission import write_text
 

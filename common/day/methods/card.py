@@ -24,14 +24,13 @@ from common.day.methods.ladder import (
     Row,
     Rung,
 )
-from common.day.methods.scored import BEFORE_FILE, LISTS, Scored, read_lists
+from common.day.methods.scored import KINDS
 from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates
 from common.day.stamp import read_figures
 from common.io.submission import write_bytes
 
-KINDS = ("won", "lost", "drawn")
 CHOSEN = "One query of each kind, the first by the hash of its name, and so no extreme; * marks the right answer."
 SHOWN = (
     KEY,
@@ -78,9 +77,9 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
     """The card of a method that was just measured. ``row``, ``base``: of the ladder, its own and that of the method it
     builds on; ``recorded``: scores by where they were recorded.
     """
-    rung, folder = ladder.find(row[KEY]), ladder.bench.run.folder / LISTS
-    own, before = read_lists(folder, rung.key), read_lists(folder, rung.key, BEFORE_FILE)
-    below = read_lists(folder, row[BASE]) if base else None
+    rung = ladder.find(row[KEY])
+    own = ladder.measured[rung.key]
+    both = own.pair(ladder.measured[row[BASE]] if base else own)
     step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
     memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
     facts = {
@@ -89,13 +88,13 @@ def make_card(ladder: Ladder, row: Row, base: Row | None, recorded: Mapping[str,
         "to change": row[CODE],
         ladder.metric: with_error(row["score"], row["error"]),
         "in FIGURES.md": "; ".join(f"{text} ({where})" for where, text in recorded.items()),
-        "before": describe_change(own, before),
-        **(compare_with(row, own, below) if base else {}),
+        "before": score(row[BEFORE]),
+        **(compare_with(row, both) if base else {}),
         **list_columns(row, base),
         "cost": f"{row[SECONDS]:.1f} s{memory}",
     }
     title = f"{rung.key}: {rung.title} ({rung.family}{step})"
-    examples = list_examples(ladder, rung, own, below, row[BASE]) if own is not None else []
+    examples = [] if both is None else list_examples(ladder, rung, both, row[BASE] if base else None)
     figures = rung.plots(ladder.bench, *rung.args) if rung.plots else []
     return Card(title, {name: text for name, text in facts.items() if text}, examples, figures)
 
@@ -111,25 +110,14 @@ def list_recorded(path: Path, key: str) -> dict[str, str]:
     }
 
 
-def describe_change(own: pl.DataFrame | None, before: pl.DataFrame | None) -> str:
-    """The score when the method was measured before on these files, and what has changed since, on the same queries."""
-    if own is None or before is None:
-        return ""
-    last = Scored(before["score"].to_numpy(), before["weight"].to_numpy())
-    both = own.join(before.select("query", before="score"), on="query")
-    gain = (both["score"] - both["before"]).to_numpy()
-    change = Scored(gain, both["weight"].to_numpy()).weigh(gain)
-    return f"{score(last.weigh(last.each)[0])}; after - before: {with_error(*change)}, on the same queries"
-
-
-def compare_with(row: Row, own: pl.DataFrame | None, below: pl.DataFrame | None) -> dict[str, str]:
+def compare_with(row: Row, both: pl.DataFrame | None) -> dict[str, str]:
     """What a method gains on the one that it builds on, and how many queries it wins, loses and leaves as they were."""
     noise = "" if row.get(FITS) is None else f", with the noise of {row.get(FITS)} fits"
     noise = ", without the noise between fits (a run with --seeds 3 measures it)" if row.get(FITS) == 0 else noise
     gain = {f"against {row[BASE]}": f"{with_error(row[GAIN], row[GAIN_ERROR])}, on the same queries{noise}"}
-    if own is None or below is None:
+    if both is None:
         return gain
-    counts = dict(name_kinds(own, below)["kind"].value_counts().iter_rows())
+    counts = dict(both["kind"].value_counts().iter_rows())
     return gain | {"queries": ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in KINDS)}
 
 
@@ -141,14 +129,6 @@ def list_columns(row: Row, base: Row | None) -> dict[str, str]:
         name: f"{alone(each)}{f' ({row[BASE]} {others[name]})' if others.get(name) else ''}"
         for name, each in named.items()
     }
-
-
-def name_kinds(own: pl.DataFrame, below: pl.DataFrame) -> pl.DataFrame:
-    """The queries of both with their ``kind``: won where the method scores more than the one it builds on."""
-    gain = pl.col("score") - pl.col("below")
-    kind = pl.when(gain > 0).then(pl.lit(KINDS[0])).when(gain < 0).then(pl.lit(KINDS[1])).otherwise(pl.lit(KINDS[2]))
-    both = own.join(below.select("query", below="score", items_below="items", rank_below="rank"), on="query")
-    return both.with_columns(kind=kind)
 
 
 def choose_examples(both: pl.DataFrame) -> pl.DataFrame:
@@ -163,15 +143,13 @@ def choose_examples(both: pl.DataFrame) -> pl.DataFrame:
     return firsts.sort("kind")
 
 
-def list_examples(
-    ladder: Ladder, rung: Rung, own: pl.DataFrame, below: pl.DataFrame | None, base: str | None
-) -> list[Example]:
+def list_examples(ladder: Ladder, rung: Rung, both: pl.DataFrame, base: str | None) -> list[Example]:
     """A query won, one lost, one drawn, with what is known of them; of a method that builds on none, one drawn."""
-    chosen = choose_examples(name_kinds(own, own if below is None else below))
+    chosen = choose_examples(both)
     if chosen.is_empty():
         return []
     words = ladder.bench.describe(chosen["query"].to_list()).rows_by_key("query", named=True, unique=True)
-    ends = {rung.key: "", **({} if below is None else {str(base): "_below"})}  # of the columns of each method
+    ends = {rung.key: "", **({base: "_below"} if base else {})}  # of the columns of each method
     examples = []
     for row in chosen.iter_rows(named=True):
         known = words.get(row["query"], {})
@@ -179,7 +157,7 @@ def list_examples(
         examples.append(
             Example(
                 row["query"],
-                row["kind"] if below is not None else "query",
+                row["kind"] if base else "query",
                 f"... {history[-HISTORY:]}" if len(history) > HISTORY else history,
                 known.get("answer") or "",
                 ", ".join(f"{name} {row[f'rank{end}'] or 'not listed'}" for name, end in ends.items()),

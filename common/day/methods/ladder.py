@@ -14,20 +14,18 @@ the process held as it began. A kept step costs what it took once, so that a sec
 
 import inspect
 import math
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from common.arrays import Floats
 from common.day.change import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
-from common.day.methods.scored import LISTS, Scored, keep_lists
-from common.day.record_schema import FiguresFile, decode_file
+from common.day.methods.scored import Scored
+from common.day.record_schema import read_figures
 from common.day.report.charts import Figure
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
@@ -103,13 +101,14 @@ class Rung:
 @dataclass(frozen=True)
 class Ladder:
     """``title`` stands above the table; ``metric`` names the score, higher is better. No method is measured, nor asked
-    what it lacks, before ``climb``.
+    what it lacks, before ``climb``. ``measured``: by key, what was.
     """
 
     title: str
     metric: str
     bench: Bench[Any, Any]
     rungs: Sequence[Rung]
+    measured: dict[str, Scored] = field(default_factory=dict)
 
     @property
     def by_key(self) -> dict[str, Rung]:
@@ -137,10 +136,7 @@ class Ladder:
         digest = digest_files(self.bench.files, run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
         noise = find_noise(run.folder.parent, digest, self.metric)
-        if not known:  # lists of other files would stand beside these
-            shutil.rmtree(run.folder / LISTS, ignore_errors=True)
-        each: dict[str, Floats] = {}  # by key, what was scored before
-        rows = {rung.key: self._measure(rung, base, each, noise) for rung, base in chosen}
+        rows = {rung.key: self._measure(rung, base, noise) for rung, base in chosen}
         for key, row in rows.items():
             past = known.get(key, {}).get("score")
             row[BEFORE] = past if is_number(past) else None
@@ -172,21 +168,18 @@ class Ladder:
                 say(f"  {rung.key} is left out: {why}")
         return chosen
 
-    def _measure(self, rung: Rung, base: Rung | None, each: dict[str, Floats], noise: FitNoise | None) -> Row:
+    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> Row:
         run, answer = self.bench.run, rung.answer(self.bench, *rung.args)
-        scored = self.bench.record(answer.value)
-        each[rung.key] = scored.each
+        scored = self.measured[rung.key] = self.bench.record(answer.value)
         given = run.list_costs(self.bench.given)
         steps = [record for key, record in run.list_costs([answer]).items() if key not in given]
         rises = [step.peak_mib - step.base_mib for step in steps if step.base_mib is not None]
         score, error = scored.weigh(scored.each)
         gain = gain_error = counted = None
         if base:
-            gain, gain_error = scored.weigh(scored.each - each[base.key])
+            gain, gain_error = scored.weigh(scored.each - self.measured[base.key].each)
             gain_error, counted = add_fit_noise(gain_error, noise, rung.family, base.family)
         say(f"  {rung.key}: {score:.4f}")
-        if scored.lists is not None:
-            keep_lists(run.folder / LISTS / f"{rung.key}.parquet", scored, scored.lists)
         return {
             KEY: rung.key,
             "title": rung.title,
@@ -205,10 +198,7 @@ class Ladder:
 
     def _read_rows(self, digest: str) -> list[Row]:
         """The rows of the ladder that the folder holds; of other files or in another metric none."""
-        try:
-            last = decode_file((self.bench.run.folder / TABLE).read_bytes(), FiguresFile)
-        except (OSError, ValueError):
-            return []
+        last = read_figures(self.bench.run.folder / TABLE)
         same = (last.get("metric"), last.get("files")) == (self.metric, digest)
         return list(last.get("rows") or []) if same else []
 

@@ -1,19 +1,15 @@
-"""What a method of a ladder scores and answers, and the file that keeps both for its card."""
+"""What a method of a ladder scores and answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.io.files import UNREADABLE
-from common.io.submission import write_parquet
-from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
-LISTS, BEFORE_FILE = "rungs", ".before.parquet"
+KINDS = ("won", "lost", "drawn")  # queries, against another method
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,16 @@ class Scored:
         """The mean over the queries, and its standard error; zeros where no query counts."""
         weights = np.ones(len(each)) if self.weights is None else self.weights
         return (weighted_mean(each, weights), cluster_error(each, weights)) if weights.any() else (0.0, 0.0)
+
+    def pair(self, below: "Scored") -> pl.DataFrame | None:
+        """The lists beside those of the method that this one builds on, and the ``kind`` of each query: won where this
+        one scores more. None where either has no lists.
+        """
+        if self.lists is None or below.lists is None:
+            return None
+        gain = self.each - below.each
+        kind = pl.Series("kind", np.array(KINDS)[np.where(gain > 0, 0, np.where(gain < 0, 1, 2))])
+        return self.lists.hstack(below.lists.select("rank", "items").rename("{}_below".format)).with_columns(kind)
 
 
 def take_first(rows: pl.DataFrame, most: int) -> pl.DataFrame:
@@ -73,21 +79,3 @@ def gather_lists(queries: pl.Series, ranks: pl.DataFrame, shown: pl.DataFrame) -
     items = shown.sort("query", "rank").group_by("query").agg(items=pl.concat_str(star, "item"))
     rows = queries.alias("query").to_frame().join(ranks, on="query", how="left", maintain_order="left")
     return rows.join(items, on="query", how="left", maintain_order="left")
-
-
-def keep_lists(path: Path, scored: Scored, lists: pl.DataFrame) -> None:
-    """Write the lists with what each earns (score, weight); what was answered when the method was measured before stays
-    beside it.
-    """
-    weights = np.ones(len(scored.each)) if scored.weights is None else scored.weights
-    if path.exists():
-        path.replace(path.with_suffix(BEFORE_FILE))
-    write_parquet(lists.with_columns(score=pl.Series(scored.each), weight=pl.Series(weights)), path)
-
-
-def read_lists(folder: Path, key: str, end: str = ".parquet") -> pl.DataFrame | None:
-    """What a method answers, as ``keep_lists`` wrote it; None where it left nothing that can be read."""
-    try:
-        return read_parquet(folder / f"{key}{end}")
-    except UNREADABLE:
-        return None

@@ -1,4 +1,4 @@
-"""What the templates draw: rows of marks on shared scales, and small plots of lines and dots.
+"""What the templates draw: rows of marks on shared scales, tables of values, small plots of lines and dots.
 
 Rows of marks are tables with boxes placed by per cent, not pictures: long names wrap, text keeps its size, a phone gets
 the name above its mark, and a screen reader hears the numbers. Plots are inline SVG stretched to the width there is,
@@ -9,15 +9,15 @@ a phone, and is two to five times as large.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from common.day.record_schema import NORMAL_95
-from common.day.report.formatting import is_number, score, share
-from common.day.report.tables import TableColumn
+from common.day.report.formatting import column, is_number, score, share
 
 MARGIN = 0.06
 TICKS = 4
 MOST_POINTS = 240
+SHORT = 16  # letters that stay on one line
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,38 @@ def round_values(low: float, high: float, most: int) -> list[float]:
         if last - first + 1 <= most:
             return [round(multiple * step, 12) for multiple in range(first, last + 1)]
     return []
+
+
+# --- tables of values ---
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column: its texts, whether they are numbers, and how strongly each cell is tinted (0 to 1, None: not)."""
+
+    name: str
+    texts: Sequence[str]
+    numeric: bool = False
+    tints: Sequence[float | None] = ()
+
+    @property
+    def css(self) -> str | None:
+        """The class of its cells: numbers stand to the right, short texts stay on one line."""
+        return "right" if self.numeric else "short" if max(map(len, self.texts)) <= SHORT else None
+
+
+def make_table(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
+    """One column a key, the numbers of one with equal decimals; none where there is no row."""
+    columns = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(key) for row in rows]
+        known = [value for value in values if value is not None]
+        numeric = bool(known) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known)
+        columns.append(TableColumn(key, column(values), numeric))
+    return columns
+
+
+# --- plots ---
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from common.day.record_schema import NORMAL_95, RECORD, Row, RunRecord, read_fig
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
-from common.day.report.answer_sections import answers
+from common.day.report.charts import make_table
 from common.day.report.findings import explain_calm, find_next_steps, find_problems, name_validation
-from common.day.report.tables import make_table
 from common.io.submission import write_bytes
 
 REPORT_PAGE = "report.html"
@@ -64,7 +63,7 @@ def write_report(folder: Path) -> Path:
     ``UserError`` when it cannot be written.
     """
     record, build = read_record(folder / RECORD), folder.parent
-    ablation = read_figures(build / ABLATION) or {}
+    ablation = read_figures(build / ABLATION)
     beside = Beside(
         change=find_change(folder),
         leaderboard=read_leaderboard(folder),
@@ -79,7 +78,7 @@ def build_page(record: RunRecord, beside: Beside) -> str:
     sections = [
         Section("folds", "Folds", score_sections.folds(cv.folds, cv.score)),
         Section("slices", "Slices", score_sections.slices(cv.slices, cv.score)),
-        Section("answers", "Where right answers are lost", answers(insight.answers)),
+        Section("answers", "Where right answers are lost", score_sections.answers(insight.answers)),
         Section("models", "Models side by side", score_sections.models(record)),
         Section("tables", "Tables", score_sections.tables(record.tables)),
         Section("features", "Features", model_sections.features(record)),

@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 
 from common.day.methods.scored import Scored
-from common.day.report.charts import Dot, Figure, Line, Plot, make_plot, make_scale, make_span
+from common.day.report.charts import Dot, Figure, Line, Plot, TableColumn, make_plot, make_scale, make_span
 from common.day.report.formatting import share, with_error
-from common.day.report.tables import TableColumn
 from common.learning.split import Fold
 from competitions.news.lab.als import Factors
 from competitions.news.lab.reranking import Method

@@ -154,7 +154,7 @@ def group_steps(steps: Sequence[StepRecord]) -> list[Row]:
 
 def list_ladder(path: Path, name: str, scale: float) -> Iterator[tuple[str, Figure]]:
     """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
-    ladder = read_figures(path) or {}
+    ladder = read_figures(path)
     raw = Path(ladder.get(FOLDER, ""))
     label = label_data(raw, path, scale) if ladder.get(STAMP) and raw.is_dir() else None
     if label is None:

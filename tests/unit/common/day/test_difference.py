@@ -9,7 +9,7 @@ import pytest
 
 from common.day.change import find_change
 from common.day.compare import count_requests, simulate_live_test
-from common.day.difference import measure_difference
+from common.day.difference import read_pair
 from common.day.record_schema import read_record
 from common.engine.errors import UserError
 from competitions.cli import closing
@@ -48,7 +48,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     page = (build / "runs.html").read_text()
     texts["the page of runs"] = page.split("Against news/20260102")[1].split("Against")[0]
     told = {place: PARTS.findall(text)[-1:] for place, text in texts.items()}
-    first = measure_difference(one, other)
+    first = read_pair(one, other).difference
     assert (first.queries, first.fits) == (40, 6)
     (parts,) = PARTS.findall(first.sentence)
     assert {place: found for place, found in told.items() if found != [parts]} == {}
@@ -68,7 +68,7 @@ def test_a_live_test_needs_more_requests_than_both_answers_to_each(make: Make) -
     assert both["95 % from"] < both["B - A"] < both["to"]
     assert split["error"] > 20 * both["error"]
     assert abs(split["B - A"] - both["B - A"]) < 4 * split["error"]
-    assert both["B - A"] == measure_difference(one, other).mean
+    assert both["B - A"] == read_pair(one, other).difference.mean
     assert re.search(
         r"about [\d,]{7,} requests to find \+0\.005\d with a power of 80 % \([\d,]+ to [\d,]+ over", needed
     )
@@ -88,4 +88,4 @@ def test_what_no_live_test_can_be_made_of_is_said(make: Make) -> None:
         simulate_live_test(make("b-1", [0.5]), make("b-2", [0.5]))
     assert find_change(runs[0]) is None
     with pytest.raises(UserError, match=r"is scored by MRR@5, .* is scored by MRR@10"):
-        measure_difference(runs[0], make("c-1", [0.5] * 50, metric="MRR@10"))
+        read_pair(runs[0], make("c-1", [0.5] * 50, metric="MRR@10"))

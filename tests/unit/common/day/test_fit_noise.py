@@ -9,8 +9,8 @@ from common.day.difference import (
     Difference,
     FitNoise,
     compute_difference,
-    measure_difference,
     pool_variance,
+    read_pair,
     widen_error,
 )
 from tests.unit.common.day.conftest import Make
@@ -43,13 +43,13 @@ def test_of_fits_that_differ_by_chance_one_verdict_in_twenty_is_clear_at_most() 
 def test_a_verdict_follows_from_the_pair_alone(make: Make) -> None:
     one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], fits=[0.3, 0.5, 0.4]), make("a-2", [0.4, 0.4, 0.6, 0.8])
     make("a-0", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9])  # of the same settings, and of no concern
-    difference = measure_difference(one, other)  # gains .2, 0, 0, 0; three fits against one
+    difference = read_pair(one, other).difference  # gains .2, 0, 0, 0; three fits against one
     assert difference.error == pytest.approx(widen_error(0.05 * 3**0.5 / 2, FitNoise(0.01, 2), (3, 1)))
     assert (difference.fits, difference.verdict) == (3, "within the noise")
-    unknown = measure_difference(make("b-1", [0.2] * 20), make("b-2", [0.4] * 20))
+    unknown = read_pair(make("b-1", [0.2] * 20), make("b-2", [0.4] * 20)).difference
     assert (unknown.fits, unknown.clear) == (0, False)
     assert unknown.verdict == "more than the noise of the queries, but that of the fits is not known"
-    same = measure_difference(one, make("b-3", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9]))
+    same = read_pair(one, make("b-3", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9])).difference
     assert (same.fits, same.error) == (0, 0.0)  # nothing changed, and nothing is noisy
 
 

@@ -29,7 +29,7 @@ from common.day.methods.ladder import (
     Row,
     Rung,
 )
-from common.day.methods.scored import LISTS, Scored, gather_lists
+from common.day.methods.scored import Scored, gather_lists
 from common.day.record_schema import RECORD
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
@@ -153,18 +153,15 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     assert called == ["a", "c"]
     assert (row["rung"], row[BASE], row[GAIN]) == ("c", "a", pytest.approx(0.3))
     assert row[CODE] == f"tests/unit/common/day/test_ladder.py:{inspect.getsourcelines(wait)[1]} wait"
-    assert sorted(path.stem for path in (run.folder / LISTS).iterdir()) == ["a", "c"]
+    both = ladder.measured["c"].pair(ladder.measured["a"])
+    assert both is not None
+    assert both.select("items", "items_below", "kind").rows()[0] == (["* c"], ["* a"], "won")
     rows = ladder.climb()
     called.clear()
     ladder.climb("d")
     assert called == ["c", "d"]
     written = json.loads((run.folder / TABLE).read_text())["rows"]
     assert [row[GAIN] for row in written] == [row[GAIN] for row in rows]  # c keeps what it gains on a
-    kept = pl.read_parquet(run.folder / LISTS / "d.parquet")
-    assert kept.rows() == [("one", 1, ["* d"], 1.0, 1.0), ("two", None, None, 0.0, 1.0)]
-    assert (run.folder / LISTS / "d.before.parquet").exists()  # of the whole ladder, above
-    make_ladder(run, *rungs, metric="another").climb("a")
-    assert [path.stem for path in (run.folder / LISTS).iterdir()] == ["a"]  # none of what was measured otherwise
 
 
 def test_a_wrong_name_is_refused_before_anything_is_looked_at(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from common.day.methods.scored import LISTS
 from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from competitions.flight import pipeline, plan
@@ -83,7 +82,8 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, mo
     train = put_searches(monkeypatch)
     monkeypatch.setattr(plan, "FOLDS", 2)
     monkeypatch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price, ("core", "lift")),))
-    rows = ladder.make_ladder(FILES, load(), cast(Run, Runner(tmp_path))).climb()
+    made = ladder.make_ladder(FILES, load(), cast(Run, Runner(tmp_path)))
+    rows = made.climb()
     assert [row["rung"] for row in rows] == [
         *(key for key, _, _, _ in RULES),
         "peer",
@@ -99,7 +99,7 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, mo
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
     judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
     assert judged > 10
-    assert {pl.read_parquet(path).height for path in (tmp_path / LISTS).iterdir()} == {judged}
+    assert {scored.lists.height for scored in made.measured.values() if scored.lists is not None} == {judged}
 
 
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:

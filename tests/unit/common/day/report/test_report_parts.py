@@ -16,13 +16,14 @@ from common.day.report.charts import (
     Mark,
     MarkTable,
     Scale,
+    TableColumn,
     make_plot,
     make_scale,
+    make_table,
     round_values,
     thin,
 )
 from common.day.report.page import load_templates
-from common.day.report.tables import TableColumn, make_table
 
 # --- numbers ---
 
