@@ -82,13 +82,6 @@ def test_a_blend_below_its_best_member_is_noted() -> None:
     assert says(record) == ""
 
 
-def test_what_happens_in_every_run_is_no_alarm() -> None:
-    record = calm()
-    record["notes"] = [{"where": "a.csv", "what": "w", "rows": 1203, "done": "d"}]
-    record["code"] = {"changed": True}
-    assert says(record) == ""
-
-
 def test_drift_is_noted() -> None:
     record = calm()
     drift = {"auc": 0.71, "rows": 9, "queries": 300, "features": [{"feature": "age", "auc": 0.7}]}
@@ -109,13 +102,9 @@ def test_drift_is_noted() -> None:
         (
             5,
             (2000, 1700, 900, 500),
-            "Rank: 800 of 2,000 right answers are found but not among the first 5; 300 are not",
+            "Rank: 800 of 2,000 right answers are found but not among the first 5; 300",
         ),
-        (
-            5,
-            (2000, 900, 700, 500),
-            "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more. Ranked as the",
-        ),
+        (5, (2000, 900, 700, 500), "Retrieve: 1,100 of 2,000 right answers are not found; ranking loses 200 more."),
         (1, (2000, 2000, 1500, 500), "Rank: 1,500 of 2,000 right answers are found but not first. Better"),
     ],
 )
@@ -171,10 +160,8 @@ def test_a_slice_is_named_only_where_so_many_of_them_would_not_bring_it_by_chanc
 def test_what_the_best_possible_loses_too_is_no_gain() -> None:
     record = calm() | {"truth": {"score": 0.4, "error": 0.01, "oracle": 0.42}}
     stages = {"asked": 2000, "found": 1700, "in the first 5": 900}
-    record["insight"]["answers"] = {
-        "cutoff": 5,
-        "funnel": [{"stage": stage, "queries": count} for stage, count in stages.items()],
-    }
+    funnel = [{"stage": stage, "queries": count} for stage, count in stages.items()]
+    record["insight"]["answers"] = {"cutoff": 5, "funnel": funnel}
     said = advises(record)[0]
     assert "800 of 2,000 right answers are found but not among the first 5" in said
     assert "The best possible would win about 45 more" in said  # 5 % of 900
@@ -185,7 +172,7 @@ def test_an_ablation_that_was_run_is_read() -> None:
     blocks = {
         "age": (0.02, "clear: it helps"),
         "list": (0.001, "within the noise"),
-        "price": (-0.01, "clear: better .."),
+        "price": (-0.01, "clear: bad"),
     }
     ablation = [
         {"block": block, "it adds": gain, "error": 0.003, "comparison": said} for block, (gain, said) in blocks.items()
