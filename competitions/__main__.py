@@ -1,13 +1,10 @@
 """The command line: python -m competitions VERB NAME. Wrong input gives one error message and exit code 1."""
 
-import errno
 import functools
-import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-LONGEST_WORD = 500  # letters: longer than a path that somebody has
 STOPPED = 130  # the exit code of a program that Ctrl-C ended, as a shell has it
 try:
     import typer
@@ -75,18 +72,11 @@ def main() -> None:
         _refuse("This needs PyTorch, which the other competitions do without: run make install-torch.")
     except PermissionError as error:  # of a folder that somebody named
         _refuse(f"{error.filename} cannot be read or written by this user: change its permissions, or name another.")
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        _refuse(f"{error.filename} has more letters than a file's name may have: name another.")
 
 
 def _refuse(sentence: str) -> NoReturn:
-    """End with a sentence; what has no place in a line of a terminal is written as Python would, and a word of that
-    thousands of letters were typed is cut.
-    """
+    """End with a sentence; what has no place in a line of a terminal is written as Python would."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
-    shown = re.sub(rf"(\S{{{LONGEST_WORD}}})\S+", r"\1…", shown)
     print(f"error: {shown}", file=sys.stderr)
     sys.exit(1)
 

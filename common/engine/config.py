@@ -28,7 +28,6 @@ Table = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
 UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
-SHOWN = 80  # characters of what a person typed
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
 NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
@@ -99,13 +98,13 @@ def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.Valida
     where = where.removesuffix("`")
     if unknown := UNKNOWN.fullmatch(problem):
         key = f"{where}.{unknown[1]}".lstrip(".")
-        return f"There is no key {_shorten(key)}; the nearest is {_find_nearest(schema, key)}."
+        return f"There is no key {key}; the nearest is {_find_nearest(schema, key)}."
     if error.__cause__ or not where:  # a __post_init__ refuses, or a setting of all competitions is missing
         return f"The configuration breaks a rule: {error.__cause__ or error}."
     key = where.partition("[")[0]
     if problem.startswith("Invalid enum value"):
         problem = f"Expected one of {', '.join(map(repr, list_choices(list_types(schema).get(key))))}"
-    return f"{key} cannot be {_shorten(repr(_value_at(merged, key)))}: {problem}."
+    return f"{key} cannot be {_value_at(merged, key)!r}: {problem}."
 
 
 def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
@@ -127,7 +126,7 @@ def _refuse_parameters(key: str, table: Table, given: Table) -> None:
         is_number = isinstance(given.get(name), int | float)
         if isinstance(value, dict) or (is_number and not isinstance(value, int | float)):
             expected = "a number" if is_number else "no table"
-            raise UserError(f"{key}.{name} cannot be {_shorten(repr(value))}: expected {expected}.")
+            raise UserError(f"{key}.{name} cannot be {value!r}: expected {expected}.")
 
 
 def _read(file: Path) -> Table:
@@ -145,7 +144,7 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
-        raise UserError(f"--set {_shorten(override)} is not of the form key=value: write it as --set a.b=c.")
+        raise UserError(f"--set {override} is not of the form key=value: write it as --set a.b=c.")
     value: Any = parse_value(text.strip(), list_types(schema).get(".".join(parts)))
     for part in reversed(parts):
         value = {part: value}
@@ -161,11 +160,6 @@ def _merge(into: Table, table: Table) -> None:
             _merge(into[name], value)
         else:
             into[name] = value
-
-
-def _shorten(text: str) -> str:
-    """What was typed, as a sentence shows it."""
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def list_types(schema: type[msgspec.Struct], prefix: str = "") -> dict[str, Any]:

@@ -28,27 +28,27 @@ def list_decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:
     return [{"setting": each.setting, "value": each.value, "why": each.reason} for each in decisions]
 
 
-def choose_names(asked: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
+def choose_names(names: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
     """What a setting that lists names stands for: the names as they are; for "auto" those of ``auto``; for +a and -b
     alone these with a and without b.
 
     >>> choose_names(["+length", "-list"], ["video", "list"])
     ('video', 'length')
     """
-    if asked == AUTO or list(asked) == [AUTO]:
+    if names == AUTO or list(names) == [AUTO]:
         return tuple(auto)
-    if not _is_change(asked):
-        return tuple(asked)
-    without = [name for name in auto if f"-{name}" not in asked]
-    return tuple(dict.fromkeys([*without, *(name[1:] for name in asked if name.startswith("+"))]))
+    if not _is_change(names):
+        return tuple(names)
+    without = [name for name in auto if f"-{name}" not in names]
+    return tuple(dict.fromkeys([*without, *(name[1:] for name in names if name.startswith("+"))]))
 
 
-def refuse_choice(where: str, asked: Sequence[str], known: Sequence[str]) -> None:
-    """A ValueError where ``choose_names`` is asked for what is not known, or for nothing."""
-    if asked == AUTO or list(asked) == [AUTO]:
+def refuse_choice(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """A ValueError where ``names``, as ``choose_names`` takes them, are not known or stand for nothing."""
+    if names == AUTO or list(names) == [AUTO]:
         return
-    refuse_unknown(where, choose_names(asked, known), known)
-    refuse_unknown(where, [name[1:] for name in asked] if _is_change(asked) else asked, known)
+    refuse_unknown(where, choose_names(names, known), known)
+    refuse_unknown(where, [name[1:] for name in names] if _is_change(names) else names, known)
 
 
 def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -66,6 +66,6 @@ def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> No
             raise ValueError(f"{where}: {name} is listed twice")
 
 
-def _is_change(asked: Sequence[str]) -> bool:
+def _is_change(names: Sequence[str]) -> bool:
     """Whether names are added and left out, and none is listed as it is."""
-    return bool(asked) and all(name.startswith(("+", "-")) for name in asked)
+    return bool(names) and all(name.startswith(("+", "-")) for name in names)

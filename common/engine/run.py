@@ -132,8 +132,8 @@ class Run:
 
     def list_costs(self, results: Iterable[Result[Any]]) -> dict[str, StepRecord]:
         """What every step behind some results cost when it was computed, by its key."""
-        found = {key: self._store.find(step.name, key) for key, step in trace_steps(results).items()}
-        return {key: record for key, record in found.items() if record is not None}
+        costs = {key: self._store.find(step.name, key) for key, step in trace_steps(results).items()}
+        return {key: record for key, record in costs.items() if record is not None}
 
     def warn(self, notes: Iterable[Note]) -> None:
         """Say what disagrees in the raw files before anything is fitted on them, and keep it for the record."""

@@ -114,23 +114,23 @@ class CsvFile:
         except csv.Error:
             self._refuse(1, "the header has a quote or a carriage return out of place")
         names, marked = [name.strip() for name in cells], line.startswith(BYTE_ORDER_MARK)
-        wanted = [column.header for column in self.columns]
-        if self.separator == "\t" and len(names) == len(wanted) and not set(names) & set(wanted):
-            return Header(wanted, len(BYTE_ORDER_MARK) * marked, 1, ())
-        self._check_names(names, wanted)
-        further = [name for name in names if name not in wanted]
+        headers = [column.header for column in self.columns]
+        if self.separator == "\t" and len(names) == len(headers) and not set(names) & set(headers):
+            return Header(headers, len(BYTE_ORDER_MARK) * marked, 1, ())
+        self._check_names(names, headers)
+        further = [name for name in names if name not in headers]
         notes = (
             Note(self.path.name, "byte-order mark before the header", int(marked), "skipped"),
             Note(self.path.name, f"further column ({_shorten(further)})", len(further), "not read"),
         )
         return Header(names, len(line), 2, tuple(note for note in notes if note.rows))
 
-    def _check_names(self, names: list[str], wanted: list[str]) -> None:
-        lacking = [name for name in wanted if name not in names]
-        repeated = [name for name in wanted if names.count(name) > 1]
+    def _check_names(self, names: list[str], headers: list[str]) -> None:
+        lacking = [name for name in headers if name not in names]
+        repeated = [name for name in headers if names.count(name) > 1]
         faults = [f"{verb} {_shorten(some)}" for verb, some in (("lacks", lacking), ("repeats", repeated)) if some]
         if faults:
-            others = [name for name in names if name not in wanted]
+            others = [name for name in names if name not in headers]
             near = get_close_matches(lacking[0], others, 1) if lacking else []
             hint = f" (the nearest other name is {near[0]!r})" if near else ""
             self._refuse(1, f"the header {' and '.join(faults)}{hint}; there is {_shorten(names, 9)}")

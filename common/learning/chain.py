@@ -69,11 +69,11 @@ def judge_chain(
     >>> chain.answer, chain.decision.reason
     ('popularity', 'The ranker is below "popularity" on the hold-out by 0.6667 ± 0.0609: that order is handed in.')
     """
-    (name, wanted), (last, *others) = setting, scores
+    (name, choice), (last, *others) = setting, scores
     weight = np.ones(len(scores[last])) if weights is None else weights
     cluster = np.arange(len(weight)) if clusters is None else clusters
-    answer, reason = wanted, "set"
-    if wanted == AUTO:
+    answer, reason = choice, "set"
+    if choice == AUTO:
         gains = {each: compare_scores(scores[each] - scores[last], weight, cluster) for each in others}
         clear = [each for each, (gain, error) in gains.items() if gain > MIN_ERRORS * error]
         answer = max(clear, key=lambda each: gains[each][0], default=last)
@@ -82,9 +82,9 @@ def judge_chain(
             below, error = gains[answer]
             reason = f'The {last} is below "{answer}" on the hold-out by {below:.4f} ± {error:.4f}'
             reason += ": that order is handed in."
-    elif wanted not in scores:
+    elif choice not in scores:
         known = ", ".join(f'"{each}"' for each in (AUTO, *scores))
-        raise UserError(f'{name}: this run has no "{wanted[:80]}"; choose among {known}.')
+        raise UserError(f'{name}: this run has no "{choice[:80]}"; choose among {known}.')
     return Chain(dict(scores), weight, cluster, answer, Decision(name, answer, reason))
 
 

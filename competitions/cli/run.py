@@ -122,8 +122,8 @@ def show_card(made: Any, row: dict[str, Any], name: str) -> None:
         print(f"\n{rung_card.CHOSEN}")
     for example in card.examples:
         known = {"history": example.history, "right answer": example.answer, "its rank": example.ranks}
-        told = [f"  {each}: {text}" for each, text in known.items() if text]
-        print("", f"{example.kind.capitalize()}: {example.query}", *told, sep="\n")
+        lines = [f"  {each}: {text}" for each, text in known.items() if text]
+        print("", f"{example.kind.capitalize()}: {example.query}", *lines, sep="\n")
         print_table(wide_console(), "The first answers", example.rows)
     if card.figures:
         page = rung_card.write_card(card, folder / f"{row[ladders.KEY]}.html")

@@ -67,15 +67,15 @@ def test_there_is_no_other_stage_to_stop_after(contract: Contract, finished: Fin
 
 
 @pytest.mark.each_nightly
-def test_fits_by_further_seeds_are_recorded_beside_the_score(
+def test_fits_by_further_seeds_and_a_note_are_recorded_with_the_score(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
     line = [*words(contract, finished.raw, finished.build, *contract.quick), "--until", "cv"]
-    code, out, err = call(*line, "--seeds", 2)
+    code, out, err = call(*line, "--seeds", 2, "--note", "again")
     assert code == 0, err
     last = max((finished.build / contract.name).glob("*/run.json"))
     record = json.loads(last.read_text())
     assert len(record["fits"]) == 2
     assert record["cv"]["score"] == pytest.approx(sum(record["fits"]) / 2)
-    assert record["config"]["fits"] == 2
+    assert (record["config"]["fits"], record["note"]) == (2, "again")
     assert "This is the mean of 2 fits with different seeds: " in out

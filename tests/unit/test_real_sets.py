@@ -37,12 +37,6 @@ def test_a_score_two_errors_lower_is_red() -> None:
     assert real_sets.find_reasons(make_result(0.01, 0.01), None) == []
 
 
-def test_a_line_has_today_beside_the_last_release() -> None:
-    last = "last (0.20.0): hold-out .2600  truth .2813 ± .0055, 80 s"
-    assert real_sets.write_line(make_result(), LAST, []) == f"{SHOWN}  |  {last}"
-    assert real_sets.write_line(make_result(), None, ["it fell"]) == f"{SHOWN}  |  RED: it fell"
-
-
 def test_what_a_revision_has_finished_is_not_run_again(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     for result in (make_result(version="old"), make_result(fault="killed")):

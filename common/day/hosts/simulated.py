@@ -69,9 +69,9 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     for unwanted, value in (("SCALE", scale), ("LAW", host.law or None)):
         if folder is not None and value is not None:
             raise UserError(f"RAW and {unwanted} exclude each other: {unwanted} is for simulated data only.")
-    found = host.find_folder(folder, scale)
-    if found is not None:
-        return require_folder(found)
+    raw = host.find_folder(folder, scale)
+    if raw is not None:
+        return require_folder(raw)
     size = host.scale if scale is None else scale
     write = require_simulator(host)
     simulated = host.simulated_folder(build, size, seed)

@@ -118,13 +118,6 @@ def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: 
     assert err.rstrip("\n").isprintable()
 
 
-@pytest.mark.parametrize("words", [("run", "news", "--until"), ("report",), ("runs",), ("run", "news", "--raw")])
-def test_what_was_typed_is_not_repeated_at_length(call: Call, words: tuple[str, ...]) -> None:
-    result = call(*words, "x" * 5_000)
-    assert_refused(result)
-    assert len(result[2]) < 800
-
-
 def test_three_runs_are_too_many_and_how_two_are_named_is_said(call: Call) -> None:
     assert_refused(call("compare", "news", "a", "b"), "Two runs are compared, not 3: name them as news/A and news/B")
 

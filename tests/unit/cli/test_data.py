@@ -13,7 +13,6 @@ from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
-from tests.unit.common.day.hosts.fake_hosts import Kaggle, install_hub, install_kaggle
 from tests.unit.common.day.records import make_record
 from tests.unit.flight.flight_rows import option, two_sessions, write_test, write_train
 
@@ -21,15 +20,22 @@ CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kaggle:
-    """A small competition in flight's stead: one file of three rows, one that nobody reads."""
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """A small competition in flight's stead: one file of three rows, one that nobody reads. What the client is given."""
+    calls: list[tuple[Any, ...]] = []
+
+    def fetch(dataset: str, names: list[str], folder: Path) -> None:
+        calls.append((dataset, names))
+        folder.mkdir(parents=True)
+        write_clicks(folder / "clicks.parquet", 3)
+
     monkeypatch.chdir(tmp_path)
-    files = (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
-    replace_source(monkeypatch, "flight", "kaggle", "a-contest", files)
-    write_clicks(tmp_path / "remote.parquet", 3)
-    kaggle = install_kaggle(monkeypatch)
-    kaggle.files = {"clicks.parquet": (tmp_path / "remote.parquet").read_bytes()}
-    return kaggle
+    replace_source(
+        monkeypatch, "flight", "kaggle", "a-contest", (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
+    )
+    monkeypatch.setattr(data_verbs.kaggle, "fetch", fetch)
+    monkeypatch.setattr(data_verbs.kaggle, "submit", lambda *given: calls.append(given) or "Submission ref: 77")
+    return calls
 
 
 def replace_source(
@@ -47,19 +53,18 @@ def write_clicks(path: Path, rows: int) -> None:
 # --- data ---
 
 
-def test_files_are_fetched_and_checked(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_are_fetched_and_checked(kaggle: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     data_verbs.data("flight")
-    assert sorted(path.name for path in Path("data/flight/raw").iterdir()) == ["clicks.parquet"]
+    assert kaggle == [("a-contest", ["clicks.parquet"])]
     printed = capsys.readouterr().out
-    assert "clicks.parquet" in printed
     assert "3 rows" in printed
     assert "missing, not needed" in printed
 
 
-def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_are_right_need_no_host(kaggle: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     write_clicks(Path("clicks.parquet"), 3)
     data_verbs.data("flight", raw=Path())
-    assert kaggle.calls == []
+    assert kaggle == []
     assert capsys.readouterr().out.endswith(".: files in the host's layout\n")
     Path("truth.csv").touch()
     with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); remove"):
@@ -67,7 +72,7 @@ def test_files_that_are_right_need_no_host(kaggle: Kaggle, capsys: pytest.Captur
 
 
 def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
-    kaggle: Kaggle, capsys: pytest.CaptureFixture[str]
+    kaggle: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = Path("mine")
     folder.mkdir()
@@ -80,15 +85,15 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
 
 
-def test_a_check_fetches_nothing(kaggle: Kaggle, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_fetches_nothing(kaggle: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match=r"1 of the files in data/flight/raw are missing \(first: clicks\.parquet\)"):
         data_verbs.data("flight", check=True)
-    assert kaggle.calls == []
+    assert kaggle == []
     assert "missing" in capsys.readouterr().out
 
 
 def test_what_a_run_would_leave_unread_is_told(
-    kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kaggle: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = Path("data/flight/raw")
     folder.mkdir(parents=True)
@@ -101,18 +106,6 @@ def test_what_a_run_would_leave_unread_is_told(
     printed = " ".join(capsys.readouterr().out.split())
     assert "clicks read by a run 1 files ok" in printed
     assert "more.json not read by a run not read" in printed
-
-
-def test_the_hub_sends_the_files_of_the_patterns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_clicks(tmp_path / "x", 3)
-    files = (FileSpec("seq/*.parquet", files=1, rows=3), FileSpec("mm/*.parquet", needed=False, fetched=False))
-    replace_source(monkeypatch, "tencent", "hub", "lab/clicks", files)
-    install_hub(monkeypatch, {"seq/0.parquet": (tmp_path / "x").read_bytes(), "mm/0.parquet": b"large"})
-    data_verbs.data("tencent", raw=tmp_path / "raw")
-    assert [path.name for path in (tmp_path / "raw").rglob("*.parquet")] == ["0.parquet"]
 
 
 @pytest.mark.parametrize("name", ["news", "mgtv"])
@@ -149,7 +142,7 @@ def write_record(folder: Path, **changed: Any) -> None:
 
 
 @pytest.fixture
-def runs(kaggle: Kaggle, tmp_path: Path) -> Path:
+def runs(kaggle: list[Any], tmp_path: Path) -> Path:
     """build/flight with two runs and a newer one that did not end; the host's files in data/flight/raw."""
     raw = tmp_path / "data" / "flight" / "raw"
     raw.mkdir(parents=True)
@@ -165,20 +158,20 @@ def runs(kaggle: Kaggle, tmp_path: Path) -> Path:
 
 
 def test_the_newest_run_is_checked_and_handed_in(
-    kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
+    kaggle: list[Any], runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_verbs.submit("flight")
     path = Path("build/flight/20260102-000000-000/submission.parquet")
     message = "flight 20260102-000000-000, abc1234, CV HitRate@3 0.5312"
-    assert kaggle.uploads == [("submission.parquet", path.read_bytes(), message)]
-    assert f"{path}: 3 rows, valid.\nSubmission ref: 77\nSuccessfully" in capsys.readouterr().out
+    assert kaggle == [("a-contest", path, message)]
+    assert f"{path}: 3 rows, valid.\nSubmission ref: 77\n" in capsys.readouterr().out
 
 
 def test_a_run_may_be_named_and_a_dry_run_hands_in_nothing(
-    kaggle: Kaggle, runs: Path, capsys: pytest.CaptureFixture[str]
+    kaggle: list[Any], runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_verbs.submit("flight", "20260101-000000-000", dry_run=True)
-    assert kaggle.calls == []
+    assert kaggle == []
     printed = capsys.readouterr().out.splitlines()[-1]
     path = "build/flight/20260101-000000-000/submission.parquet"
     assert f"kaggle competitions submit a-contest -f {path} -m 'flight 20260101-" in printed
@@ -197,7 +190,7 @@ SIMULATED = r"20260102.*made from simulated data: to submit, run"
     ],
 )
 def test_only_a_run_on_the_hosts_files_is_handed_in(
-    kaggle: Kaggle, runs: Path, file: str, text: str | dict[str, Any], sentence: str
+    kaggle: list[Any], runs: Path, file: str, text: str | dict[str, Any], sentence: str
 ) -> None:
     path = (runs / "20260102-000000-000" if file == "run.json" else Path("data/flight/raw")) / file
     if not isinstance(text, str):
@@ -205,22 +198,22 @@ def test_only_a_run_on_the_hosts_files_is_handed_in(
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
         data_verbs.submit("flight")
-    assert kaggle.calls == []
+    assert kaggle == []
 
 
-def test_a_run_on_files_of_other_rows_than_the_hosts_is_not_handed_in(kaggle: Kaggle, runs: Path) -> None:
+def test_a_run_on_files_of_other_rows_than_the_hosts_is_not_handed_in(kaggle: list[Any], runs: Path) -> None:
     write_clicks(Path("data/flight/raw/clicks.parquet"), 2)  # without a mark of ours, as a part of a simulated set is
     with pytest.raises(UserError, match=r"from other files than the host's \(clicks\.parquet: 2 rows.*; not 3 rows\)"):
         data_verbs.submit("flight")
-    assert kaggle.calls == []
+    assert kaggle == []
 
 
-def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) -> None:
+def test_a_submission_that_was_changed_is_refused(kaggle: list[Any], runs: Path) -> None:
     path = runs / "20260102-000000-000" / "submission.parquet"
     pl.read_parquet(path).reverse().write_parquet(path)
     with pytest.raises(UserError, match="in its order"):
         data_verbs.submit("flight")
-    assert kaggle.calls == []
+    assert kaggle == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +224,7 @@ def test_a_submission_that_was_changed_is_refused(kaggle: Kaggle, runs: Path) ->
         ("../flight", "is no run of flight"),
     ],
 )
-def test_a_run_without_a_submission_is_refused(kaggle: Kaggle, runs: Path, run: str, sentence: str) -> None:
+def test_a_run_without_a_submission_is_refused(kaggle: list[Any], runs: Path, run: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         data_verbs.submit("flight", run)
 
@@ -277,6 +270,6 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
     assert data_verbs.describe_boards(make_record(name="flight")) is None
 
 
-def test_a_run_of_another_competition_is_refused(kaggle: Kaggle, runs: Path) -> None:
+def test_a_run_of_another_competition_is_refused(kaggle: list[Any], runs: Path) -> None:
     with pytest.raises(UserError, match="is a run of flight, not of news"):
         data_verbs.submit("news", str(runs / "20260101-000000-000"))

@@ -103,7 +103,6 @@ def test_every_number_has_two_bounds(name: str) -> None:
 def test_a_name_that_stands_twice_and_an_empty_list_are_refused(name: str, key: str, word: str) -> None:
     for text in (f"[{word}, {word}]", "[]"):
         assert key in (refuse(name, f"{key}={text}") or ""), text
-    assert len(refuse(name, f"{key}={'1' * 4000}") or "") < 1000
 
 
 def refuse(name: str, setting: str) -> str | None:

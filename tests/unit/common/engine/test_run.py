@@ -4,7 +4,6 @@ import gc
 import json
 import time
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.run import Run, collect, prune
+from common.engine.run import Run, prune
 from common.io.notes import Note
 
 CALLS: list[str] = []
@@ -24,16 +23,6 @@ CALLS: list[str] = []
 def make_frame(height: int) -> pl.DataFrame:
     CALLS.append("make_frame")
     return pl.DataFrame({"a": range(height)})
-
-
-@dataclass(frozen=True)
-class Pair:
-    frame: pl.DataFrame
-    size: int
-
-
-def make_pair(size: int) -> Pair:
-    return Pair(pl.DataFrame({"a": range(size)}), size)
 
 
 def add(frame: pl.DataFrame, amount: int) -> pl.DataFrame:
@@ -90,20 +79,6 @@ def test_peak_memory_is_that_of_the_process_during_the_step(tmp_path: Path) -> N
     small, large = run.timings
     assert large.peak_mib > small.peak_mib + 200
     assert large.seconds > 0
-
-
-def test_a_step_may_take_results_wherever_they_stand_a_field_of_one_or_several_as_one(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
-    pair, two, three = run.step(make_pair, 2), run.step(make_frame, 2), run.step(make_frame, 3)
-    frame = pair.field("frame")
-    assert run.step(sum_all, [two, three], {"x": run.step(add, two, 10)}).value == 1 + 3 + 21
-    assert run.step(add, frame, 10).value["a"].to_list() == [10, 11]
-    new_run(tmp_path).step(add, new_run(tmp_path).step(make_pair, 2).field("frame"), 10)
-    assert CALLS.count("add") == 2
-    with pytest.raises(AttributeError, match="no attribute 'frmae'"):
-        run.step(add, pair.field("frmae"), 10)
-    assert run.step(sum_all, collect([frame, three]), {}).value == 1 + 3
-    assert run.step(sum_all, [], collect({"small": two, "large": three})).value == 1 + 3
 
 
 def test_wrong_arguments_are_refused_before_anything_is_computed(tmp_path: Path) -> None:

@@ -50,47 +50,6 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
     np.testing.assert_allclose(model.weights, best.x, atol=1e-3)
 
 
-def plant_candidates(
-    queries: int, seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32], Array]:
-    """Rows, sizes, labels and offset as retrieval gives them: columns of counts with long tails, of which one speaks
-    against the answer and two say the same; the last rows of a query stand for hundreds; some rows are impossible.
-    """
-    rng = np.random.default_rng(seed)
-    sizes = rng.integers(20, 60, queries).astype(np.int32)
-    rows = rng.pareto(2.0, size=(sizes.sum(), 6))
-    rows[:, 1] = rows[:, 0] + rng.normal(size=len(rows)) / 10
-    number = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    offset = np.where(number > 15, np.log(300.0), 0.0)
-    offset[rng.random(len(rows)) < 0.1] = -np.inf
-    chosen = choose(rows, rows @ [0.4, 0.3, 0.2, -0.3, 0.0, 0.8] + offset, sizes, seed + 1)
-    labels = chosen.labels.copy()
-    labels[: sizes[0]] = 0  # nothing is known of the first query's answer
-    return rows.astype(np.float32), sizes, labels, offset
-
-
-@pytest.mark.parametrize(("ridge", "lowest"), [(1e-3, 0.0), (1e-3, None), (0.3, 0.0)])
-def test_weights_of_channels_agree_with_another_optimiser_under_bounds_and_offsets(
-    ridge: float, lowest: float | None
-) -> None:
-    rows, sizes, labels, offset = plant_candidates(60, 30)
-    fitted = fit_choices(rows, sizes, labels, ridge, "it", offset.astype(np.float32), [(lowest, None)] * 6)
-    starts = (np.cumsum(sizes) - sizes)[1:]
-
-    def loss(weights: Array) -> float:
-        total = 0.0
-        for start, size in zip(starts, sizes[1:], strict=True):
-            utility = rows[start : start + size].astype(float) @ weights + offset[start : start + size]
-            total += np.log(np.exp(utility).sum()) - utility[labels[start : start + size] > 0][0]
-        return float(total / len(starts) + ridge / 2 * weights @ weights)
-
-    best = minimize(loss, np.full(6, 0.1), method="SLSQP", bounds=[(lowest, None)] * 6, options={"ftol": 1e-12})
-    assert fitted.converged
-    assert fitted.loss == pytest.approx(best.fun, abs=1e-7)
-    np.testing.assert_allclose(fitted.x, best.x, atol=2e-3)
-    assert (fitted.x[3] == 0) == (lowest == 0)
-
-
 def test_a_row_that_stands_for_many_is_as_good_as_so_many_rows() -> None:
     rows, sizes = np.array([[1, 0], [0, 1], [0.5, 0]] * 40, np.float32), np.full(40, 3, np.int32)
     labels = np.eye(3, dtype=np.float32)[np.arange(40) % 3].ravel()
@@ -99,6 +58,8 @@ def test_a_row_that_stands_for_many_is_as_good_as_so_many_rows() -> None:
     first_of_each = np.zeros((40, 7), np.float32)
     first_of_each[:, :3] = labels.reshape(40, 3)
     few = fit_choices(rows, sizes, labels, 0.01, "it", offset)
+    bounded = fit_choices(-rows, sizes, labels, 0.01, "it", offset, [(0.0, None)] * 2)
+    assert bounded.x.tolist() == [0, 0]  # without bounds they are those of the rows, negative
     many = fit_choices(repeated, np.full(40, 7, np.int32), first_of_each.ravel(), 0.01, "it")
     np.testing.assert_allclose(few.x, many.x, atol=1e-4)
 

@@ -14,7 +14,7 @@ import pytest
 from common.engine.errors import UserError
 from common.learning import gbdt
 from common.learning.dataset import ColumnsError, Matrix, RankingDataset, gather
-from common.learning.fit_task import Recipe, read_curve
+from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
@@ -342,10 +342,6 @@ def test_a_start_counts_once_whatever_the_seeds_and_a_refit_takes_the_rounds_of_
     assert refit(recipe, stopped, [TRAIN]).rounds == 5
 
 
-def test_a_loss_that_falls_is_turned_over() -> None:
-    assert read_curve({"valid": {"QuerySoftMax": [3.0, 2.0]}}) == ((-3.0, -2.0), "QuerySoftMax")
-
-
 # --- fits that are kept whole ---
 
 
@@ -388,15 +384,10 @@ def test_a_refused_parameter_is_one_clear_sentence(kind: str, wrong: dict[str, A
     assert ".cc:" not in message
 
 
-@pytest.mark.parametrize("kind", ["lightgbm_softmax", "catboost"])
-def test_rows_that_are_all_alike_are_refused(kind: str) -> None:
-    planted = plant(20, seed=1)
-    with pytest.raises(UserError, match="no feature varies"):
-        fit(Recipe(kind, SETTINGS[kind], 5, 0, 0), replace(planted, features=np.ones_like(planted.features)))
-
-
-def test_a_part_that_is_all_alike_is_not_blamed_for_a_setting_that_the_library_refuses() -> None:
+def test_rows_that_are_all_alike_are_refused_and_one_such_part_is_not_blamed_for_a_wrong_setting() -> None:
     alike = replace(plant(20, seed=1), features=np.ones_like(plant(20, seed=1).features))
+    with pytest.raises(UserError, match="no feature varies"):
+        fit(Recipe("catboost", SETTINGS["catboost"], 5, 0, 0), alike)
     wrong = SETTINGS["lightgbm_softmax"] | {"num_leaves": 0}
     with pytest.raises(UserError, match=r"num_leaves") as raised:
         fit(Recipe("lightgbm_softmax", wrong, 5, 0, 0), [alike, plant(20, seed=2)])

@@ -86,10 +86,3 @@ def test_the_factor_that_made_the_choices_is_recovered_whatever_the_scale() -> N
     utilities, labels, sizes = draw(4000, 1)
     scores = np.column_stack([utilities, utilities / 50 + 3, utilities * 1e5])
     np.testing.assert_allclose(fit_temperatures(scores, labels, sizes) * [1, 1 / 50, 1e5], 1, atol=0.06)
-
-
-def test_what_knows_nothing_or_the_opposite_becomes_almost_even() -> None:
-    utilities, labels, sizes = draw(500, 3)
-    factor = fit_temperatures(-utilities[:, None], labels, sizes)[0]
-    assert 0 < factor < 0.01
-    np.testing.assert_allclose(softmax_within(-utilities * factor, sizes), 0.1, atol=0.01)

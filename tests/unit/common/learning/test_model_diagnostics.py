@@ -62,19 +62,13 @@ def test_gain_is_the_mean_of_the_models_own_shares(gains: list[dict[str, float]]
 # --- permutation ---
 
 
-def test_planted_feature_loses_the_score_and_noise_nothing() -> None:
+def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
+    """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score; so would gaps."""
     rows = plant()
     lost = permute(score, rows, metric, NAMES)
     chance = sum(1 / rank for rank in range(1, 6)) / PER_QUERY  # MRR@5 of a random order
     assert lost["planted"][0] == pytest.approx(1 - chance, abs=0.15)
-    assert 0 < lost["planted"][1] < 0.1
     assert lost["noise"] == (0.0, 0.0)
-    assert (rows.features == plant().features).all()
-
-
-def test_a_feature_of_the_query_stays_one_when_it_is_shuffled() -> None:
-    """Shuffled over rows, ``of_query`` would be noise within the query and seem to carry the score; so would gaps."""
-    rows = plant()
     rows.features[: PER_QUERY * 20, 2] = np.nan
     seen = []
 

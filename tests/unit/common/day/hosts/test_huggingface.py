@@ -6,21 +6,27 @@ import pytest
 
 from common.day.hosts import huggingface
 from common.engine.errors import UserError
-from tests.unit.common.day.hosts.fake_hosts import install_hub
 
-FILES = {"indexer.pkl": b"map", "seq/a.parquet": b"a", "mm_emb/large.parquet": b"large"}
+DOWNLOAD = "huggingface_hub.snapshot_download"
 
 
-def test_only_the_files_that_fit_come_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install_hub(monkeypatch, FILES)
-    huggingface.fetch("lab/clicks", ("seq/*.parquet", "indexer.pkl"), tmp_path)
-    read = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert read == {"indexer.pkl": b"map", "seq/a.parquet": b"a"}
+def test_the_patterns_go_to_the_client_whose_ledger_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def download(repository: str, repo_type: str, local_dir: Path, allow_patterns: list[str], endpoint: object) -> None:
+        assert (repository, repo_type, allow_patterns) == ("lab/clicks", "dataset", ["seq/*.parquet"])
+        (local_dir / ".cache" / "huggingface").mkdir(parents=True)
+        (local_dir / "a.parquet").touch()
+
+    monkeypatch.setattr(DOWNLOAD, download)
+    huggingface.fetch("lab/clicks", ("seq/*.parquet",), tmp_path)
+    assert (tmp_path / "a.parquet").exists()
     assert not (tmp_path / ".cache" / "huggingface").exists()
 
 
 def test_a_refusal_is_one_sentence_that_says_what_may_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install_hub(monkeypatch, FILES, ConnectionError("401 Client Error.\nRepository Not Found"))
+    def refuse(*_: object, **__: object) -> None:
+        raise ConnectionError("401 Client Error.\nRepository Not Found")
+
+    monkeypatch.setattr(DOWNLOAD, refuse)
     with pytest.raises(UserError) as caught:
         huggingface.fetch("lab/clicks", ("indexer.pkl",), tmp_path)
     assert str(caught.value).startswith("The hub's client failed (401 Client Error. Repository Not Found): check the")
