@@ -87,6 +87,12 @@ def sample_candidates(
 def _fill_quotas(values: Int64s, classes: Int64s, quota: Floats, count: int, rng: np.random.Generator) -> Int64s:
     """So many of the ``values``, of each class about its ``quota``; where a class has fewer, more of the others, in
     proportion: all classes are drawn from at once, each as quickly as its quota is used up.
+
+    >>> values, classes, rng = np.arange(10, 16), np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0)
+    >>> sorted(_fill_quotas(values, classes, np.array([1.0, 2.0]), 3, rng).tolist())[1:]  # one of four, two of two
+    [14, 15]
+    >>> sorted(_fill_quotas(values, classes, np.array([1.0, 9.0]), 4, rng).tolist())[2:]  # the quota's rest is filled
+    [14, 15]
     """
     shuffled = rng.permutation(len(values))
     order = shuffled[np.argsort(classes[shuffled], kind="stable")]

@@ -16,7 +16,7 @@ from competitions.tencent.io.schema import CANDIDATES, PREDICT_SEQUENCES
 from competitions.tencent.pipeline import solve, validate
 from competitions.tencent.plan import check_names
 from competitions.tencent.simulator.calibration import describe
-from competitions.tencent.simulator.simulate import VERSION, Law, simulate
+from competitions.tencent.simulator.simulate import VERSION, simulate
 
 
 def explain_cv_only(files: reader.RawFiles) -> str | None:
@@ -39,7 +39,7 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
 
 
-LAWS: dict[str, Writer] = {Law.ROUND1.value: simulate, Law.ROUND2.value: partial(simulate, law=Law.ROUND2)}
+LAWS: dict[str, Writer] = {"round1": simulate, "round2": partial(simulate, round_two=True)}
 # Peaks of whole runs, see FIGURES.md.
 NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 11.0)), raw_gib=1.9)
 

@@ -10,11 +10,13 @@ its own target. A hold-out asks the same question earlier (``Rewind``):
 - **clicks**: where the log is natural up to each user's own end, some users are rewound by one click, each to before
   the last one, and the others stay whole, as in the test.
 
-``rewind`` gives the folds from the latest, the hold-out, to the earliest; all that an earlier one asks for lies in what
-the later one shows.
+Either way makes a ``Question`` a step, and ``rewind`` folds of these, from the latest, the hold-out, to the earliest;
+all that an earlier one asks for lies in what the later one shows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -73,6 +75,16 @@ class Rewind:
     reference: int = 0
     days: int = 0
     actions: bool = False
+
+
+class Question(NamedTuple):
+    """What a fold asks: the history of each user of the log stops before event ``ends`` [users], and those of ``users``
+    are asked which of the ``candidates`` stands there.
+    """
+
+    ends: Int64s
+    users: Int64s
+    candidates: CatalogueRows
 
 
 def take_history(sequences: Sequences, ends: Int64s) -> Histories:
@@ -145,34 +157,33 @@ def rewind(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
             "No event of the sequences is a click: there is nothing to learn from, and nothing can be held out."
             " Check their action_type."
         )
-    folds = (_rewind_clicks if how.kind == "clicks" else _rewind_days)(train, test, how, seed)
-    return folds or [_build_fold(train, train.offsets[1:], np.empty(0, np.int64), test.candidates, how)]
+    questions = (_rewind_clicks if how.kind == "clicks" else _rewind_days)(train, test, how, seed)
+    folds = [build_fold(train, question, how.actions) for question in questions if len(question.users)]
+    nobody = Question(train.offsets[1:], np.empty(0, np.int64), test.candidates)
+    return folds or [build_fold(train, nobody, how.actions)]
 
 
-def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
+def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Question]:
     """Users in parts; those of a part, and of all parts before it, end before their last click."""
     last = _last_click(train)
     users = np.flatnonzero(last > train.offsets[:-1])
     users = users[_is_new(train, users, last[users]) & np.isin(train.item[last[users]], test.candidates)]
     users = np.random.default_rng([seed, 11]).permutation(users)
     share = min(1.0, len(users) / sum(how.queries))
-    parts = np.split(users, np.cumsum([int(size * share) for size in how.queries]))[:-1]
-    folds, ends = [], train.offsets[1:].copy()
-    for part in parts:
+    ends = train.offsets[1:]
+    for part in np.split(users, np.cumsum([int(size * share) for size in how.queries]))[:-1]:
         ends = ends.copy()
         ends[part] = last[part]
-        if len(part):
-            folds.append(_build_fold(train, ends, np.sort(part), test.candidates, how))
-    return folds
+        yield Question(ends, np.sort(part), test.candidates)
 
 
-def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
-    """Everybody's reference some days earlier, again and again; what the fold before shows is all that there is."""
+def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Question]:
+    """Everybody's reference some days earlier, again and again; what the step before shows is all that there is."""
     last = _last_click(train)
     # A click behind the common reference says that the user's own is later: it lies behind that click.
     own = np.where(last >= 0, np.maximum(how.reference, train.time[last] + 1), how.reference)
     mix = measure_mix(test.candidates, whole(train), how.reference)
-    folds, visible = [], train.offsets[1:]
+    visible = train.offsets[1:]
     for back, most in enumerate(how.queries, 1):
         step = back * how.days * DAY_S
         ends = _end_at_click(train, own - step, visible)
@@ -183,9 +194,8 @@ def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[F
         if len(users):
             later, further = take_history(train, visible), max(len(test.users) - len(users), 0)
             candidates = _draw_candidates(later, ends, ends[users], further, mix, how.reference - step, rng)
-            folds.append(_build_fold(train, ends, users, candidates, how))
+            yield Question(ends, users, candidates)
         visible = ends
-    return folds
 
 
 def _end_at_click(train: Sequences, moment: Int64s, visible: Int64s) -> Int64s:
@@ -224,11 +234,12 @@ def _draw_candidates(
     return sample_candidates(history, target, hidden, mix, reference, rng)
 
 
-def _build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, how: Rewind) -> Fold:
-    """The fold of the ``users`` whose targets are the events that their histories end at."""
+def build_fold(train: Sequences, question: Question, actions: bool = False) -> Fold:
+    """The fold of a question; ``actions``: whether queries say those of their targets."""
+    ends, users, candidates = question
     history, event = take_history(train, ends), ends[users]
     target = train.item[event].astype(np.int64)
-    action = train.action[event] if how.actions else None
+    action = train.action[event] if actions else None
     seen = np.zeros(int(max(train.item.max(), candidates.max())) + 1, bool)
     seen[train.item[history.events()]] = True
     queries = history.take(users)

@@ -6,7 +6,7 @@ Every method answers with the ten best ads of each query.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from competitions.tencent.corpus import Int64s, RawFiles
 from competitions.tencent.day.validation import name_ad
 from competitions.tencent.io import schema
 from competitions.tencent.lab import plain_rules, rungs
+from competitions.tencent.lab.plain_rules import ALS, AROUND, BITS, CONTENT_RULES, KERNEL, LANGUAGE, LINEAR, NEAREST
 from competitions.tencent.lab.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.pipeline import Folds, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.content import Content
@@ -32,22 +33,22 @@ from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.top_k import TopK
 
 METRIC = "Score"
-BASE, KERNEL = "popularity", "kernel"  # which methods that stand alone build on; whose vectors are rounded off
+BASE = plain_rules.POPULARITY  # which methods that stand alone build on
 MOST_EVENTS = 20_000_000  # of a factorisation
 SHOWN, RECENT = 5, 6  # ads of an answer; events of a history
 
 
-# Steps that a rule of one page answers: key, name, family, the function to read.
+# Steps that a rule of one page answers: key, title, family, the function to read.
 RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
-    (BASE, plain_rules.POPULARITY, families.POPULARITY, plain_rules.count_events),
-    ("popularity-now", plain_rules.AROUND, families.POPULARITY, plain_rules.count_around),
-    ("transitions", plain_rules.TRANSITIONS, families.NEIGHBOURS, count_neighbours),
-    ("counts", plain_rules.COUNTS, families.NEIGHBOURS, count_neighbours),
-    ("als", plain_rules.ALS, families.FACTORS, factorise),
-    ("linear", plain_rules.LINEAR, families.LINEAR, fit_regression),
-    ("language-model", plain_rules.LANGUAGE, families.LANGUAGE, plain_rules.score_interests),
-    ("early-fusion", plain_rules.NEAREST, families.CONTENT, plain_rules.score_mean),
-    (KERNEL, plain_rules.KERNEL, families.CONTENT, plain_rules.score_interests),
+    (BASE, "popularity in the whole log", families.POPULARITY, plain_rules.count_events),
+    (AROUND, "popularity around the query's time", families.POPULARITY, plain_rules.count_around),
+    (plain_rules.TRANSITIONS, "transitions", families.NEIGHBOURS, count_neighbours),
+    (plain_rules.COUNTS, "counts", families.NEIGHBOURS, count_neighbours),
+    (ALS, "ALS", families.FACTORS, factorise),
+    (LINEAR, "linear: EASE's kin, closed form", families.LINEAR, fit_regression),
+    (LANGUAGE, "language model: nearest by text", families.LANGUAGE, plain_rules.score_interests),
+    (NEAREST, "nearest, early fusion: embeddings side by side", families.CONTENT, plain_rules.score_mean),
+    (KERNEL, "kernel x popularity around the query's time", families.CONTENT, plain_rules.score_interests),
 )
 FORMULAS = {  # where it is not the family's
     KERNEL: "score(j) = log sum over events of weight exp(beta (cosine - 1)) + log(others' events within a day)"
@@ -125,68 +126,68 @@ def list_rungs() -> Iterator[Rung]:
     """Rules of one page, the kernel's vectors in fewer bits, sequence models, of which the last is asked a second time,
     for semantic ids; retrieval alone, and the ranker on top of it, which is what ``make tencent`` does.
     """
-    for key, name, family, code in RULES:
-        yield Rung(key, name, family, answer_by_rule, code, (key, name), BASE, FORMULAS.get(key, ""), lack_of)
-    for key, bits in plain_rules.BITS.items():
-        title, lacks = f"kernel, vectors of {bits} bits a number", partial(lack_of, name=plain_rules.KERNEL)
-        yield Rung(key, title, families.QUANTISATION, quantise, plain_rules.answer_in_bits, (key,), KERNEL, lacks=lacks)
-    for name, rung in rungs.SEQUENCE_RUNGS.items():
-        below = None if name == rungs.WITH_CONTENT else BASE
-        yield Rung(rung.key, name, families.SEQUENCE, answer_by_network, rung.build, (name,), below)
-    yield Rung("generative", rungs.GENERATIVE, families.GENERATIVE, generate, rungs.answer_generatively)
+    for key, title, family, code in RULES:
+        yield Rung(key, title, family, answer_by_rule, code, (key,), BASE, FORMULAS.get(key, ""), lack_of)
+    for key, bits in BITS.items():
+        title, code = f"kernel, vectors of {bits} bits a number", plain_rules.answer_in_bits
+        yield Rung(key, title, families.QUANTISATION, quantise, code, (key,), KERNEL, lacks=lack_of)
+    for key, rung in rungs.SEQUENCE_RUNGS.items():
+        below = None if key == rungs.WITH_CONTENT else BASE
+        yield Rung(key, rung.title, families.SEQUENCE, answer_by_network, rung.build, (key,), below)
+    title = "generative, the same network"
+    yield Rung("generative", title, families.GENERATIVE, generate, rungs.answer_generatively)
     title = "first search: all channels, weighted"
     yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
     yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
 
 
-def answer_by_rule(bench: TencentBench, key: str, name: str) -> Result[TopK]:
+def answer_by_rule(bench: TencentBench, key: str) -> Result[TopK]:
     """A rule."""
-    folds, contents = bench.folds, bench.read_contents(name in plain_rules.CONTENT_RULES)
-    inputs = folds.corpus, contents, folds.valid, name, bench.config.seed
+    folds, contents = bench.folds, bench.read_contents(key in CONTENT_RULES)
+    inputs = folds.corpus, contents, folds.valid, key, bench.config.seed
     return bench.run.step(plain_rules.answer_by_rule, *inputs, name=f"ladder.{key}")
 
 
-def lack_of(bench: TencentBench, key: str, name: str) -> str | None:
+def lack_of(bench: TencentBench, key: str) -> str | None:
     """Why a rule cannot answer these files; None where it can."""
-    if name in plain_rules.CONTENT_RULES:
-        if any(plain_rules.goes_by(name, each) for each in name_embeddings(bench.files, bench.config)):
+    if key in (*CONTENT_RULES, *BITS):
+        if any(plain_rules.goes_by(key, each) for each in name_embeddings(bench.files, bench.config)):
             return None
-        return f"these files have no embedding{' of texts' if name == plain_rules.LANGUAGE else ''}"
+        return f"these files have no embedding{' of texts' if key == LANGUAGE else ''}"
     corpus = bench.folds.corpus.value
     ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
-    if name == plain_rules.AROUND and not bench.folds.plan.value.times:
+    if key == AROUND and not bench.folds.plan.value.times:
         return "the events of these files have no times"
-    if name == plain_rules.LINEAR and ads > MOST_ITEMS:
+    if key == LINEAR and ads > MOST_ITEMS:
         return f"it inverts a table of ads x ads: {MOST_ITEMS:,} ads at most, these files have {ads:,}"
-    if name == plain_rules.ALS and events > MOST_EVENTS:
+    if key == ALS and events > MOST_EVENTS:
         return f"it takes hours beyond {MOST_EVENTS:,} events, these files have {events:,}"
     return None
 
 
 def quantise(bench: TencentBench, key: str) -> Result[tuple[TopK, dict[str, float]]]:
     """The kernel in so many bits, with what its vectors take."""
-    inputs = bench.folds.corpus, bench.read_contents(True), bench.folds.valid, plain_rules.BITS[key]
+    inputs = bench.folds.corpus, bench.read_contents(True), bench.folds.valid, BITS[key]
     return bench.run.step(plain_rules.answer_in_bits, *inputs, name=f"ladder.{key}")
 
 
-def fit_network(bench: TencentBench, name: str) -> Result[SequenceTable]:
+def fit_network(bench: TencentBench, key: str) -> Result[SequenceTable]:
     """A network."""
-    folds, contents = bench.folds, bench.read_contents(rungs.SEQUENCE_RUNGS[name].settings.content)
-    inputs = folds.corpus, contents, folds.valid, name, bench.config.model_seed
-    return bench.run.step(rungs.fit_rung, *inputs, name=f"ladder.{name}.fit")
+    folds, contents = bench.folds, bench.read_contents(rungs.SEQUENCE_RUNGS[key].settings.content)
+    inputs = folds.corpus, contents, folds.valid, key, bench.config.model_seed
+    return bench.run.step(rungs.fit_rung, *inputs, name=f"ladder.{key}.fit")
 
 
-def answer_by_network(bench: TencentBench, name: str) -> Result[TopK]:
+def answer_by_network(bench: TencentBench, key: str) -> Result[TopK]:
     """The answer of a sequence model."""
-    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, name), name
-    return bench.run.step(rungs.answer_rung, *inputs, name=f"ladder.{name}.answer")
+    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, key), key
+    return bench.run.step(rungs.answer_rung, *inputs, name=f"ladder.{key}.answer")
 
 
 def generate(bench: TencentBench) -> Result[TopK]:
     """The answer of the same network by semantic ids."""
-    fitted, seed = fit_network(bench, rungs.WITH_CONTENT), bench.config.model_seed
-    inputs = bench.folds.corpus, bench.folds.valid, fitted, rungs.WITH_CONTENT, seed
-    return bench.run.step(rungs.answer_generatively, *inputs, name=f"ladder.{rungs.GENERATIVE}")
+    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, rungs.WITH_CONTENT), bench.config.model_seed
+    return bench.run.step(rungs.answer_generatively, *inputs, name="ladder.generative")
 
 
 def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:

@@ -63,16 +63,15 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
     with running(f"Reading {path.stem}"):
         log = read_log(path)
         texts = None if text is None else read_texts(text, log.items)
-        numbers = log.number()
-    rows = log.count(numbers)
+        rows = log.count()
     if texts is not None:
         rows["items with a text"] = texts.height
     dataset = PublicDataset(log.name, rows)
     with dataset_folder(out, dataset, WRITTEN) as folder:
-        write_release(folder, log, numbers)
+        write_release(folder, log)
         if texts is not None:
             vectors = encode_texts(texts["text"].to_list(), encoder or load_encoder())
-            oids = numbers.oid[numbers.row[texts["row"].to_numpy()]]
+            oids = log.numbers.oid[log.numbers.row[texts["row"].to_numpy()]]
             write_embedding(folder, EMBEDDING.format(vectors.shape[1]), [(oids, vectors)])
     return dataset
 

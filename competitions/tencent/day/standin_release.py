@@ -9,6 +9,7 @@ import json
 import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ class PublicLog:
     target_time: Ints | None = None
     target_action: NDArray[np.int8] | None = None
 
-    def number(self) -> Numbers:
+    @cached_property
+    def numbers(self) -> Numbers:
         """The host-like numbers of its items: original ids and values are drawn without regard to anything."""
         rng = np.random.default_rng([61, SEED])
         shown = np.zeros(len(self.items), bool)
@@ -91,8 +93,9 @@ class PublicLog:
             ads, len(known), row, FIRST_OID + draw_distinct(len(ads), rng), code, values, candidates, original
         )
 
-    def count(self, numbers: Numbers) -> dict[str, int]:
+    def count(self) -> dict[str, int]:
         """How large its parts are."""
+        numbers = self.numbers
         return {
             "users": len(self.target),
             "events": self.events.height,
@@ -122,19 +125,19 @@ def _number_values(column: Codes, known: int, rng: np.random.Generator) -> tuple
     return code[column], np.append(original, 0), original[used]
 
 
-def write_release(folder: Path, log: PublicLog, numbers: Numbers) -> None:
+def write_release(folder: Path, log: PublicLog) -> None:
     """Write the release layout and the truth. Users are numbered anew, without regard to the order of the source."""
-    rng = np.random.default_rng([80, SEED])
+    rng, numbers = np.random.default_rng([80, SEED]), log.numbers
     order = rng.permutation(len(log.target))  # by re-id less one, the user
     names = [f"user_{1 + number:08d}" for number in draw_distinct(len(order), rng).tolist()]
     tables = {
-        schema.RELEASE_SEQUENCES: _sequence_tables(log, numbers, order),
+        schema.RELEASE_SEQUENCES: _sequence_tables(log, order),
         schema.RELEASE_ITEMS: _item_tables(numbers),
         schema.RELEASE_CANDIDATES: [_candidate_table(numbers)],
     }
     write_tables(folder, tables)
-    _write_indexer(folder / schema.INDEXER, log, numbers, names)
-    _write_truth(folder, log, numbers, order, names)
+    _write_indexer(folder / schema.INDEXER, numbers, names)
+    _write_truth(folder, log, order, names)
 
 
 def write_embedding(folder: Path, name: str, blocks: Iterable[tuple[Ints, Singles]]) -> None:
@@ -161,7 +164,7 @@ def write_tables(folder: Path, tables: Mapping[str, Iterable[pa.Table]]) -> None
             writer.close()
 
 
-def _sequence_tables(log: PublicLog, numbers: Numbers, order: Ints) -> Iterator[pa.Table]:
+def _sequence_tables(log: PublicLog, order: Ints) -> Iterator[pa.Table]:
     lengths = np.bincount(log.events["user"].to_numpy(), minlength=len(order))
     first = np.cumsum(lengths) - lengths
     item, action, time = (log.events[name].to_numpy() for name in ("item", "action", "time"))
@@ -170,7 +173,7 @@ def _sequence_tables(log: PublicLog, numbers: Numbers, order: Ints) -> Iterator[
         many = lengths[users]
         at = np.repeat(first[users] - np.cumsum(many) + many, many) + np.arange(many.sum())
         columns = [
-            pa.array(numbers.row[item[at]].astype(np.int64) + 1),
+            pa.array(log.numbers.row[item[at]].astype(np.int64) + 1),
             pa.array(action[at].astype(np.int32), mask=action[at] == NULL_ACTION),
             pa.array(time[at].astype(np.int64)),
         ]
@@ -202,7 +205,7 @@ def _candidate_table(numbers: Numbers) -> pa.Table:
     return pa.table(columns)
 
 
-def _write_indexer(path: Path, log: PublicLog, numbers: Numbers, names: list[str]) -> None:
+def _write_indexer(path: Path, numbers: Numbers, names: list[str]) -> None:
     """Re-ids of items and users, codes of feature values, each from 1 in the order given."""
     items, users = _number_from_one(numbers.oid[: numbers.known].tolist()), _number_from_one(names)
     values = {name: _number_from_one(drawn.tolist()) for name, drawn in numbers.values.items()}
@@ -216,7 +219,7 @@ def _number_from_one(keys: Sequence[Any]) -> dict[Any, int]:
     return dict(zip(keys, range(1, len(keys) + 1), strict=True))
 
 
-def _write_truth(folder: Path, log: PublicLog, numbers: Numbers, order: Ints, names: list[str]) -> None:
+def _write_truth(folder: Path, log: PublicLog, order: Ints, names: list[str]) -> None:
     """truth.csv: a row for each user with a target, with what else is known of it; where actions are, the host's file
     of them. ``user_id`` is the re-id.
     """
@@ -225,7 +228,7 @@ def _write_truth(folder: Path, log: PublicLog, numbers: Numbers, order: Ints, na
     truth = {
         "user_id": rids + 1,
         "user": [names[rid] for rid in rids.tolist()],
-        "creative_id": numbers.oid[numbers.row[log.target[users]]],
+        "creative_id": log.numbers.oid[log.numbers.row[log.target[users]]],
     }
     for name, known in (("action", log.target_action), ("timestamp", log.target_time)):
         if known is not None:

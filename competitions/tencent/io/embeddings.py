@@ -21,7 +21,6 @@ from scipy.linalg import eigh
 from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.io.agreement import FEWEST, MOST
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.io.indexer import parse_id
 from competitions.tencent.io.jsonl import LineError, decode_lines, read_lines, refuse_any
@@ -31,8 +30,6 @@ from competitions.tencent.io.safe_pickle import brief, read_pickle
 Vectors = tuple[Int64s, Halves]  # original ids, their vectors
 Block = tuple[Int64s, Halves, int]  # the same, and how many entries are without one
 LARGEST = float(np.finfo(np.float16).max)
-LEAST = 2.0**-10  # as the largest number: a tenth of it has all digits of a float16, a hundredth has not
-SEEN = 16  # of so many vectors one is looked at for it
 ROWS = 1 << 12  # vectors that are taken at a time: the widest have 4,096 numbers
 WIDEST, SAMPLE = 128, 20_000  # numbers that are kept of wider vectors; vectors that say which
 TINY = 1e-6
@@ -73,32 +70,14 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
         f"  {name}: {filled.sum():,} of {len(order) - 1:,} items have a vector; {others:,} vectors are of"
         " other ids" + (f", {files.without:,} entries have no vector" if files.without else "")
     )
-    refuse_alike(paths[0], name, vectors, np.flatnonzero(filled), files.largest)
     return vectors
 
 
-def refuse_alike(path: Path, name: str, vectors: Halves, rows: Int64s, largest: float) -> None:
-    """Refuse vectors of these ``rows`` that tell no ad from another: all the same, or of hardly a digit in float16.
-    ``largest``: of some of their numbers, as the files have them.
-    """
-    some = vectors[rows[:: max(len(rows) // MOST, 1)]]
-    what = "all vectors are the same, or 0 in float16" if (some == some[:1]).all() else ""
-    if 0 < largest < LEAST:
-        what = f"its numbers reach about {largest:.0e}, of which a float16 keeps few digits or none"
-    if what and len(some) >= FEWEST:
-        raise UserError(
-            f"{path}: {what}, so {name} tells no ad from another; download it again, scale all vectors alike, or leave "
-            "it out with host.embeddings"
-        )
-
-
 class _Files:
-    """The files of an embedding: the ``width`` of its vectors, 0 before the first, and how many entries have none;
-    the ``largest`` of some of the numbers.
-    """
+    """The files of an embedding: the ``width`` of its vectors, 0 before the first, and how many entries have none."""
 
     def __init__(self, paths: tuple[Path, ...]) -> None:
-        self.paths, self.width, self.without, self.largest = paths, 0, 0, 0.0
+        self.paths, self.width, self.without = paths, 0, 0
 
     def read_blocks(self) -> Iterator[Vectors]:
         """The vectors of all files, whose form is known by their suffix."""
@@ -114,7 +93,6 @@ class _Files:
                 self.without += without
                 if len(block):
                     self.width = self.width or block.shape[1]
-                    self.largest = max(self.largest, float(np.abs(block[::SEEN]).max(initial=0)))
                     if block.shape[1] != self.width:  # the vectors of a block are as wide as its first
                         raise UserError(f"{path}: {WRONG_WIDTH.format(block.shape[1], self.width)}; download it again")
                     yield oids, block

@@ -27,11 +27,9 @@ from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK, find_seen
 
-POPULARITY, AROUND = "popularity in the whole log", "popularity around the query's time"
-TRANSITIONS, COUNTS, ALS, LINEAR = "transitions", "counts", "ALS", "linear: EASE's kin, closed form"
-NEAREST = "nearest, early fusion: embeddings side by side"
-KERNEL = "kernel x popularity around the query's time"
-LANGUAGE = "language model: nearest by text"
+# The keys of the rungs.
+POPULARITY, AROUND, TRANSITIONS, COUNTS, ALS = "popularity", "popularity-now", "transitions", "counts", "als"
+LINEAR, LANGUAGE, NEAREST, KERNEL = "linear", "language-model", "early-fusion", "kernel"
 CONTENT_RULES = (LANGUAGE, NEAREST, KERNEL)
 # Conan and Qwen2 of an ad's text. 81 is of its text too, but was finetuned on ads that the same people click.
 TEXT_EMBEDDINGS = ("emb_82_", "emb_83_")
@@ -50,7 +48,7 @@ TRANSITION_SETTINGS = replace(
 FACTORS = FactorSettings(size=64, ridge=1.0, alpha=5.0, rounds=10)
 EVENTS = 100  # of a history, the last
 CLICKED = 5.0  # a click, in events that were shown only, in the mean of a history
-BITS = {"int8": 8, "int4": 4}  # of a number of the kernel's vectors, by the key of the rung
+BITS = {"int8": 8, "int4": 4}  # of a number of the kernel's vectors
 LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
 BLOCK = 8  # queries whose kernels are held at once: events x candidates each
 Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [queries, candidates]
@@ -79,13 +77,13 @@ def rank_all(
     return best
 
 
-def answer_by_rule(corpus: Corpus, contents: Sequence[Content], fold: Fold, name: str, seed: int) -> TopK:
-    """The answer of the rung of this ``name``. ``contents``: of which a content rule goes by one at least."""
-    if name in CONTENT_RULES:
-        content = stack_content([one for one in contents if goes_by(name, one.name)])
-        score = fit_content_rule(content, corpus, fold, name)
+def answer_by_rule(corpus: Corpus, contents: Sequence[Content], fold: Fold, key: str, seed: int) -> TopK:
+    """The answer of the rung of this ``key``. ``contents``: of which a content rule goes by one at least."""
+    if key in CONTENT_RULES:
+        content = stack_content([one for one in contents if goes_by(key, one.name)])
+        score = fit_content_rule(content, corpus, fold, key)
     else:
-        score = fit_rule(corpus, fold, name, seed)
+        score = fit_rule(corpus, fold, key, seed)
     return rank_all(score, fold.queries(corpus.train), fold.candidates, TOP)
 
 
@@ -95,29 +93,29 @@ def stack_content(contents: Sequence[Content]) -> Tensor:
     return functional.normalize(torch.cat(parts, 1), dim=1)
 
 
-def goes_by(name: str, embedding: str) -> bool:
+def goes_by(key: str, embedding: str) -> bool:
     """Whether a content rule goes by the embedding of this name: a language model's alone, or all."""
-    return name != LANGUAGE or embedding.startswith(TEXT_EMBEDDINGS)
+    return key != LANGUAGE or embedding.startswith(TEXT_EMBEDDINGS)
 
 
-def fit_rule(corpus: Corpus, fold: Fold, name: str, seed: int) -> Score:
+def fit_rule(corpus: Corpus, fold: Fold, key: str, seed: int) -> Score:
     """A rule without content, for the candidates of a fold."""
     catalogue, ads, rows = corpus.catalogue, len(corpus.catalogue.oid), fold.candidates
     history, queries = fold.history(corpus.train), fold.queries(corpus.train)
-    if name == POPULARITY:
+    if key == POPULARITY:
         popular = torch.from_numpy(count_events(history, ads)[rows])
         return lambda block: popular.repeat(len(block), 1)
-    if name == AROUND:
+    if key == AROUND:
         return count_around(corpus, fold)
-    if name == ALS:
+    if key == ALS:
         items = factorise(weight_histories(history, ads, RANKER_WEIGHTS), FACTORS, seed)
         return lambda block: torch.from_numpy(
             find_users(weight_histories(queries.take(block), ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
         )
-    if name == LINEAR:
+    if key == LINEAR:
         known, coefficients = fit_regression(history, ads)
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
-    settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[name]
+    settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[key]
     (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
     return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
 
@@ -139,12 +137,12 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     return lambda block: counts[torch.from_numpy(slot[block])]
 
 
-def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, name: str) -> Score:
+def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, key: str) -> Score:
     """A rule on the vectors of ads, float32 [rows of the catalogue, dimensions], of length 1 or 0."""
     queries, rows = fold.queries(corpus.train), fold.candidates
-    if name == LANGUAGE:
+    if key == LANGUAGE:
         return lambda block: score_interests(content, queries.take(block), rows, LANGUAGE_BETA)
-    if name == NEAREST:
+    if key == NEAREST:
         return lambda block: score_mean(content, queries.take(block), rows)
     count = count_around(corpus, fold)
     return lambda block: score_interests(content, queries.take(block), rows) + count(block).add_(FLOOR).log_()

@@ -21,14 +21,14 @@ TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
 ROUNDS = 20
 
 
-def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> list[Singles]:
+def fit_codebooks(vectors: Singles, seed: int) -> list[Singles]:
     """Residual k-means on these vectors, one row an ad: a table of centroids [codes, dimensions] a level, float32."""
     tables = []
     residual = np.ascontiguousarray(vectors, np.float32)
-    for level in range(levels):
+    for level in range(LEVELS):
         means = faiss.Kmeans(
             residual.shape[1],
-            min(codes, len(residual)),
+            min(CODES, len(residual)),
             niter=ROUNDS,
             seed=seed + level,
             max_points_per_centroid=TRAIN_POINTS,
@@ -94,6 +94,4 @@ def build_trie(semantic_ids: Int64s) -> Trie:
         parents = before[first]
         children.append(np.searchsorted(parents, np.arange(int(before[-1]) + 2)))
         before = node
-    if len(code[-1]) != len(semantic_ids):
-        raise ValueError("two candidates have the same semantic ID")
     return Trie(tuple(code), tuple(children), order)

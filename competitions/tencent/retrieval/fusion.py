@@ -214,15 +214,22 @@ def _collect_block(
             parts[name] = scale_part(channel, name, each).numpy()
             total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
     total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
-    sampled, weight = sample_candidates(total.numpy(), search.index_of_row[target].astype(np.int64), rng)
+    sampled, weight = draw_sample(total.numpy(), search.index_of_row[target].astype(np.int64), rng)
     scored = [np.take_along_axis(each, sampled, 1)[:, :, None] for each in parts.values()]
     popular = popularity.of(queries.time, CatalogueRows(search.pool[sampled]))
     return (*parts, *popularity.names), np.concatenate([*scored, popular], 2), weight
 
 
-def sample_candidates(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
+def draw_sample(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
     """Indices in the pool [queries, candidates], the ``target`` first, and how many candidates each stands for: 0 for
     one that is seen (of score -inf) or the target again.
+
+    >>> scores = np.arange(10_000.0, dtype=np.float32)[None]  # of one query; the pool's last ad is the best
+    >>> sampled, weight = draw_sample(scores, np.array([3]), np.random.default_rng(0))
+    >>> int(sampled[0, 0]), sorted(sampled[0, 1:201].tolist()) == [*range(9_800, 10_000)]  # then the first 200
+    (3, True)
+    >>> weight[0, :201].tolist() == [1.0] * 201, round(float(weight[0, 201:].sum()))  # the draw stands for all others
+    (True, 9800)
     """
     queries, pool = scores.shape
     first = min(FIRST, pool)

@@ -4,13 +4,14 @@ common, their feature values as a sparse matrix, through which scores are smooth
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Bools, Catalogue, Field, Int8s, Int32s, Int64s
+from competitions.tencent.io.schema import CLICK
 from competitions.tencent.sequences import Histories
 
 Sparse = Any  # scipy's csr_array: it has no type to be named
@@ -18,21 +19,16 @@ POWER = 0.5
 MOST_VALUES = 20_000  # a feature of more names nearly one ad each
 
 
-@dataclass(frozen=True)
-class ActionWeights:
-    """What an event of each action counts; ``null``: where the host gave none.
-
-    Actions of weight 0 are left out before anything is counted: distances and ages are those of the other events.
+class ActionWeights(NamedTuple):
+    """What an event counts that was ``shown`` only, or whose action the host did not give; and one that was
+    ``clicked``, or more. Events of weight 0 are left out first: distances and ages are those of the others.
     """
 
-    exposure: float
-    click: float
-    conversion: float
-    null: float
+    shown: float
+    clicked: float
 
 
-RANKER_WEIGHTS = ActionWeights(exposure=0.2, click=1.0, conversion=1.0, null=0.2)
-CLICK_WEIGHTS = ActionWeights(exposure=0.0, click=1.0, conversion=1.0, null=0.0)
+RANKER_WEIGHTS, CLICK_WEIGHTS = ActionWeights(0.2, 1.0), ActionWeights(0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -60,9 +56,7 @@ class Log:
 
 def weight_actions(action: Int8s, weights: ActionWeights) -> Singles:
     """The weight of each event, float32."""
-    # In the order of the actions 0, 1, 2 of ``schema``, and -1 behind them.
-    table = np.array([weights.exposure, weights.click, weights.conversion, weights.null], np.float32)
-    return np.asarray(table[action])
+    return np.where(action >= CLICK, np.float32(weights.clicked), np.float32(weights.shown))
 
 
 def flatten_log(histories: Histories, weights: ActionWeights) -> Log:

@@ -49,11 +49,11 @@ BEHIND_SHOWN = ValueSettings(
     gap_decay=0.0,
     backward=0.0,
     fade=0.75,
-    weights=sparse.ActionWeights(exposure=0.5, click=1.0, conversion=1.0, null=0.5),
+    weights=sparse.ActionWeights(shown=0.5, clicked=1.0),
     to_clicks=True,
 )
 # What a user is shown keeps to a few topics: what was seen often is seen and clicked again.
-AGAIN = ValueSettings(fade=0.97, weights=sparse.ActionWeights(exposure=1.0, click=3.0, conversion=3.0, null=1.0))
+AGAIN = ValueSettings(fade=0.97, weights=sparse.ActionWeights(shown=1.0, clicked=3.0))
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,11 @@ ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
 
 @dataclass(frozen=True)
 class Environment:
-    """What the choice model depends on beside the state; ``favourites`` (days, groups, FAVOURITES): ads; ``slope``:
-    that of the acceptance; ``converts``: P(a click goes on to a conversion) by advertiser, None in round 1.
+    """What so many ``users`` have in common; ``favourites`` (days, groups, FAVOURITES): ads; ``slope``: that of the
+    acceptance; ``converts``: P(a click goes on to a conversion) by advertiser, None in round 1.
     """
 
+    users: int
     topics: Topics
     ads: Ads
     favourites: Codes

@@ -42,12 +42,11 @@ CELLS = 30_000_000  # users times candidates that are weighed at once
 
 @dataclass(frozen=True)
 class OracleRanks:
-    """One entry a user: rank of the target, ties against it; its action; expected hit and NDCG of the answer."""
+    """One entry a user: rank of the target, ties against it; its action; the expected score of the answer."""
 
     rank: Ints
     action: NDArray[np.int8]
-    expected_hit: Floats
-    expected_ndcg: Floats
+    expected: Floats
 
 
 @dataclass(frozen=True)
@@ -193,8 +192,7 @@ def _rank_block(env: Environment, candidates: Candidates, queries: Queries, othe
     return OracleRanks(
         rank=(chance >= own[:, None]).sum(axis=1),
         action=queries.action,
-        expected_hit=best.sum(axis=1),
-        expected_ndcg=best @ (1.0 / np.log2(np.arange(TOP) + 2.0)),
+        expected=HIT_WEIGHT * best.sum(axis=1) + NDCG_WEIGHT * (best @ (1.0 / np.log2(np.arange(TOP) + 2.0))),
     )
 
 
@@ -202,5 +200,4 @@ def summarise_ranks(ranks: OracleRanks) -> Oracle:
     """The score, weighted by the action of the target; beside it its two parts."""
     top = np.where(ranks.rank <= TOP, ranks.rank, 0)
     (hit, ndcg), score = hit_and_ndcg(top), score_answers(top)
-    expected = HIT_WEIGHT * ranks.expected_hit + NDCG_WEIGHT * ranks.expected_ndcg
-    return summarise(score, expected, {"hit_rate": hit, "ndcg": ndcg}, np.array(ACTION_WEIGHTS)[ranks.action])
+    return summarise(score, ranks.expected, {"hit_rate": hit, "ndcg": ndcg}, np.array(ACTION_WEIGHTS)[ranks.action])

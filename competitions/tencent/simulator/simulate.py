@@ -16,7 +16,6 @@ actions are those of the 10M release; sizes and lengths stay those of the 1M rel
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -24,10 +23,11 @@ import numpy as np
 import polars as pl
 from scipy.special import expit
 
-from common.arrays import Bools, Floats, join, take
+from common.arrays import Floats, Ints, join, take
 from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
+from competitions.tencent.corpus import number_rows
 from competitions.tencent.day.standin_release import WRITTEN as RELEASE
 from competitions.tencent.day.standin_release import PublicLog, write_embedding, write_release
 from competitions.tencent.io import schema
@@ -36,7 +36,7 @@ from competitions.tencent.simulator.ads import Ads, Candidates, choose_candidate
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
 from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import rank_targets, summarise_ranks
-from competitions.tencent.simulator.topics import Sizes, make_topics, sizes_at_scale
+from competitions.tencent.simulator.topics import make_topics, sizes_at_scale
 from competitions.tencent.simulator.users import make_users
 
 MOST_SCALE = 2.0
@@ -48,37 +48,27 @@ CONVERTED = 0.0252 / (0.0285 + 0.0252)  # of the clicks, in the 10M release
 ADVERTISER_EFFECT = 1.2  # deviation of the logarithm of an advertiser's odds of a conversion; assumed
 
 
-class Law(StrEnum):
-    """By which rules users act: those of round 1, who click, or of round 2, who convert as well."""
-
-    ROUND1 = "round1"
-    ROUND2 = "round2"
-
-
-def simulate(folder: Path, scale: float, seed: int, law: Law = Law.ROUND1) -> Simulation:
+def simulate(folder: Path, scale: float, seed: int, round_two: bool = False) -> Simulation:
     """Simulate into ``folder``, replacing only an earlier simulation; the same arguments give the same bytes.
 
     Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
     """
     check_request(scale, seed, MOST_SCALE)
     arguments: dict[str, float | str] = {"version": VERSION, "scale": scale, "seed": seed}
-    if law is not Law.ROUND1:  # a report that names no law is of the default one
-        arguments["law"] = law
-    sizes = sizes_at_scale(scale)
-
-    def write(partial: Path) -> tuple[dict[str, int], Oracle]:
-        return _write_all(partial, make_environment(sizes, scale, seed, law), sizes, seed)
-
-    return write_simulation(folder, WRITTEN, arguments, write)
+    if round_two:  # a report that names no law is of the default one
+        arguments["law"] = "round2"
+    return write_simulation(
+        folder, WRITTEN, arguments, lambda partial: _write_all(partial, make_environment(scale, seed, round_two), seed)
+    )
 
 
-def make_environment(sizes: Sizes, scale: float, seed: int, law: Law) -> Environment:
+def make_environment(scale: float, seed: int, round_two: bool) -> Environment:
     """Draw what all users have in common."""
-    topics = make_topics(seed)
+    topics, sizes = make_topics(seed), sizes_at_scale(scale)
     ads = make_ads(topics, sizes, scale, seed)
     favourites = draw_favourites(ads, sizes.groups, seed)
-    converts = _draw_conversion_rates(ads, seed) if law is Law.ROUND2 else None
-    return Environment(topics, ads, favourites, acceptance_slope(scale), converts)
+    converts = _draw_conversion_rates(ads, seed) if round_two else None
+    return Environment(sizes.users, topics, ads, favourites, acceptance_slope(scale), converts)
 
 
 def _draw_conversion_rates(ads: Ads, seed: int) -> Floats:
@@ -91,10 +81,11 @@ def _draw_conversion_rates(ads: Ads, seed: int) -> Floats:
     return np.asarray(expit(odds + level))
 
 
-def simulate_users(env: Environment, seed: int, total: int, start: int) -> tuple[pl.DataFrame, pl.DataFrame, Queries]:
-    """The users from ``start`` on, of ``total``: their events as of ``PublicLog``, with ads for items; a row a user
-    (first interest, ad, time and action of the target); queries of those whom the oracle answers.
+def simulate_users(env: Environment, seed: int, start: int) -> tuple[pl.DataFrame, pl.DataFrame, Queries]:
+    """The users from ``start`` on: their events as of ``PublicLog``, with ads for items; a row a user (ad, time and
+    action of the target); queries of those whom the oracle answers.
     """
+    total = env.users
     count, rng = min(BATCH_USERS, total - start), np.random.default_rng([72, seed, start])
     users, ends = make_users(env.topics, count, env.favourites.shape[1], env.converts is not None, rng)
     queries = browse(env, users, ends, rng)
@@ -108,17 +99,17 @@ def simulate_users(env: Environment, seed: int, total: int, start: int) -> tuple
     user = np.repeat(np.arange(start, start + count, dtype=np.int32), users.length)
     time = users.time[recorded].astype(np.int32)  # 90 million events at scale 1; seconds fit until 2038
     events = pl.DataFrame({"user": user, "item": item, "action": action, "time": time})
-    targets = {"interest": users.interest[:, 0], "ad": queries.ad, "time": queries.time, "action": queries.action}
+    targets = {"ad": queries.ad, "time": queries.time, "action": queries.action}
     scored = count if total <= SCORE_ALL_BELOW else -(-SCORED_USERS * count // total)  # users of a batch are alike
     return events, pl.DataFrame(targets), take(queries, np.arange(scored))
 
 
-def _write_all(folder: Path, env: Environment, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
-    starts = range(0, sizes.users, BATCH_USERS)
+def _write_all(folder: Path, env: Environment, seed: int) -> tuple[dict[str, int], Oracle]:
+    starts = range(0, env.users, BATCH_USERS)
     shown = np.zeros(len(env.ads), np.int64)
     parts = []
     with ThreadPoolExecutor(THREADS) as pool:
-        batches = pool.map(partial(simulate_users, env, seed, sizes.users), starts)
+        batches = pool.map(partial(simulate_users, env, seed), starts)
         for batch in track(batches, "Simulating users", len(starts)):
             shown += np.bincount(batch[0]["item"].to_numpy(), minlength=len(shown))
             parts.append(batch)
@@ -126,31 +117,27 @@ def _write_all(folder: Path, env: Environment, sizes: Sizes, seed: int) -> tuple
     users = pl.concat(targets)
     candidates = choose_candidates(shown > 0, users["ad"].to_numpy(), np.random.default_rng([71, seed]))
     with running("Scoring the oracle"):
-        scores = summarise_ranks(rank_targets(env, candidates, join(queries), sizes.users))
+        scores = summarise_ranks(rank_targets(env, candidates, join(queries), env.users))
     with running("Writing the files"):
         parts.clear()
-        log = _build_log(env, pl.concat(events, rechunk=True), users, (shown > 0, candidates), seed)
+        log = _build_log(env, pl.concat(events, rechunk=True), users, (np.flatnonzero(shown), candidates), seed)
         del events, batch  # 90 million rows at scale 1
-        numbers = log.number()
-        write_release(folder, log, numbers)
-        which = log.items.to_numpy()[numbers.ads]
-        blocks = embed_ads(env.topics, env.ads, which, seed)
-        write_embedding(folder, EMBEDDING, ((numbers.oid[rows], vectors) for rows, vectors in blocks))
-    rows = log.count(numbers)
+        write_release(folder, log)
+        blocks = embed_ads(env.topics, env.ads, log.items.to_numpy()[log.numbers.ads], seed)
+        write_embedding(folder, EMBEDDING, ((log.numbers.oid[rows], vectors) for rows, vectors in blocks))
+    rows = log.count()
     if log.target_action is not None:
         rows["conversions in the truth"] = int((log.target_action == CONVERSION).sum())
     return rows, scores
 
 
 def _build_log(
-    env: Environment, events: pl.DataFrame, users: pl.DataFrame, listed: tuple[Bools, Candidates], seed: int
+    env: Environment, events: pl.DataFrame, users: pl.DataFrame, listed: tuple[Ints, Candidates], seed: int
 ) -> PublicLog:
-    """The log of the ads that are ``listed``: shown (by ad), or candidates."""
-    is_item, candidates = listed[0].copy(), listed[1].ads
-    is_item[candidates] = True
-    items = np.flatnonzero(is_item)
-    index = np.full(len(is_item), -1, np.int32)
-    index[items] = np.arange(len(items))
+    """The log of the ads that are ``listed``: shown, or candidates."""
+    candidates = listed[1].ads
+    items = np.union1d(listed[0], candidates)
+    index = number_rows(items, len(env.ads))
     return PublicLog(
         name="simulated",
         items=pl.Series(items),

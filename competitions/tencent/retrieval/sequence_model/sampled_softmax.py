@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from competitions.tencent.corpus import Int64s
 
+EVEN_SHARE = 0.5  # of the negatives: drawn evenly, the others from the batch
 POSITIONS = 256  # whose scores are held at once: they stay in the processor's cache
 
 
@@ -57,20 +58,18 @@ class Frequencies:
         return cls(np.flatnonzero(counts), counts / max(1, len(items)))
 
 
-def sample_negatives(
-    events: Int64s, known: Frequencies, negatives: int, even_share: float, rng: np.random.Generator
-) -> Negatives:
+def sample_negatives(events: Int64s, known: Frequencies, negatives: int, rng: np.random.Generator) -> Negatives:
     """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
 
-    A share ``even_share`` of them are drawn evenly from the ads ``known``, the others are ads of the batch. All known
-    ads, pi = 1, where these are no more than so many ``negatives``.
+    A part of them are drawn evenly from the ads ``known``, the others are ads of the batch. All known ads, pi = 1,
+    where these are no more than so many ``negatives``.
 
     pi(j) is the probability that ad j is among a step's negatives at all, drawn either way, over the draw of the batch
     too: events of a batch count as draws by ``known.share``, which holds as long as both are of the same windows.
     """
     if negatives >= len(known.rows):
         return Negatives(known.rows, torch.zeros(len(known.rows)))
-    even = math.ceil(negatives * even_share)
+    even = math.ceil(negatives * EVEN_SHARE)
     in_batch = rng.choice(events, min(negatives - even, len(events)), replace=False)
     drawn = known.rows[rng.integers(0, len(known.rows), even)]
     rows = np.unique(np.concatenate([in_batch, drawn]))

@@ -24,21 +24,18 @@ from competitions.tencent.sequences import Histories, Padded, blocks, pad
 NEAR = 16  # batches whose histories are sorted by length, so that little is filled up
 BETAS, WARMUP, CLIP = (0.9, 0.98), 0.05, 1.0  # of Adam; the share of steps in which its rate rises; of the gradient
 ID_RATE = 3.0  # times the rate: the momentum of a row that no step has stands still, where Adam's goes on for a while
-EVEN_SHARE = 0.5  # of the negatives: drawn evenly, the others from the batch
 ITEM_BLOCK = 16_384
 
 
 @dataclass(frozen=True)
 class Examples:
     """What is learned from: ``windows`` of histories, of ``length`` events at most; ``known``: how often ads stand in
-    these, which draws the negatives and says which ids are trained. Targets are clicks, ``every`` event where there
-    are none.
+    these, which draws the negatives and says which ids are trained. Targets are clicks.
     """
 
     windows: Histories
     length: int
     known: Frequencies
-    every: bool
 
     @property
     def lengths(self) -> Int64s:
@@ -56,7 +53,7 @@ class Examples:
 
     def mark_targets(self, padded: Padded) -> Bools:
         """Which events are, bool [windows, length]."""
-        return np.asarray(padded.mask & (self.every | (padded.action >= schema.CLICK)))
+        return np.asarray(padded.mask & (padded.action >= schema.CLICK))
 
     def pad(self, batch: Int64s) -> Padded:
         """The events of some windows."""
@@ -78,10 +75,8 @@ def seeded(seed: int, device: torch.device) -> contextlib.AbstractContextManager
 
 def choose_examples(history: Histories, ads: int, settings: SequenceSettings) -> Examples:
     """Windows with a target, the latest ones of a log that is larger than ``settings.tokens``."""
-    windows, events = cut_windows(history, settings.length), history.events()
-    clicked = history.sequences.action >= schema.CLICK
-    every = not clicked[events].any()
-    counts = np.concatenate([[0], np.cumsum(clicked | every)])
+    windows = cut_windows(history, settings.length)
+    counts = np.concatenate([[0], np.cumsum(history.sequences.action >= schema.CLICK)])
     begins = np.maximum(windows.starts, windows.ends - settings.length)
     windows = windows.take(np.flatnonzero(counts[windows.ends] > counts[begins]))
     lengths = np.minimum(windows.lengths, settings.length)
@@ -91,7 +86,7 @@ def choose_examples(history: Histories, ads: int, settings: SequenceSettings) ->
         windows = windows.take(np.sort(kept))
     # Not of the whole history: an ad that no window holds is never trained, and in no batch.
     known = Frequencies.count(history.sequences.item[index_events(windows, settings.length)], ads)
-    return Examples(windows, settings.length, known, every)
+    return Examples(windows, settings.length, known)
 
 
 def index_events(windows: Histories, length: int) -> Int64s:
@@ -188,7 +183,7 @@ def compute_loss(
     """The mean loss of a batch's targets. Every ad of the batch and of the negatives goes through the tower once."""
     settings, device = queries.settings, ads.ids.weight.device
     padded = examples.pad(batch)
-    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, EVEN_SHARE, rng)
+    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, rng)
     rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)

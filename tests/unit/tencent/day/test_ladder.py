@@ -14,10 +14,10 @@ def test_rules_that_the_files_do_not_allow_say_why() -> None:
         bench = TencentBench(files, COMPETITION.load_config([]), None)  # type: ignore[arg-type]
         plan, corpus = SimpleNamespace(value=SimpleNamespace(times=times)), SimpleNamespace(value=sizes)
         bench.__dict__["folds"] = SimpleNamespace(plan=plan, corpus=corpus)
-        return [name for key, name, _, _ in RULES if lack_of(bench, key, name) is None]
+        return [key for key, *_ in RULES if lack_of(bench, key) is None]
 
-    every = [name for _, name, _, _ in RULES]
-    plain = [name for name in every if name not in CONTENT_RULES]
+    every = [key for key, *_ in RULES]
+    plain = [key for key in every if key not in CONTENT_RULES]
     assert rules(20_000, 20_000_000, "emb_84_4096", "emb_82_384") == every
     assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text
     assert AROUND not in rules(20_000, 20_000_000, times=False)

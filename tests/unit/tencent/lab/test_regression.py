@@ -6,20 +6,17 @@ import pytest
 from competitions.tencent.lab import regression
 from competitions.tencent.lab.regression import FADE, fit_regression, score_regression
 from competitions.tencent.sequences import Histories
-from tests.unit.tencent.tencent_log import draw_log, write_log
+from tests.unit.tencent.training_inputs import draw_log, write_log
 
 ROWS = 8  # of the catalogue; ad 7 has no event
-WEIGHTS = {-1: 0.2, 0: 0.2, 1: 1.0, 2: 1.0}
 
 
 def solve_by_rows(histories: Histories, past_decay: float, future_decay: float) -> np.ndarray:
     """B from S and T with one row for each position of each history."""
-    past, future = [], []
-    sequences = histories.sequences
+    past, future, log = [], [], histories.sequences
     for user, end in zip(histories.users, histories.ends, strict=True):
-        span = slice(sequences.offsets[user], end)
-        weights = [WEIGHTS[int(action)] for action in sequences.action[span]]
-        events = list(zip(sequences.item[span], weights, strict=True))
+        span = slice(log.offsets[user], end)
+        events = list(zip(log.item[span], np.where(log.action[span] >= 1, 1.0, 0.2), strict=True))
         for position in range(len(events) - 1):
             past.append(np.zeros(ROWS))
             future.append(np.zeros(ROWS))

@@ -7,34 +7,30 @@ import pytest
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.lab import generative, rungs
 from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
-from competitions.tencent.sequences import Histories, last_times
 from competitions.tencent.split import Fold
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
-from tests.unit.tencent.training_inputs import make_corpus
+from tests.unit.tencent.training_inputs import hide_from, make_corpus
 
 
 def make_fold() -> tuple[Corpus, Fold]:
     """Asked for the ad behind the last one that is shown."""
-    history = make_circle()
-    log = history.sequences
+    log = make_circle().sequences
     corpus = make_corpus(log, ADS)
-    ends, clicks = history.ends - 1, np.ones(len(history), np.int64)
-    target = log.item[ends].astype(np.int64)
-    times = last_times(Histories(log, history.users, ends))
-    return corpus, Fold(
-        ends, history.users, ends, times, corpus.candidates, clicks, target, clicks > 1, clicks.astype(np.int8)
-    )
+    return corpus, hide_from(log, log.offsets[1:] - 1, corpus.candidates)
 
 
-@pytest.mark.parametrize("name", SEQUENCE_RUNGS)
-def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung = SEQUENCE_RUNGS[name]
-    own = {key: getattr(rung.settings, key) for key in ("blocks", "content")}
-    small = SequenceRung(rung.key, rung.build, msgspec.structs.replace(SMALL, passes=40, **own))
-    monkeypatch.setitem(rungs.SEQUENCE_RUNGS, name, small)
+def shrink(key: str, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung = SEQUENCE_RUNGS[key]
+    own = {name: getattr(rung.settings, name) for name in ("blocks", "content")}
+    small = SequenceRung(rung.title, rung.build, msgspec.structs.replace(SMALL, passes=passes, **own))
+    monkeypatch.setitem(rungs.SEQUENCE_RUNGS, key, small)
+
+
+@pytest.mark.parametrize("key", SEQUENCE_RUNGS)
+def test_each_rung_learns_the_circle(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(key, 40, monkeypatch)
     corpus, fold = make_fold()
-    table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
-    top = answer_rung(corpus, fold, table, name)
+    top = answer_rung(corpus, fold, fit_rung(corpus, make_contents(ADS + 1), fold, key, 0), key)
     assert fold.target is not None
     hits = top.rows[:, 0] == fold.target
     assert hits.mean() > 0.5  # by chance .11: of twelve ads three or so were seen
@@ -42,15 +38,10 @@ def test_each_rung_learns_the_circle(name: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generative, "EPOCHS", 2)
-    name = rungs.WITH_CONTENT
-    monkeypatch.setitem(
-        rungs.SEQUENCE_RUNGS,
-        name,
-        SequenceRung("small", SEQUENCE_RUNGS[name].build, msgspec.structs.replace(SMALL, passes=1)),
-    )
+    shrink(rungs.WITH_CONTENT, 1, monkeypatch)
     corpus, fold = make_fold()
-    table = fit_rung(corpus, make_contents(ADS + 1), fold, name, 0)
-    top = answer_generatively(corpus, fold, table, name, 0)
+    table = fit_rung(corpus, make_contents(ADS + 1), fold, rungs.WITH_CONTENT, 0)
+    top = answer_generatively(corpus, fold, table, 0)
     queries = fold.queries(corpus.train)
     for query in range(len(queries)):
         rows = top.rows[query][top.rows[query] > 0]

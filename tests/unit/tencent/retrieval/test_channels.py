@@ -5,7 +5,6 @@ them by what it goes by.
 """
 
 import dataclasses
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -23,9 +22,9 @@ from competitions.tencent.retrieval.fusion import learn_fusion
 from competitions.tencent.retrieval.registry import CHANNELS, find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories
-from competitions.tencent.split import Fold, build_test_fold
+from competitions.tencent.split import Fold
 from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
+from tests.unit.tencent.training_inputs import CONFIG, hide_from, make_corpus, make_sequences
 
 SETTINGS = CONFIG.ranker.features
 GROUPS, EACH, USERS, CLICKS = 6, 6, 240, 5
@@ -83,16 +82,7 @@ def before_last(log: Sequences, hidden: int = 2) -> Histories:
 
 def hold_out() -> tuple[Corpus, Fold]:
     """The last click of every user is the target of an earlier fold."""
-    fold, ends = build_test_fold(LOG, LOG, ROWS, None), LOG.offsets[1:] - 1
-    return make_corpus(LOG, NEW, catalogue=CATALOGUE), dataclasses.replace(
-        fold,
-        train_ends=ends,
-        query_ends=ends,
-        query_times=LOG.time[ends - 1],
-        target=LOG.item[ends].astype(np.int64),
-        unseen=np.zeros(len(LOG), bool),
-        target_action=LOG.action[ends],
-    )
+    return make_corpus(LOG, NEW, catalogue=CATALOGUE), hide_from(LOG, LOG.offsets[1:] - 1, ROWS)
 
 
 def search_by(channel: Channel) -> tuple[Search, Queries]:
@@ -159,18 +149,11 @@ def test_two_fits_give_the_same_bytes(channel: Channel) -> None:
 
 def test_who_did_nothing_and_a_log_of_one_user_or_none_are_scored(channel: Channel) -> None:
     history = before_last(LOG)
-    nothing = Histories(LOG, np.arange(3), LOG.offsets[:3])
-    for fitted in (history, before_last(draw_sequences().__class__(*take_user(LOG))), nothing):
+    nothing, first_user = Histories(LOG, np.arange(3), LOG.offsets[:3]), history.take(np.array([0]))
+    for fitted in (history, first_user, nothing):
         for part, scores in score(channel, fitted, nothing).items():
             assert scores.shape == (3, len(ROWS))
             assert np.isfinite(channel.parts[part](scores)).all(), part
-
-
-def take_user(log: Sequences) -> Iterator[np.ndarray]:
-    """The first user alone."""
-    last = log.offsets[1]
-    yield log.offsets[:2]
-    yield from (column[:last] for column in (log.item, log.action, log.time))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Counts of neighbours, and attributes, against tables by hand and against plain loops."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,48 +21,50 @@ from competitions.tencent.retrieval.counts import (
     fit_all_counts,
     score_counts,
 )
-from competitions.tencent.retrieval.sparse_history import ActionWeights, Sparse, attribute_matrix, weight_histories
+from competitions.tencent.retrieval.sparse_history import ActionWeights, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories
-from tests.unit.tencent.tencent_log import PLAIN_COUNTS, change, draw_log, make_catalogue, write_log
+from tests.unit.tencent.training_inputs import draw_log, make_catalogue, write_log
 
-UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
+PLAIN = CountSettings(
+    reach=3,
+    gap_decay=0.0,
+    backward=0.0,
+    source_power=0.0,
+    target_power=0.0,
+    concavity=1.0,
+    top=100,
+    history=0,
+    fade=1.0,
+    from_attributes=0.0,
+    to_attributes=0.0,
+    weights=ActionWeights(1.0, 1.0),
+)
 
 
-def fit_counts(
+def fit(
     histories: Histories,
-    catalogue: Catalogue,
-    attributes: Sparse,
     settings: CountSettings,
     targets: np.ndarray | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Counts:
+    catalogue = catalogue or make_catalogue(6, columns={})
     targets = np.arange(len(catalogue.oid)) if targets is None else targets
-    return fit_all_counts(histories, catalogue, attributes, (settings,), targets)[0]
-
-
-def fit(histories: Histories, settings: CountSettings, items: int = 6) -> Counts:
-    return fit_counts(histories, make_catalogue(items), attribute_matrix(make_catalogue(items)), settings)
+    return fit_all_counts(histories, catalogue, attribute_matrix(catalogue), (settings,), targets)[0]
 
 
 def count_by_loops(histories: Histories, settings: CountSettings, items: int) -> np.ndarray:
     """The docstring of ``CountSettings``, read aloud."""
-    weight_of = {
-        -1: settings.weights.null,
-        0: settings.weights.exposure,
-        1: settings.weights.click,
-        2: settings.weights.conversion,
-    }
     table, often = np.zeros((items + 1, items + 1)), np.zeros(items + 1)
-    sequences = histories.sequences
+    log = histories.sequences
+    weight = [settings.weights.clicked if action >= 1 else settings.weights.shown for action in log.action]
     for user, end in zip(histories.users, histories.ends, strict=True):
-        events = [at for at in range(sequences.offsets[user], end) if weight_of[int(sequences.action[at])]]
+        events = [at for at in range(log.offsets[user], end) if weight[at]]
         for event in events:
-            often[sequences.item[event]] += 1
-        for first, second in itertools.combinations(range(len(events)), 2):
-            before, after, gap = events[first], events[second], second - first
-            if gap <= settings.reach:
-                one, other = sequences.item[before], sequences.item[after]
-                worth = gap**-settings.gap_decay
-                worth *= weight_of[int(sequences.action[before])] * weight_of[int(sequences.action[after])]
+            often[log.item[event]] += 1
+        for (first, before), (second, after) in itertools.combinations(enumerate(events), 2):
+            if (gap := second - first) <= settings.reach:
+                one, other = log.item[before], log.item[after]
+                worth = gap**-settings.gap_decay * weight[before] * weight[after]
                 table[one, other] += worth
                 table[other, one] += worth * settings.backward
     np.fill_diagonal(table, 0)
@@ -70,22 +73,14 @@ def count_by_loops(histories: Histories, settings: CountSettings, items: int) ->
     return np.asarray(table**settings.concavity)
 
 
-@pytest.mark.parametrize("part_pairs", [1, 30, 10**6])
-@pytest.mark.parametrize("backward", [0.0, 0.3])
+@pytest.mark.parametrize(("part_pairs", "backward", "shown"), [(1, 0.3, 0.2), (30, 0.0, 0.2), (10**6, 0.3, 0.0)])
 def test_counts_equal_plain_loops_in_parts_of_any_size(
-    part_pairs: int, backward: float, monkeypatch: pytest.MonkeyPatch
+    part_pairs: int, backward: float, shown: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cooccurrence, "PART_PAIRS", part_pairs)
-    settings = change(
-        PLAIN_COUNTS,
-        reach=4,
-        gap_decay=0.7,
-        backward=backward,
-        source_power=0.4,
-        target_power=0.2,
-        concavity=0.7,
-        weights=UNEVEN,
-    )
+    powers = {"source_power": 0.4, "target_power": 0.2, "concavity": 0.7}
+    weights = ActionWeights(shown, 2.5)
+    settings = replace(PLAIN, reach=4, gap_decay=0.7, backward=backward, weights=weights, **powers)
     histories = draw_log(60, 6, seed=3)
     np.testing.assert_allclose(
         fit(histories, settings).neighbours.toarray(), count_by_loops(histories, settings, 6), rtol=1e-5
@@ -94,15 +89,13 @@ def test_counts_equal_plain_loops_in_parts_of_any_size(
 
 def test_the_top_neighbours_are_those_among_the_targets() -> None:
     histories = write_log([1, 2], [1, 2], [1, 3])
-    settings, catalogue = change(PLAIN_COUNTS, top=1), make_catalogue(6)
-    table = fit_counts(histories, catalogue, attribute_matrix(catalogue), settings, targets=np.array([3, 4]))
+    table = fit(histories, replace(PLAIN, top=1), np.array([3, 4]))
     np.testing.assert_array_equal(table.neighbours.toarray()[1], [1, 0])
 
 
 def test_a_lift_is_how_much_oftener_than_by_chance_and_never_below_zero() -> None:
     log = write_log([1, 2], [1, 2], [1, 2, 3], [3, 4], [4, 5], [5, 1], [3], [3])
-    settings = change(PLAIN_COUNTS, reach=10, gap_decay=0.0, backward=1.0, lift=1.0)
-    table = fit(log, settings).neighbours.toarray()
+    table = fit(log, replace(PLAIN, reach=10, backward=1.0, lift=1.0)).neighbours.toarray()
     # Ads 1 and 2 stand together in 3 of 8 histories; by chance 4 x 3 / 8.
     assert table[1, 2] == pytest.approx(np.log((3 + 1) / (4 * 3 / 8 + 1)))
     assert table[4, 5] == pytest.approx(np.log((1 + 1) / (2 * 2 / 8 + 1)))
@@ -113,7 +106,7 @@ def test_a_lift_is_how_much_oftener_than_by_chance_and_never_below_zero() -> Non
 def test_of_a_long_log_clicks_alone_are_counted() -> None:
     histories = write_log([1, 2, 3, 4], action=[[1, 0, 0, 1]])
     assert count_pairs(histories) == 12
-    catalogue, candidates = make_catalogue(6), CatalogueRows(np.arange(1, 7))
+    catalogue, candidates = make_catalogue(6, columns={}), CatalogueRows(np.arange(1, 7))
     for counted, settings in COUNTED.items():
         fitted = cooccurrence.fit(histories, catalogue, candidates, counted)
         assert {name: table.settings for name, table in fitted.tables.items()} == settings
@@ -121,11 +114,11 @@ def test_of_a_long_log_clicks_alone_are_counted() -> None:
     np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
 
 
-@pytest.mark.parametrize("settings", [PLAIN_COUNTS, CLICKED, LIFTED, WHOLE, change(WHOLE, to_attributes=0.0)])
+@pytest.mark.parametrize("settings", [CLICKED, LIFTED, WHOLE, replace(WHOLE, to_attributes=0.0)])
 def test_a_table_of_a_smaller_pool_gives_its_ads_the_same_scores(settings: CountSettings) -> None:
-    catalogue = make_catalogue(8, {0: [1, 1, 2, 2, 3, 0, 1, 2], 3: [4, 0, 4, 1, 1, 1, 2, 2]})
+    catalogue = make_catalogue(8, columns={0: [1, 1, 2, 2, 3, 0, 1, 2], 3: [4, 0, 4, 1, 1, 1, 2, 2]})
     histories, candidates = draw_log(60, 8, seed=1), CatalogueRows(np.array([1, 2, 4, 5, 7, 8]))
-    (table,) = fit_all_counts(histories, catalogue, attribute_matrix(catalogue), (settings,), candidates)
+    table = fit(histories, settings, candidates, catalogue)
     every = score_counts(table, histories, candidates)
     for pool in ([2, 5, 8], [4], [1, 2, 4, 5, 7, 8]):
         scores = score_counts(table.narrow(CatalogueRows(np.array(pool))), histories, np.array(pool))
@@ -136,20 +129,20 @@ def test_a_table_of_a_smaller_pool_gives_its_ads_the_same_scores(settings: Count
 
 def test_histories_fade_and_end_at_their_last_events() -> None:
     histories = write_log([1, 2, 3, 2], action=[[1, 0, 2, 1]])
-    weighed = weight_histories(histories, 5, UNEVEN, fade=0.5, last=3).toarray()
-    # last: 2 clicked; before it 3 converted, 0.5 * 2.5; before that 2 exposed, 0.25 * 0.2; 1 is too old
-    np.testing.assert_allclose(weighed, [[0, 0, 1 + 0.25 * 0.2, 1.25, 0]], rtol=1e-6)
+    weighed = weight_histories(histories, 5, ActionWeights(0.2, 1.0), fade=0.5, last=3).toarray()
+    # last: 2 clicked; before it 3 converted, 0.5; before that 2 exposed, 0.25 * 0.2; 1 is too old
+    np.testing.assert_allclose(weighed, [[0, 0, 1 + 0.25 * 0.2, 0.5, 0]], rtol=1e-6)
 
 
 def test_scores_add_up_over_the_history_for_the_asked_columns() -> None:
-    model = fit(write_log([1, 2, 3], [1, 2], [2, 1, 3]), change(PLAIN_COUNTS, reach=1, fade=0.5))
+    model = fit(write_log([1, 2, 3], [1, 2], [2, 1, 3]), replace(PLAIN, reach=1, fade=0.5))
     scores = score_counts(model, write_log([1, 2], [5]), np.array([3, 1, 6]))
     np.testing.assert_allclose(scores, [[1 + 0.5, 1, 0], [0, 0, 0]])
     assert scores.dtype == np.float32
 
 
 def test_attributes_weigh_by_how_common_they_are() -> None:
-    catalogue = make_catalogue(4, {0: [1, 1, 1, 1], 2: [3, 3, 0, 5]})  # 5 is cold
+    catalogue = make_catalogue(4, columns={0: [1, 1, 1, 1], 2: [3, 3, 0, 5]})  # 5 is cold
     table = attribute_matrix(catalogue).toarray()
     expected = np.zeros((5, 8))
     expected[1:, 0] = 0.5
@@ -159,12 +152,11 @@ def test_attributes_weigh_by_how_common_they_are() -> None:
 
 
 def test_scores_reach_unseen_items_through_attributes() -> None:
-    catalogue = make_catalogue(4, {0: [1, 2, 1, 2]})  # 4 was never seen and shares its value with 2
-    attributes = attribute_matrix(catalogue)
-    plain = fit_counts(write_log([1, 2]), catalogue, attributes, PLAIN_COUNTS)
-    columns = np.array([4, 2, 3])
-    np.testing.assert_array_equal(score_counts(plain, write_log([1]), columns), [[0, 1, 0]])
-    shared = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, to_attributes=1.0))
-    np.testing.assert_allclose(score_counts(shared, write_log([1]), columns), [[0.5, 1.5, 0]])
-    queries = fit_counts(write_log([1, 2]), catalogue, attributes, change(PLAIN_COUNTS, from_attributes=1.0))
-    np.testing.assert_allclose(score_counts(queries, write_log([3]), columns), [[0, 0.5, 0]])  # 3 is like 1
+    catalogue = make_catalogue(4, columns={0: [1, 2, 1, 2]})  # 4 was never seen and shares its value with 2
+    for changed, query, expected in (
+        ({}, 1, [0, 1, 0]),
+        ({"to_attributes": 1.0}, 1, [0.5, 1.5, 0]),
+        ({"from_attributes": 1.0}, 3, [0, 0.5, 0]),  # 3 is like 1
+    ):
+        model = fit(write_log([1, 2]), replace(PLAIN, **changed), catalogue=catalogue)
+        np.testing.assert_allclose(score_counts(model, write_log([query]), np.array([4, 2, 3])), [expected])

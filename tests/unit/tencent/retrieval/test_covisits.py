@@ -9,7 +9,7 @@ from competitions.tencent.retrieval.covisits import BACKWARD, FADE, NAME, REACH,
 from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
-from tests.unit.tencent.tencent_log import draw_log, make_catalogue
+from tests.unit.tencent.training_inputs import draw_log, make_catalogue
 
 ITEMS = 9
 ROWS = CatalogueRows(np.array([2, 3, 5, 8, 9]))
@@ -35,11 +35,8 @@ def score(history: Histories, queries: Histories, counted: str) -> np.ndarray:
 def score_by_loops(history: Histories, queries: Histories, counted: str) -> np.ndarray:
     """The docstring of ``score_block``, read aloud."""
     log, table = history.sequences, np.zeros((len(queries), ITEMS + 1))
-    weights = WEIGHTS[counted]
-    value = {-1: weights.null, 0: weights.exposure, 1: weights.click, 2: weights.conversion}
-    parts = [
-        [at for at in range(*log.offsets[user : user + 2]) if value[int(log.action[at])]] for user in range(len(log))
-    ]
+    value = np.where(log.action >= 1, WEIGHTS[counted].clicked, WEIGHTS[counted].shown)
+    parts = [[at for at in range(*log.offsets[user : user + 2]) if value[at]] for user in range(len(log))]
     for query, (user, stop) in enumerate(zip(queries.users, queries.ends, strict=True)):
         past = list(range(log.offsets[user], stop))[::-1]
         for back, source in enumerate(past[:SOURCES]):
@@ -58,7 +55,7 @@ def score_by_loops(history: Histories, queries: Histories, counted: str) -> np.n
                                 * closeness(log.time[other] - log.time[visit])
                                 * (BACKWARD if gap < 0 else 1.0)
                                 / abs(gap)
-                                * value[int(log.action[other])]
+                                * value[other]
                             )
     return table[:, ROWS]
 

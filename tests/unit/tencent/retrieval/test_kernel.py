@@ -28,17 +28,13 @@ def by_hand(beta: float) -> np.ndarray:
 
 @pytest.mark.parametrize("beta", [4.0, 12.0, 30.0])
 @pytest.mark.parametrize("cached", [QUERIES * EVENTS * 64, 2**19])
-def test_the_kernel_is_that_of_the_formula(beta: float, cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_is_that_of_the_formula_and_in_whole_numbers_nearly(
+    beta: float, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kernel, "CACHED", cached)
     scores = score_kernel(HISTORY, WEIGHTS, CANDIDATES, beta)
     assert scores.dtype == torch.float32
     np.testing.assert_allclose(scores.numpy(), by_hand(beta), atol=1e-4)
-
-
-@pytest.mark.parametrize("beta", [4.0, 12.0, 30.0])
-@pytest.mark.parametrize("cached", [QUERIES * EVENTS * 64, 2**19])
-def test_in_whole_numbers_it_is_nearly_the_same(beta: float, cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "CACHED", cached)
     away = score_kernel(HISTORY, WEIGHTS, quantize(CANDIDATES), beta).numpy() - by_hand(beta)
     assert abs(away.mean()) < 0.01  # the line between powers of 2 alone would be .04 above
     assert away.std() < 0.03 * max(beta / 12, 0.5)

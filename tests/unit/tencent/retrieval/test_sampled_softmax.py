@@ -59,17 +59,9 @@ def test_negatives_estimate_the_sum_over_all_ads_without_bias() -> None:
     events = rng.choice(40, 4000, p=share)
     estimates = []
     for _ in range(3000):
-        drawn = sample_negatives(rng.choice(events, 64), known, 16, 0.5, rng)
+        drawn = sample_negatives(rng.choice(events, 64), known, 16, rng)
         assert (share[drawn.rows] > 0).all()
         estimates.append(float((value[drawn.rows] / np.exp(drawn.log_inclusion.numpy())).sum()))
     truth = float(value[share > 0].sum())
     error = np.std(estimates) / len(estimates) ** 0.5
     assert abs(np.mean(estimates) - truth) < 4 * error + 0.02 * truth
-
-
-@pytest.mark.parametrize(("even_share", "in_batch"), [(1.0, False), (0.0, True)])
-def test_negatives_come_all_from_one_source_where_the_share_says_so(even_share: float, in_batch: bool) -> None:
-    known, events = Frequencies(np.arange(1000), np.full(1000, 1e-3)), np.array([3, 5, 7])
-    for seed in range(20):
-        rows = sample_negatives(events, known, 3, even_share, np.random.default_rng(seed)).rows
-        assert in_batch == np.isin(rows, events).all()

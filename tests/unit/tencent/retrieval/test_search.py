@@ -15,6 +15,7 @@ from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import ChannelScores, collect_scores, learn_fusion
 from competitions.tencent.retrieval.kernel import BETA
+from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.features.test_popularity import plant_halves
@@ -79,6 +80,17 @@ def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
     assert search.popularity.table.shape[1] == 2
 
 
+@pytest.mark.parametrize(("name", "left"), [("counts", 0.0), ("81", 1.0)])
+def test_scores_of_seen_ads_are_nothing_where_the_ranker_gets_them(name: str, left: float) -> None:
+    search, queries = make_search()
+    alike = {"part": np.ones((len(queries), len(search.pool)), np.float32)}
+    search.channels = [(find_channel(name), lambda _: alike)]
+    seen = search.find_seen(queries.histories)
+    ((_, scores),) = search.score(search.block(queries), seen)
+    assert (scores["part"][seen] == left).all()
+    assert scores["part"].sum() == len(queries) * len(search.pool) - len(seen[0]) * (1 - left)
+
+
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,14 +131,9 @@ def test_learning_takes_each_query_with_the_pool_of_its_own_time(monkeypatch: py
     assert sorted(queries.histories.users) == fold.users[20:].tolist()
     scores = collect_scores(tables, settings, queries, target, np.random.default_rng(0))
     weights = np.array([tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
-    own_groups = tables.pools.split(queries.time)
-    for group, query, row in zip(
-        np.repeat(np.arange(len(own_groups)), [len(own) for own in own_groups]),
-        np.concatenate(own_groups),
-        scores.values,
-        strict=True,
-    ):
-        retrieved = Search(tables, settings, int(group)).retrieve(queries.take(np.array([query])))
+    own = [(group, query) for group, part in enumerate(tables.pools.split(queries.time)) for query in part.tolist()]
+    for (group, query), row in zip(own, scores.values, strict=True):
+        retrieved = Search(tables, settings, group).retrieve(queries.take(np.array([query])))
         at = retrieved.item[0].tolist().index(target[query])
         assert row[0] @ weights == pytest.approx(retrieved.scores[0, at], abs=2e-2)
     monkeypatch.setattr(fusion_module, "FEWEST", len(target) + 1)

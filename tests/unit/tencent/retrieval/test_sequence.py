@@ -147,24 +147,15 @@ def test_an_empty_history_a_new_ad_and_one_user_are_answered() -> None:
     assert not score(table, one_user, rows).any()
 
 
-def test_clicks_are_targets_and_every_event_where_there_are_none() -> None:
-    log = make_sequences([(1, 0, 1), (2, 1, 2), (3, 2, 3)], [(1, 0, 1), (4, -1, 2)])
-    clicked = choose_examples(whole(log), 6, SMALL)
-    assert clicked.windows.users.tolist() == [0]
-    padded = clicked.pad(np.array([0]))
-    assert clicked.mark_targets(padded).tolist() == [[False, True, True]]
-    assert clicked.known.rows.tolist() == [1, 2, 3]  # ad 1 was shown only
-    shown = choose_examples(Histories(log, np.array([0, 1]), np.array([1, 5])), 6, SMALL)
-    assert shown.mark_targets(shown.pad(np.array([0, 1]))).tolist() == [[True, False], [True, True]]
-
-
-def test_frequencies_are_those_of_the_windows_that_are_trained_on() -> None:
+def test_clicks_are_targets_and_frequencies_those_of_the_windows_that_are_trained_on() -> None:
     """Ad 4 stands in a window without a click, ads 1 and 2 in windows that are older than the budget reaches."""
-    log = make_sequences([(1, 1, 1), (2, 1, 2), (3, 1, 3), (5, 1, 8)], [(4, 0, 9)], [(5, 1, 7), (5, 1, 9)])
-    settings = msgspec.structs.replace(SMALL, length=2, tokens=4)
-    known = choose_examples(whole(log), 7, settings).known
-    assert known.rows.tolist() == [3, 5]
-    assert known.share.tolist() == [0, 0, 0, 0.25, 0, 0.75, 0]
+    log = make_sequences([(1, 1, 1), (2, 1, 2), (3, 2, 3), (5, 1, 8)], [(4, 0, 9)], [(5, 0, 7), (5, 1, 9)])
+    examples = choose_examples(whole(log), 7, msgspec.structs.replace(SMALL, length=2, tokens=4))
+    assert examples.known.rows.tolist() == [3, 5]
+    assert examples.known.share.tolist() == [0, 0, 0, 0.25, 0, 0.75, 0]
+    padded = examples.pad(np.arange(2))
+    assert padded.item.tolist() == [[3, 5], [5, 5]]
+    assert examples.mark_targets(padded).tolist() == [[True, True], [False, True]]
 
 
 def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
@@ -179,14 +170,11 @@ def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
 
 def test_a_pass_has_every_window_once_and_near_lengths_together() -> None:
     lengths = make_circle(users=400).lengths
-    batches, again, other = (order_batches(lengths, SMALL, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    batches, again = (order_batches(lengths, SMALL, np.random.default_rng(seed)) for seed in (0, 1))
     assert sorted(np.concatenate(batches).tolist()) == list(range(400))
     assert np.mean([lengths[batch].sum() for batch in batches]) == pytest.approx(SMALL.batch, rel=0.2)
     assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 1.5
-    assert [np.concatenate(order).tolist() == np.concatenate(batches).tolist() for order in (again, other)] == [
-        True,
-        False,
-    ]
+    assert np.concatenate(again).tolist() != np.concatenate(batches).tolist()
 
 
 def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,9 +199,6 @@ def test_a_long_history_is_read_in_windows() -> None:
 
 
 def test_a_fit_takes_longer_the_more_it_reads() -> None:
-    settings = SequenceSettings(tokens=10_000_000)
-    seconds = [
-        sequence.estimate_seconds(events, ads, settings) for events, ads in ((10**5, 10), (10**6, 10), (10, 10**6))
-    ]
-    assert seconds[0] < seconds[1]
-    assert seconds[2] > 1
+    sizes = (10**5, 10), (10**6, 10), (10**6, 10**6)
+    seconds = [sequence.estimate_seconds(*each, SequenceSettings(tokens=10_000_000)) for each in sizes]
+    assert seconds[0] < seconds[1] < seconds[2]

@@ -20,11 +20,10 @@ from competitions.tencent.retrieval.values import (
 )
 from competitions.tencent.sequences import Histories
 from tests.unit.tencent.tencent_folds import make_block
-from tests.unit.tencent.tencent_log import EVEN, draw_log, make_catalogue, write_log
+from tests.unit.tencent.training_inputs import draw_log, make_catalogue, write_log
 
-UNEVEN = ActionWeights(exposure=0.2, click=1.0, conversion=2.5, null=0.0)
-PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=EVEN)
-CATALOGUE = make_catalogue(6, {0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
+PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=ActionWeights(1.0, 1.0))
+CATALOGUE = make_catalogue(6, columns={0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1, 1]})
 
 
 def score(model: ValueCounts, pool: list[int], queries: Histories) -> np.ndarray:
@@ -34,13 +33,11 @@ def score(model: ValueCounts, pool: list[int], queries: Histories) -> np.ndarray
 
 def count_by_loops(histories: Histories, attributes: np.ndarray, settings: ValueSettings) -> np.ndarray:
     """The docstring of ``ValueSettings``, read aloud."""
-    weight_of = {-1: 0.0, 0: 0.2, 1: 1.0, 2: 2.5}
-    table = np.zeros((attributes.shape[1],) * 2)
-    sequences = histories.sequences
+    table, log = np.zeros((attributes.shape[1],) * 2), histories.sequences
     for user, end in zip(histories.users, histories.ends, strict=True):
-        span = slice(sequences.offsets[user], end)
-        pairs = zip(sequences.item[span], [weight_of[int(each)] for each in sequences.action[span]], strict=True)
-        events = [(item, weight) for item, weight in pairs if weight]
+        span = slice(log.offsets[user], end)
+        weights = np.where(log.action[span] >= 1, settings.weights.clicked, settings.weights.shown)
+        events = [(item, weight) for item, weight in zip(log.item[span], weights, strict=True) if weight]
         for (at, (one, before)), (to, (other, after)) in itertools.combinations(enumerate(events), 2):
             if to - at <= settings.reach and one != other:
                 pair = (to - at) ** -settings.gap_decay * before * after * np.outer(attributes[one], attributes[other])
@@ -49,20 +46,19 @@ def count_by_loops(histories: Histories, attributes: np.ndarray, settings: Value
     return np.asarray(table / np.where(share > 0, share, 1))
 
 
-@pytest.mark.parametrize("part_events", [1, 20, 10**6])
-@pytest.mark.parametrize("backward", [0.0, 0.3])
+@pytest.mark.parametrize(("part_events", "backward", "shown"), [(1, 0.3, 0.2), (20, 0.0, 0.2), (10**6, 0.3, 0.0)])
 def test_values_are_counted_as_by_loops_in_parts_of_any_size(
-    part_events: int, backward: float, monkeypatch: pytest.MonkeyPatch
+    part_events: int, backward: float, shown: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(value_counts, "PART_EVENTS", part_events)
-    settings = ValueSettings(reach=3, gap_decay=0.7, backward=backward, power=0.4, weights=UNEVEN)
+    settings = ValueSettings(gap_decay=0.7, backward=backward, power=0.4, weights=ActionWeights(shown, 2.5))
     histories, attributes = draw_log(60, 6, seed=3), attribute_matrix(CATALOGUE)
     table = fit_value_counts(histories, [attributes], settings).table
     np.testing.assert_allclose(table, count_by_loops(histories, attributes.toarray(), settings), rtol=1e-4, atol=1e-7)
 
 
 def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
-    catalogue = make_catalogue(6, {0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
+    catalogue = make_catalogue(6, columns={0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
     model = fit_value_counts(write_log([1, 2], [1, 5]), [attribute_matrix(catalogue)], PLAIN)
     scores = score(model, [2, 4, 5, 6], write_log([3], [2]))  # 3 is like 1, nothing follows 2
     assert (scores[0] > 0).tolist() == [True, True, True, False]
@@ -78,7 +74,7 @@ def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.M
     np.testing.assert_array_equal(as_dense(tables[0]), as_dense(tables[1]))
 
 
-OWN = make_catalogue(4, {0: [1, 2, 3, 4]})  # each ad has a value of its own
+OWN = make_catalogue(4, columns={0: [1, 2, 3, 4]})  # each ad has a value of its own
 
 
 def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> None:
@@ -96,7 +92,7 @@ def test_a_click_behind_what_was_shown_raises_its_values_at_any_distance() -> No
 
 def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
     """Ads 1 and 2 have one value, 3 and 4 another: two ads each, so that a pair of them shares 1 / 2."""
-    attributes = attribute_matrix(make_catalogue(4, {0: [1, 1, 2, 2]}))
+    attributes = attribute_matrix(make_catalogue(4, columns={0: [1, 1, 2, 2]}))
     queries = write_log([1, 3, 1], [1, 3, 1], [3], action=[[0, 0, 0], [0, 1, 0], [0]])
     scores = score(ValueCounts(None, attributes, AGAIN), [2, 4], queries)
     often = (1 + 0.97**2) / 2
@@ -108,21 +104,19 @@ def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
     table = fit(clicked, OWN, exposures=False)
     assert [*table.tables] == ["values"]
     assert [*table.prepare(rows, 0.0)(make_block(clicked))] == ["values"]
-    for action in (0, -1):  # one that the host does not give was shown
-        shown = write_log([1, 2], [3, 4], action=[[action, 1], [1, 1]])
-        table = fit(shown, OWN, exposures=True)
-        assert table.tables["values again"].table is None
-        queries = write_log([1], action=[[action]])
-        scores = table.prepare(rows, 0.0)(make_block(queries))
-        assert [*scores] == ["values", "values shown", "values again"]
-        assert (scores["values shown"][0] > 0).tolist() == [True, False]  # 2 was clicked behind 1, 4 was not
-        assert not scores["values"].any()  # nobody clicked two
+    shown = write_log([1, 2], [3, 4], action=[[-1, 1], [1, 1]])  # an action that the host does not give was shown
+    table = fit(shown, OWN, exposures=True)
+    assert table.tables["values again"].table is None
+    scores = table.prepare(rows, 0.0)(make_block(write_log([1], action=[[-1]])))
+    assert [*scores] == ["values", "values shown", "values again"]
+    assert (scores["values shown"][0] > 0).tolist() == [True, False]  # 2 was clicked behind 1, 4 was not
+    assert not scores["values"].any()  # nobody clicked two
 
 
 @pytest.mark.parametrize("settings", [PLAIN, AGAIN])
 def test_a_pool_gets_what_the_table_of_all_values_gives(settings: ValueSettings) -> None:
     """However the table is held: full, with empty cells left out, or none, where each value speaks for itself."""
-    catalogue = make_catalogue(8, {0: [1, 1, 2, 2, 3, 0, 4, 5], 3: [4, 0, 4, 1, 1, 2, 3, 3]})
+    catalogue = make_catalogue(8, columns={0: [1, 1, 2, 2, 3, 0, 4, 5], 3: [4, 0, 4, 1, 1, 2, 3, 3]})
     attributes, log = attribute_matrix(catalogue), draw_log(60, 8, seed=5)
     full = fit_value_counts(log, [attributes], settings).table
     assert isinstance(full, np.ndarray)

@@ -12,7 +12,7 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import reader, schema
 from competitions.tencent.io.schema import CLICK, CONVERSION
 from competitions.tencent.simulator import calibration, oracle, simulate
-from competitions.tencent.simulator.simulate import CONVERTED, Law
+from competitions.tencent.simulator.simulate import CONVERTED
 from tests.unit.tencent.simulator.worlds import World, make_world
 
 SCALE, SEED = 0.0015, 2
@@ -20,7 +20,7 @@ SCALE, SEED = 0.0015, 2
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
-    return simulate.simulate(tmp_path_factory.mktemp("round2") / "raw", SCALE, SEED, Law.ROUND2)
+    return simulate.simulate(tmp_path_factory.mktemp("round2") / "raw", SCALE, SEED, round_two=True)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def corpus(made: Simulation) -> Corpus:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(0.002, 6, slope=2.5, law=Law.ROUND2)
+    return make_world(0.002, 6, slope=2.5, round_two=True)
 
 
 def test_the_host_says_of_every_asked_user_what_it_will_do(made: Simulation, corpus: Corpus) -> None:
@@ -88,11 +88,12 @@ def test_an_oracle_that_knows_the_action_gains(world: World) -> None:
 
 def test_the_oracles_means_are_weighted_by_the_action() -> None:
     """A hit on rank 1 with a conversion, a miss with a click: 2.5 of 3.5. Of clicks alone, each counts the same."""
-    nothing, clicks = np.zeros(4), np.full(4, CLICK, np.int8)
-    plain = oracle.summarise_ranks(oracle.OracleRanks(np.array([1, 3, 10, 11]), clicks, nothing, nothing))
+    plain = oracle.summarise_ranks(
+        oracle.OracleRanks(np.array([1, 3, 10, 11]), np.full(4, CLICK, np.int8), np.zeros(4))
+    )
     assert plain.details["hit_rate"] == 0.75
     assert plain.details["ndcg"] == pytest.approx((1.0 + 0.5 + 0.2890648) / 4)
     actions = np.array([CONVERSION, CLICK], np.int8)
-    scores = oracle.summarise_ranks(oracle.OracleRanks(np.array([1, 11]), actions, np.ones(2), np.zeros(2)))
+    scores = oracle.summarise_ranks(oracle.OracleRanks(np.array([1, 11]), actions, np.zeros(2)))
     assert scores.score == pytest.approx(2.5 / 3.5)
     assert scores.details["hit_rate"] == pytest.approx(2.5 / 3.5)

@@ -8,7 +8,6 @@ from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.simulator import oracle, simulate
 from competitions.tencent.simulator.ads import RUNS, Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
-from competitions.tencent.simulator.simulate import Law
 from competitions.tencent.simulator.topics import sizes_at_scale
 from competitions.tencent.simulator.users import Users, make_users
 
@@ -28,11 +27,11 @@ class World:
         return oracle.rank_targets(env or self.env, self.candidates, queries or self.queries)
 
 
-def make_world(scale: float, seed: int, slope: float, law: Law = Law.ROUND1) -> World:
+def make_world(scale: float, seed: int, slope: float, round_two: bool = False) -> World:
     """``slope``: that of the acceptance."""
-    sizes, rng = sizes_at_scale(scale), np.random.default_rng(seed)
-    env = replace(simulate.make_environment(sizes, scale, seed, law), slope=slope)
-    users, ends = make_users(env.topics, sizes.users, sizes.groups, law is Law.ROUND2, rng)
+    rng, groups = np.random.default_rng(seed), sizes_at_scale(scale).groups
+    env = replace(simulate.make_environment(scale, seed, round_two), slope=slope)
+    users, ends = make_users(env.topics, env.users, groups, round_two, rng)
     queries = browse(env, users, ends, rng)
     draw_targets(env, queries, rng)
     seen = np.bincount(queries.past[queries.past >= 0], minlength=len(env.ads)) > 0
