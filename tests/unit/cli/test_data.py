@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 import pytest
 
+from common.day.hosts import kaggle as kaggle_client
 from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
@@ -21,20 +22,24 @@ CLICKS = FileSpec("clicks.parquet", rows=3, columns=("user", "item"))
 
 @pytest.fixture
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """A small competition in flight's stead: one file of three rows, one that nobody reads. What the client is given."""
+    """A small competition in flight's stead, one file of three rows and one that nobody reads; the client's calls."""
     calls: list[tuple[Any, ...]] = []
 
     def fetch(dataset: str, names: list[str], folder: Path) -> None:
         calls.append((dataset, names))
-        folder.mkdir(parents=True)
-        write_clicks(folder / "clicks.parquet", 3)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "clicks.parquet").exists():
+            write_clicks(folder / "clicks.parquet", 3)
+
+    def submit(*given: object) -> str:
+        calls.append(given)
+        return "Submission ref: 77"
 
     monkeypatch.chdir(tmp_path)
-    replace_source(
-        monkeypatch, "flight", "kaggle", "a-contest", (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
-    )
-    monkeypatch.setattr(data_verbs.kaggle, "fetch", fetch)
-    monkeypatch.setattr(data_verbs.kaggle, "submit", lambda *given: calls.append(given) or "Submission ref: 77")
+    files = (CLICKS, FileSpec("sample.csv", needed=False, fetched=False))
+    replace_source(monkeypatch, "flight", "kaggle", "a-contest", files)
+    monkeypatch.setattr(kaggle_client, "fetch", fetch)
+    monkeypatch.setattr(kaggle_client, "submit", submit)
     return calls
 
 
