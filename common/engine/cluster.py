@@ -34,7 +34,7 @@ HELP = "see competitions/BEYOND.md for how to start one"
 KEPT = "Finished steps are kept: run again to continue, or run without the cluster."
 
 
-class Task(NamedTuple):
+class SentStep(NamedTuple):
     """A step under way, who is told its cost and where it was computed, and Dask's future of the latter."""
 
     step: Step
@@ -94,7 +94,7 @@ class Cluster:
         """``client`` is a ``distributed.Client``."""
         self._client = client
         self._store = store
-        self._tasks: dict[Path, Task] = {}  # by the entry that is being made
+        self._tasks: dict[Path, SentStep] = {}  # by the entry that is being made
 
     def is_pending(self, step: Step) -> bool:
         """Whether the step is under way."""
@@ -110,7 +110,7 @@ class Cluster:
         sent = folder, step.name, pickle.dumps(detach(step, folder), protocol=5)
         key = f"{step.name}-{step.key}-{self._client.id}"  # of this run: another may keep its results elsewhere
         future = self._client.submit(compute_sent, *sent, *(self._tasks[entry].future for entry in before), key=key)
-        self._tasks[self._entry(step)] = Task(step, note, future)
+        self._tasks[self._entry(step)] = SentStep(step, note, future)
         return True
 
     def wait(self, step: Step | None = None) -> None:
@@ -128,7 +128,7 @@ class Cluster:
                 if task := self._tasks.pop(entry, None):
                     self._finish(task)
 
-    def _finish(self, task: Task) -> None:
+    def _finish(self, task: SentStep) -> None:
         future = task.future
         if future.status not in ("finished", "error"):  # cancelled, once the client has given up to connect again
             raise UserError(f"The Dask scheduler was lost: start it and its workers again. {KEPT}")

@@ -27,8 +27,8 @@ from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
-Chain = tuple[str, ...]  # ("recall", "swing") for the expression recall.swing
-Reference = tuple[str, Chain]  # a module, and an expression as it stands at the top level of that module
+DottedName = tuple[str, ...]  # ("recall", "swing") for the expression recall.swing
+Reference = tuple[str, DottedName]  # a module, and an expression as it stands at the top level of that module
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -81,7 +81,7 @@ class SourceTree:
                 waiting.extend(self._follow(*reference, dependencies))
         return dependencies
 
-    def _follow(self, module_name: str, chain: Chain, dependencies: Dependencies) -> Iterator[Reference]:
+    def _follow(self, module_name: str, chain: DottedName, dependencies: Dependencies) -> Iterator[Reference]:
         """Record the texts that a reference means; what these refer to. In the example above:
 
         ("steps", total)             records the text of ``total``          -> ("steps", helpers.cap)
@@ -201,7 +201,7 @@ def _base(node: ast.expr) -> set[str]:
     return {node.id} if isinstance(node, ast.Name) else set()
 
 
-def _chains(node: ast.AST) -> Iterator[Chain]:
+def _chains(node: ast.AST) -> Iterator[DottedName]:
     """Each name in an expression with the attributes that follow it: a.b.c(d) gives (a, b, c) and (d,)."""
     attributes: list[str] = []
     while isinstance(node, ast.Attribute):

@@ -24,7 +24,7 @@ import msgspec
 from common.engine.errors import UserError
 
 T = TypeVar("T", bound=msgspec.Struct)
-Table = dict[str, Any]
+Toml = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
 UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -70,7 +70,7 @@ def load(
 
     Raises ``UserError`` for a file that is missing or not TOML, and for a key that is unknown, missing or mistyped.
     """
-    merged: Table = {}
+    merged: Toml = {}
     for position, file in enumerate(files):
         if position == 0 or file.exists():
             _merge(merged, _read(file))
@@ -92,7 +92,7 @@ def load(
     return config
 
 
-def _describe(schema: type[msgspec.Struct], merged: Table, error: msgspec.ValidationError) -> str:
+def _describe(schema: type[msgspec.Struct], merged: Toml, error: msgspec.ValidationError) -> str:
     """What msgspec says, behind the key and its value; of an unknown key the nearest one that there is."""
     problem, _, where = str(error).partition(" - at `$.")
     where = where.removesuffix("`")
@@ -116,7 +116,7 @@ def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
     return max(alike or known, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
 
 
-def _refuse_parameters(key: str, table: Table, given: Table) -> None:
+def _refuse_parameters(key: str, table: Toml, given: Toml) -> None:
     """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a table;
     anything but a number where the files, ``given``, have one.
     """
@@ -129,7 +129,7 @@ def _refuse_parameters(key: str, table: Table, given: Table) -> None:
             raise UserError(f"{key}.{name} cannot be {value!r}: expected {expected}.")
 
 
-def _read(file: Path) -> Table:
+def _read(file: Path) -> Toml:
     """The settings of a file, config.toml or any tuned.toml."""
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -140,7 +140,7 @@ def _read(file: Path) -> Table:
         raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
 
 
-def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
+def _parse_override(schema: type[msgspec.Struct], override: str) -> Toml:
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
@@ -148,11 +148,11 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Table:
     value: Any = parse_value(text.strip(), list_types(schema).get(".".join(parts)))
     for part in reversed(parts):
         value = {part: value}
-    table: Table = value
+    table: Toml = value
     return table
 
 
-def _merge(into: Table, table: Table) -> None:
+def _merge(into: Toml, table: Toml) -> None:
     for name, value in table.items():
         if isinstance(value, dict):
             if not isinstance(into.get(name), dict):
@@ -171,7 +171,7 @@ def list_types(schema: type[msgspec.Struct], prefix: str = "") -> dict[str, Any]
     return types
 
 
-def _value_at(table: Table, key: str) -> Any:
+def _value_at(table: Toml, key: str) -> Any:
     """The value of a dotted key; None where there is none."""
     value: Any = table
     for name in key.split("."):

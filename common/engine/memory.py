@@ -43,7 +43,7 @@ class MemoryNeed:
         return size / GIB / self.raw_gib
 
 
-def find_room() -> float:
+def find_free_gib() -> float:
     """The GiB that this process may come to hold: the least of what is free and of a container's limit."""
     own = psutil.Process().memory_info().rss
     limits = [path.read_text().strip() for path in CONTROL_GROUPS if path.is_file()]
@@ -53,7 +53,7 @@ def find_room() -> float:
 
 def warn_of_need(need: MemoryNeed, raw: Path | None, scale: float) -> None:
     """Say so where a run on ``raw``, or on simulated data of this ``scale``, takes more than there is."""
-    gib, room = need.at(need.scale_of(raw) if raw else scale), find_room()
+    gib, room = need.at(need.scale_of(raw) if raw else scale), find_free_gib()
     if gib > room:
         what = "these files" if raw else f"simulated data of scale {scale:g}"
         say(

@@ -48,7 +48,7 @@ class Header(NamedTuple):
     notes: tuple[Note, ...]
 
 
-class Table(NamedTuple):
+class CsvTable(NamedTuple):
     """``frame``: ``line`` and the columns by their names, in file order; ``notes``: what a rule settled among the rows,
     ``header_notes``: above them.
     """
@@ -74,7 +74,7 @@ class CsvFile:
     separator: str = ","
     content: bytes | None = None
 
-    def read(self, key: str = "", may_be_empty: bool = False) -> Table:
+    def read(self, key: str = "", may_be_empty: bool = False) -> CsvTable:
         """Read all rows; a value of the column ``key`` stands once."""
         header, blocks = self.read_header(), list(self.read_blocks())
         frame = pl.concat([block.frame for block in blocks])
@@ -92,7 +92,7 @@ class CsvFile:
             Note(self.path.name, f"row whose {keys} is blank", left_out, "left out"),
             Note(self.path.name, NULL_WORD, words, READ_AS_BLANK),
         )
-        return Table(frame, tuple(note for note in settled if note.rows), header.notes)
+        return CsvTable(frame, tuple(note for note in settled if note.rows), header.notes)
 
     def read_header(self) -> Header:
         """Read the first line; refuses what is no CSV, and a header without one of the columns or with two of it."""

@@ -97,7 +97,7 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
     varies = np.zeros(design.shape[1], bool)
     if len(train.group_sizes):
         starts = find_starts(train.group_sizes)
-        varies = (np.minimum.reduceat(design, starts) < np.maximum.reduceat(design, starts)).any(axis=0)
+        varies |= (np.minimum.reduceat(design, starts) < np.maximum.reduceat(design, starts)).any(axis=0)
     columns = replace(every, valued=np.flatnonzero(varies[:width]), flagged=every.flagged[varies[width:]])
     fitted = fit_choices(design.compress(varies, axis=1), train.group_sizes, train.labels, l2, "a conditional logit")
     return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x, train.names)

@@ -74,12 +74,12 @@ class PickledModel:
         return {name: value for name, value in vars(self).items() if name != "model"}
 
 
-Watched = tuple[tuple[float, ...], str]  # the curve, and the metric's name
-Fit = tuple[Any, int, Sequence[float], Watched]
-UNWATCHED: Watched = ((), "")
+WatchedCurve = tuple[tuple[float, ...], str]  # the curve, and the metric's name
+Fit = tuple[Any, int, Sequence[float], WatchedCurve]
+UNWATCHED: WatchedCurve = ((), "")
 
 
-def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> Watched:
+def read_curve(results: Mapping[str, Mapping[str, Sequence[float]]]) -> WatchedCurve:
     """The only curve of the only data set that was watched; what falls as the fit improves is turned over."""
     for curves in results.values():
         for name, values in curves.items():

@@ -118,7 +118,7 @@ def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -
     )
 
 
-class Watched(Protocol):
+class EarlyStoppedFit(Protocol):
     """A fit whose metric was watched round by round: a ranker, or one of several folds."""
 
     @property
@@ -134,7 +134,7 @@ class Watched(Protocol):
         """The name of the metric."""
 
 
-def curves(fits: Mapping[str, Watched]) -> list[Curve]:
+def curves(fits: Mapping[str, EarlyStoppedFit]) -> list[Curve]:
     """The learning curves, by name, of those fits that have one.
 
     >>> fits = {"a": Ranker("a", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}

@@ -23,7 +23,7 @@ from common.io.lock import hold
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import Inputs, load_inputs
 
-FITS = 3  # where the settings do not ask for several
+ABLATION_FITS = 3  # where the settings do not ask for several
 ALL = "all blocks"
 
 
@@ -48,14 +48,14 @@ def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
         say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries).score:.4f}")
-    return average_fits(fits) if others else first
+    return average_judged(fits) if others else first
 
 
 def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
     return inputs.competition.validate(inputs.files, config, work.again())
 
 
-def average_fits(fits: Sequence[Judged]) -> Judged:
+def average_judged(fits: Sequence[Judged]) -> Judged:
     """The first fit, with every query's score and every model's the mean over all ``fits`` of the same queries."""
     first = fits[0]
     scores = pl.concat([one.queries.select("fold", "query", "score") for one in fits])
@@ -112,7 +112,7 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> V
     competition = inputs.competition
     config: Any = competition.load_config(overrides, inputs.tuned)
     if config.fits == 1:
-        config = competition.load_config([*overrides, f"fits={FITS}"], inputs.tuned)
+        config = competition.load_config([*overrides, f"fits={ABLATION_FITS}"], inputs.tuned)
     build = options.build / options.name
     work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
     first = competition.judge(competition.validate(inputs.files, config, work), config)

@@ -14,7 +14,7 @@ import msgspec
 
 from common.arrays import Floats
 from common.engine.decisions import say_decisions
-from common.engine.memory import find_room
+from common.engine.memory import find_free_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain
@@ -111,7 +111,7 @@ def split_sessions(files: RawFiles, config: FlightConfig, run: Run) -> Sessions:
     # 2. Settings meet the log: how to validate, from which features and rows, how large the models are.
     sessions = train.field("sessions"), test.field("sessions")
     plan = step(make_plan, *sessions, config, tuple(EXTRA_BLOCKS)).value
-    plan = cap_rows(plan, config.rank.sample.rows, find_room())
+    plan = cap_rows(plan, config.rank.sample.rows, find_free_gib())
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from common.io.column import DIGITS_BEFORE_POINT, Column, as_it_stands
-from common.io.csv import CsvFile, Table
+from common.io.csv import CsvFile, CsvTable
 from common.io.files import require_file
 from competitions.mgtv.io.schema import NULLS, WHERE, short_name
 from competitions.mgtv.io.timestamps import parse_moments
@@ -46,7 +46,7 @@ def open_csv(path: Path, columns: Sequence[Column]) -> CsvFile:
     return CsvFile(path, columns, nulls=NULLS)
 
 
-def read_table(path: Path, columns: Sequence[Column]) -> Table:
+def read_table(path: Path, columns: Sequence[Column]) -> CsvTable:
     """Read a whole file; one with a header only has no rows."""
     frame, notes, header = open_csv(path, columns).read(may_be_empty=True)
-    return Table(frame.drop("line"), tuple(note._replace(file=short_name(path)) for note in notes), header)
+    return CsvTable(frame.drop("line"), tuple(note._replace(file=short_name(path)) for note in notes), header)

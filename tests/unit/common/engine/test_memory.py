@@ -7,7 +7,7 @@ import pytest
 
 from common.engine import memory
 from common.engine.errors import UserError
-from common.engine.memory import GIB, MemoryNeed, find_room, warn_of_need
+from common.engine.memory import GIB, MemoryNeed, find_free_gib, warn_of_need
 from competitions.cli import execution
 from tests.conftest import Call
 
@@ -33,15 +33,15 @@ def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for limits in ({}, {version_1: "9223372036854771712", version_2: "max"}):
         for path, text in limits.items():
             path.write_text(f"{text}\n")
-        assert 0.1 < find_room() < 1e6
+        assert 0.1 < find_free_gib() < 1e6
     version_2.write_text(f"{GIB // 64}\n")
-    assert find_room() == 1 / 64
+    assert find_free_gib() == 1 / 64
 
 
 def test_one_warning_where_there_is_too_little(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, "find_room", lambda: 2.0)
+    monkeypatch.setattr(memory, "find_free_gib", lambda: 2.0)
     warn_of_need(NEED, None, 0.1)
     warn_of_need(NEED, tmp_path, 5.0)  # a folder counts, and not the scale
     assert capsys.readouterr().err == ""
@@ -61,7 +61,7 @@ def test_a_law_asks_for_simulated_files_whatever_the_host_has(
         raise UserError("stop")
 
     monkeypatch.setattr(execution, "load_inputs", stop)
-    monkeypatch.setattr(memory, "find_room", lambda: 0.001)
+    monkeypatch.setattr(memory, "find_free_gib", lambda: 0.001)
     raw = tmp_path / "data" / "tencent" / "raw"
     raw.mkdir(parents=True)
     (raw / "seq.jsonl").write_text("{}")

@@ -21,7 +21,7 @@ def write(folder: Path, text: bytes | str) -> Path:
     return path
 
 
-def read(folder: Path, text: bytes | str, *columns: Column, separator: str = ",", key: str = "") -> csv.Table:
+def read(folder: Path, text: bytes | str, *columns: Column, separator: str = ",", key: str = "") -> csv.CsvTable:
     return csv.CsvFile(write(folder, text), columns or (A, B), ADVICE, separator=separator).read(key, may_be_empty=True)
 
 
