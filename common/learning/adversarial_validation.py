@@ -148,18 +148,9 @@ def feature_auc(train: Matrix, test: Matrix) -> float:
     >>> feature_auc(np.array([1, 2], np.float32), np.array([3, np.nan], np.float32))  # 2 of 2 and, missing last, 2 of 2
     1.0
     """
-    # AUC over all pairs, by their four kinds: both known, one missing on either side, both missing (a tie).
-    absent_train, absent_test = float(np.isnan(train).mean()), float(np.isnan(test).mean())
-    known_train, known_test = train[~np.isnan(train)], test[~np.isnan(test)]
-    both_known = (1 - absent_train) * (1 - absent_test)
-    within = 0.5
-    if both_known:
-        values = np.concatenate([known_train, known_test])
-        within = _auc(values, np.arange(len(values)) >= len(known_train))
-    level = both_known * within + absent_train * absent_test / 2
-    lowest = level + absent_train * (1 - absent_test)
-    highest = level + absent_test * (1 - absent_train)
-    return max(lowest, 1 - lowest, highest, 1 - highest)
+    values, from_test = np.concatenate([train, test]), np.arange(len(train) + len(test)) >= len(train)
+    aucs = [_auc(np.where(np.isnan(values), missing, values), from_test) for missing in (-np.inf, np.inf)]
+    return max(max(auc, 1 - auc) for auc in aucs)
 
 
 def _auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:

@@ -12,14 +12,13 @@ from common.engine.run import Result, Run, function_name
 from tests.contract.contract import Contract
 from tests.fuzz.mutations import damage
 
-# The first step behind reading and splitting; the mark of a fit.
+# The first step behind reading and splitting.
 BEHIND_READING = {
     "news": "labelled.table",
     "flight": "train.history",
     "mgtv": ".history",
     "tencent": "pool",
 }
-FIRST_FIT = "fit"
 LAST_DAYS = ("day07", "day08", "day09", "day10", "day11")  # as many of mgtv's planted days as its split needs
 LONGEST = 2_000  # letters of a sentence
 

@@ -20,16 +20,6 @@ def test_a_value_is_printed_by_its_kind(capsys: pytest.CaptureFixture[str]) -> N
     assert [line.strip().removeprefix("x").strip() for line in lines] == texts
 
 
-def test_brackets_are_text_and_a_file_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, "Models", []) == []
-    lines = printed(capsys, "Of [all]", [{"@3[all sizes]": "in [seconds]"}])
-    assert [line.strip() for line in lines[1:]] == ["Of [all]", "@3[all sizes]", "in [seconds]"]
-    wide = [f"column {number:02d}" for number in range(11)]
-    lines = printed(capsys, "Wide", [dict.fromkeys(wide, 0.5)])
-    assert len(lines) == 4
-    assert all(name in lines[2] for name in wide)
-
-
 def test_a_narrow_console_cuts_no_number_but_goes_on_below(capsys: pytest.CaptureFixture[str]) -> None:
     numbers = {f"figure {number}": 0.12345 for number in range(11)}
     rows: list[dict[str, Any]] = [{"run": f"news/2026-{n}", **numbers, "why": "word " * 12} for n in range(2)]
@@ -41,9 +31,3 @@ def test_a_narrow_console_cuts_no_number_but_goes_on_below(capsys: pytest.Captur
     assert sum(line.startswith(" run ") for line in lines) == 3  # in three parts, each with the runs' names
     assert sum(line.startswith(" news/2026-1 ") for line in lines) == 3
     assert " ".join(" ".join(lines).split()).count("word") == 24  # text wraps
-
-
-def test_a_column_that_only_a_later_row_has_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[dict[str, Any]] = [{"method": "ours"}, {"method": "peer", "less it": 0.25}]
-    _, _, names, first, second = printed(capsys, "Peers", rows)
-    assert (names.split(), first.split(), second.split()) == (["method", "less", "it"], ["ours"], ["peer", "0.2500"])

@@ -19,14 +19,6 @@ def test_between_the_sizes_that_were_measured_memory_grows_evenly() -> None:
         assert NEED.at(scale) == pytest.approx(gib)
 
 
-def test_the_scale_of_a_folder_is_that_of_its_bytes_in_whatever_folder(tmp_path: Path) -> None:
-    (tmp_path / "logs" / "day01").mkdir(parents=True)
-    (tmp_path / "logs" / "day01" / "a.csv").write_bytes(bytes(1 << 20))
-    (tmp_path / "b.csv").write_bytes(bytes(1 << 19))
-    assert NEED.scale_of(tmp_path) == pytest.approx(0.75)
-    assert NEED.scale_of(tmp_path / "b.csv") == NEED.scale_of(tmp_path / "nothing") == 0
-
-
 def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     version_1, version_2 = tmp_path / "limit_in_bytes", tmp_path / "max"
     monkeypatch.setattr(memory, "CONTROL_GROUPS", (version_1, version_2))

@@ -31,21 +31,6 @@ def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_
         choose_files(host, tmp_path / "mine", 0.5, 0, build)
 
 
-def test_a_set_that_an_earlier_version_simulated_is_simulated_again(tmp_path: Path) -> None:
-    def overwrite(folder: Path, scale: float, seed: int) -> None:
-        written.append(folder)
-
-    written: list[Path] = []
-    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, overwrite)
-    folder = host.simulated_folder(tmp_path, 0.5, 3)
-    write(folder)
-    assert choose_files(host, None, None, 3, tmp_path) == folder
-    assert written == []
-    (folder / REPORT).write_text('{"oracle": {"mrr5": 0.3}}')
-    choose_files(host, None, None, 3, tmp_path)
-    assert written == [folder]
-
-
 @pytest.mark.parametrize(("version", "again"), [(4, False), (5, True)])
 def test_a_world_of_another_version_of_the_simulator_is_simulated_again(
     tmp_path: Path, version: int, again: bool
