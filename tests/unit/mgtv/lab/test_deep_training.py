@@ -73,12 +73,9 @@ def test_what_happens_on_the_day_or_later_is_no_input() -> None:
     slates = make_slates(4, {device: [0, 3, 7] for device in range(8)})
     later = pl.col("day") >= 4
     other = log.with_columns(clicked=later | pl.col("clicked"), t=pl.when(later).then(0.1).otherwise("t"))
-    for one, two in zip(
-        vars(look_up(log, slates, tables(), 5)).values(),
-        vars(look_up(other, slates, tables(), 5)).values(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, two)
+    one, two = (look_up(frame, slates, tables(), 5) for frame in (log, other))
+    for name, value in vars(one).items():
+        np.testing.assert_array_equal(value, getattr(two, name))
 
 
 # --- loss and layers ---
