@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.learning.split import Fold
-from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, normalise_rows
+from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, lookup_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
 from competitions.news.next_click import NextClicks, count_next_clicks
 from competitions.news.retrieval.lists import Histories, Ints, gather_histories
@@ -47,6 +47,10 @@ class UnitVectors:
 
     items: Int32s
     vectors: NDArray[np.float32]
+
+    def rows(self, items: Ints) -> Int64s:
+        """The row of each item's vector, that of the zeros for one without."""
+        return lookup_rows(self.items, items, missing=len(self.items))
 
 
 def index_catalogue(articles: pl.DataFrame) -> Catalogue:

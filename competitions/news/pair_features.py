@@ -81,14 +81,14 @@ def cosine_columns(histories: Histories, pairs: Pairs, given: UnitVectors) -> Co
     unit, missing, height = given.vectors, len(given.items), len(histories.times)
     recent = histories.back < 5
     rows, back = histories.rows[recent], histories.back[recent]
-    clicked = lookup_rows(given.items, histories.items[recent], missing)
+    clicked = given.rows(histories.items[recent])
     last, mean = np.full(height, missing), np.zeros((height, unit.shape[1]), np.float32)
     last[rows[back == 0]] = clicked[back == 0]
     for step in range(5):
         at = back == step
         mean[rows[at]] += np.float32(0.7**step) * unit[clicked[at]]
     mean = normalise_rows(mean)
-    article = lookup_rows(given.items, pairs.items, missing)
+    article = given.rows(pairs.items)
     cosines = {f"pair_content_{kind}": np.empty(len(article), np.float32) for kind in ("last", "mean")}
 
     def compare(first: int, end: int) -> None:

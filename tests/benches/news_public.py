@@ -30,13 +30,9 @@ MARKS = (
     ("popularity-ever", "board", "mrr@5", 0.0192),
     ("item-cf", "board", "mrr@5", 0.1026),
     ("item-cf", "offline", "hit_rate@5", 0.20),
-    ("item-cf-near", "board", "mrr@5", 0.1503),
     ("item-cf-last", "offline", "mrr@5", 0.197),
     ("item-cf-last", "offline", "hit_rate@5", 0.333),
     ("item-cf-last", "offline", "hit_rate@50", 0.685),
-    ("item-cf-tuned", "offline", "mrr@5", 0.214),
-    ("item-cf-tuned", "offline", "hit_rate@5", 0.359),
-    ("item-cf-tuned", "offline", "hit_rate@50", 0.7295),
     ("swing", "offline", "hit_rate@5", 0.288),
 )
 
@@ -52,7 +48,7 @@ def main() -> None:
     clicks = reader.read_clicks(files.train, files.tests, files.target, articles).frame
     truth = read_csv(options.raw / TRUTH).cast(pl.Int32).rename({"user_id": "user", "click_article_id": "item"})
     folds = {"board": board_fold(clicks, truth), "offline": offline_fold(clicks, options.seed)}
-    print_table(wide_console(), "Public methods", compare(folds, articles, options.seed))
+    print_table(wide_console(), "Public methods", compare(folds, options.seed))
 
 
 def board_fold(clicks: pl.DataFrame, truth: pl.DataFrame) -> Fold:
@@ -73,7 +69,7 @@ def offline_fold(clicks: pl.DataFrame, seed: int) -> Fold:
     return Fold(split.cut_history(clicks, chosen), queries, seen, chosen.select("query", "item"))
 
 
-def compare(folds: dict[str, Fold], articles: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
+def compare(folds: dict[str, Fold], seed: int) -> list[dict[str, Any]]:
     """One row per mark: method, fold, metric, mark, score here, and their ratio."""
     rows = []
     for method in track(METHODS, "public methods"):
@@ -81,7 +77,7 @@ def compare(folds: dict[str, Fold], articles: pl.DataFrame, seed: int) -> list[d
             marks = {metric: mark for key, at, metric, mark in MARKS if (key, at) == (method.key, name)}
             if not marks or fold.answers is None:
                 continue
-            lists = method.rank(fold, articles, seed)
+            lists = method.rank(fold, seed)
             ranked = lists.with_columns(rank=pl.int_range(pl.len(), dtype=pl.Int64).over("query") + 1)
             scores = as_dict(evaluate_ranks(ranked, fold.answers, (5, 50)))
             for metric, mark in marks.items():

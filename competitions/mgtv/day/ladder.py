@@ -138,8 +138,9 @@ def list_calibrated() -> Iterator[Rung]:
 
 def calibrate(bench: MgtvBench, kind: str) -> Probabilities:
     """The probabilities of the boosted model on all blocks, calibrated."""
-    days, mixed = bench.take_valid(bench.ready.labelled), boost(bench, list_blocks())
-    return bench.run.step(calibration.calibrate_days, kind, mixed, days)
+    days, mixed = bench.ready.labelled, boost(bench, list_blocks())
+    labels = collect([days[day].field("rows").field("labels") for day in bench.ready.plan.valid])
+    return bench.run.step(calibration.calibrate_across, kind, mixed, labels)
 
 
 def draw_calibrated(bench: MgtvBench, kind: str) -> list[Figure]:
@@ -172,14 +173,13 @@ def rank_by_network(bench: MgtvBench, kind: str) -> Probabilities:
 
 def prepare_networks(
     bench: MgtvBench,
-) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.FieldTables]]:
+) -> tuple[dict[int, Result[deep_training.NetworkDay]], Result[deep_training.Fields]]:
     """The days with the ids of each row, and the tables of these ids."""
-    ready, step = bench.ready, bench.run.step
-    videos = step(deep_training.code_videos, ready.tables.videos.field("frame"), name="ladder.videos")
-    devices = step(deep_training.code_devices, ready.tables.profiles.field("frame"), name="ladder.devices")
-    fields = derive(deep_training.FieldTables, videos, devices)
-    height, log, days = len(devices.value.ids), ready.tables.log, {}
+    ready, step, days = bench.ready, bench.run.step, {}
+    tables = ready.tables.videos.field("frame"), ready.tables.profiles.field("frame")
+    fields = step(deep_training.code_fields, *tables, name="ladder.fields")
     for day, slates in ready.slates.items():
-        inputs = step(deep_training.look_up, log, slates, height, DEEP.watched, name=f"day{day:02d}.ladder.inputs")
+        look, name = (ready.tables.log, slates, fields, DEEP.watched), f"day{day:02d}.ladder.inputs"
+        inputs = step(deep_training.look_up, *look, name=name)
         days[day] = derive(deep_training.NetworkDay, ready.labelled[day], inputs)
     return days, fields

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from common.arrays import Floats
 from common.day.report.charts import Dot, Figure, Line, make_plot
 from common.optimise import minimise
-from competitions.mgtv.models.dataset import DayFeatures
 
 Calibrator = Callable[[Floats], Floats]
 BINS = 10
@@ -61,18 +60,13 @@ def fit_isotonic(probabilities: Floats, labels: Floats) -> Calibrator:
 CALIBRATIONS: dict[str, Callable[[Floats, Floats], Calibrator]] = {"platt": fit_platt, "isotonic": fit_isotonic}
 
 
-def calibrate_days(kind: str, probabilities: Sequence[Floats], days: Sequence[DayFeatures]) -> list[Floats]:
-    """``calibrate_across`` by which rows of the days were watched."""
-    return calibrate_across(kind, probabilities, [day.rows.labels.astype(np.float64) for day in days])
-
-
 def calibrate_across(kind: str, probabilities: Sequence[Floats], labels: Sequence[Floats]) -> list[Floats]:
     """Each day's probabilities (rows,), calibrated by the other days; a single day has to calibrate itself."""
     calibrated = []
     for day, own in enumerate(probabilities):
         others = [other for other in range(len(probabilities)) if other != day] or [day]
-        known, right = ([part[other] for other in others] for part in (probabilities, labels))
-        calibrated.append(CALIBRATIONS[kind](np.concatenate(known), np.concatenate(right))(own))
+        known, right = (np.concatenate([part[other] for other in others]) for part in (probabilities, labels))
+        calibrated.append(CALIBRATIONS[kind](known, right.astype(np.float64))(own))
     return calibrated
 
 

@@ -39,27 +39,21 @@ ITEM_FIELDS = ("video", "collection", "channel", "type", "stype")
 
 @dataclass(frozen=True)
 class Fields:
-    """Ids by field: 0 is none or unknown. ``ids`` (n, fields), ``sizes``: how many ids each field has."""
+    """Ids by field of all ``videos`` and of all ``devices`` (n, fields): 0 is none or unknown, row 0 is none, row c + 1
+    that of code c. ``sizes``: how many ids each field of the videos has, and of the devices.
+    """
 
-    ids: Ids
-    sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class FieldTables:
-    """The fields of all videos and of all devices."""
-
-    videos: Fields
-    devices: Fields
+    videos: Ids
+    devices: Ids
+    sizes: tuple[tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Inputs:
     """A day as the networks see it, slates in the order of its ``DayFeatures``.
 
-    ``video`` (rows,): row of the video ``Fields``, 0 is none. ``device`` (slates,): row of the device ``Fields``.
-    ``watched`` (slates, most): rows of the last clicked videos, latest first; ``rates``: their completion rates, -1
-    where unknown.
+    ``video`` (rows,) and ``device`` (slates,): rows of the ``Fields``. ``watched`` (slates, most): those of the last
+    clicked videos, latest first; ``rates``: their completion rates, -1 where unknown.
     """
 
     video: Ids
@@ -76,13 +70,8 @@ class NetworkDay:
     inputs: Inputs
 
 
-def code_videos(videos: pl.DataFrame) -> Fields:
-    """Ids of the videos' fields; row 0 is no video, row c + 1 the video of code c."""
-    return _code(videos.select(ITEM_FIELDS))
-
-
-def code_devices(profiles: pl.DataFrame) -> Fields:
-    """Ids of the profile columns that are names; row 0 is a device without a profile, row d + 1 device d.
+def code_fields(videos: pl.DataFrame, profiles: pl.DataFrame) -> Fields:
+    """The ids of the videos' fields, and of the profile columns that are names.
 
     Rows of ``profiles`` may stand in any order, and devices may lack.
     """
@@ -90,22 +79,21 @@ def code_devices(profiles: pl.DataFrame) -> Fields:
     coded = profiles.select("device", *(pl.col(name).rank("dense").cast(pl.Int32) for name in chosen))
     height = int(profiles["device"].max() or 0) + 1 if profiles.height else 0  # type: ignore[arg-type]
     every = pl.DataFrame({"device": pl.int_range(height, dtype=pl.Int32, eager=True)})
-    return _code(every.join(coded, on="device", how="left", maintain_order="left").drop("device"))
+    devices = every.join(coded, on="device", how="left", maintain_order="left").drop("device")
+    video_ids, device_ids = _hash_codes(videos.select(ITEM_FIELDS)), _hash_codes(devices)
+    of_videos, of_devices = (tuple(int(column.max()) + 1 for column in ids.T) for ids in (video_ids, device_ids))
+    return Fields(video_ids, device_ids, (of_videos, of_devices))
 
 
-def _code(frame: pl.DataFrame) -> Fields:
-    """Codes (from 0, null none) as ids from 1, hashed where they are many."""
-    columns, sizes = [np.zeros((frame.height + 1, 0), np.int64)], []
-    for name in frame.columns:
-        code = frame[name].cast(pl.Int64).fill_null(-1).to_numpy()
-        ids = np.where(code < 0, 0, code % MOST + 1)
-        columns.append(np.concatenate([[0], ids])[:, None])
-        sizes.append(int(ids.max(initial=0)) + 1)
-    return Fields(np.hstack(columns), tuple(sizes))
+def _hash_codes(frame: pl.DataFrame) -> Ids:
+    """Codes (from 0, null none) as ids from 1, hashed where they are many, behind a row of zeros."""
+    columns = [frame[name].cast(pl.Int64).fill_null(-1).to_numpy() for name in frame.columns]
+    ids = [np.append(0, np.where(code < 0, 0, code % MOST + 1)) for code in columns]
+    return np.column_stack(ids) if ids else np.zeros((frame.height + 1, 0), np.int64)
 
 
-def look_up(log: pl.DataFrame, slates: Slates, devices: int, most: int) -> Inputs:
-    """The inputs of a day from the log before it; ``devices``: rows of the device ``Fields``."""
+def look_up(log: pl.DataFrame, slates: Slates, fields: Fields, most: int) -> Inputs:
+    """The inputs of a day from the log before it."""
     recent = list_recent(log, slates, most)
     queries = slates.queries.height
     watched, rates = np.zeros((queries, most), np.int64), np.full((queries, most), -1.0, np.float32)
@@ -114,7 +102,7 @@ def look_up(log: pl.DataFrame, slates: Slates, devices: int, most: int) -> Input
     rates[at] = recent["t"].fill_null(-1.0).to_numpy().clip(-1.0, 2.0)
     shown = slates.rows["query"].unique(maintain_order=True).to_numpy()  # a query without rows is no slate
     device = slates.queries["device"].to_numpy()[shown].astype(np.int64) + 1
-    device = np.where(device < devices, device, 0)
+    device = np.where(device < len(fields.devices), device, 0)
     return Inputs(slates.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[shown], rates[shown])
 
 
@@ -152,7 +140,7 @@ class _Data:
 
     rows: RankingDataset
     inputs: Inputs
-    fields: FieldTables
+    fields: Fields
     scale: Standardiser
 
     def batch(self, slates: Ids) -> tuple[Batch, Ids]:
@@ -162,7 +150,7 @@ class _Data:
         firsts = np.cumsum(sizes) - sizes
         rows = np.repeat(starts - firsts, sizes) + np.arange(sizes.sum())
         owner = np.repeat(np.arange(len(slates)), sizes)
-        watched, videos, devices = self.inputs.watched[slates], self.fields.videos.ids, self.fields.devices.ids
+        watched, videos, devices = self.inputs.watched[slates], self.fields.videos, self.fields.devices
         batch = Batch(
             numbers=torch.from_numpy(self.scale.standardise(self.rows.features[rows], CLIP)),
             video=torch.from_numpy(videos[self.inputs.video[rows]]),
@@ -176,17 +164,12 @@ class _Data:
 
 
 def fit_network(
-    train: Sequence[NetworkDay],
-    fields: FieldTables,
-    kind: str,
-    blocks: Sequence[str],
-    settings: DeepSettings,
-    seed: int,
+    train: Sequence[NetworkDay], fields: Fields, kind: str, blocks: Sequence[str], settings: DeepSettings, seed: int
 ) -> Network:
     """Train on the slates with an answer and two videos or more; the numbers are the features of ``blocks``."""
     data = _gather(train, fields, blocks)
-    columns, sizes = len(data.scale.valued) + len(data.scale.flagged), (fields.videos.sizes, fields.devices.sizes)
-    shape = Shape(columns, sizes[0], sizes[1], settings.size, settings.hidden, settings.dropout)
+    columns = len(data.scale.valued) + len(data.scale.flagged)
+    shape = Shape(columns, *fields.sizes, settings.size, settings.hidden, settings.dropout)
     with deterministic_torch(seed, settings.threads):
         network = NETWORKS[kind](shape)
         _train(network, data, settings, seed, kind)
@@ -195,7 +178,7 @@ def fit_network(
 
 
 @torch.inference_mode()
-def score_network(day: NetworkDay, fields: FieldTables, network: Network, settings: DeepSettings) -> Floats:
+def score_network(day: NetworkDay, fields: Fields, network: Network, settings: DeepSettings) -> Floats:
     """Scores of the day's rows, (rows,); batches of slates, so that memory does not grow with the day."""
     rows = day.features.rows
     features = take_columns(rows.names, rows.features, network.names, network.blocks, "What the network is to score")
@@ -242,7 +225,7 @@ def choice_loss(scores: Tensor, owner: Tensor, answers: Tensor) -> Tensor:
     return (torch.logsumexp(table, 1) - scores[answers]).mean()
 
 
-def _gather(days: Sequence[NetworkDay], fields: FieldTables, blocks: Sequence[str]) -> _Data:
+def _gather(days: Sequence[NetworkDay], fields: Fields, blocks: Sequence[str]) -> _Data:
     """The slates of all days from which something can be learned."""
     rows: list[RankingDataset] = []
     inputs: list[Inputs] = []

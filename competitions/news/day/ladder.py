@@ -81,7 +81,7 @@ def list_alone() -> Iterator[Rung]:
         formula = FORMULAS.get(method.key, "")
         yield Rung(method.key, method.title, method.family, list_public, method.rank, (method,), POPULAR, formula)
     title, code = "ALS: users x articles", als.list_by_factors
-    yield Rung("als", title, families.FACTORS, list_by_factors, code, (), POPULAR, plots=draw_map)
+    yield Rung("als", title, families.FACTORS, list_by_factors, code, (), POPULAR)
 
 
 def list_channel(bench: NewsBench, channel: str) -> Lists:
@@ -92,7 +92,7 @@ def list_channel(bench: NewsBench, channel: str) -> Lists:
 def list_public(bench: NewsBench, method: Method) -> Lists:
     """A public method."""
     valid = bench.run.step(take_valid, bench.fold, name="ladder.valid")
-    return bench.run.step(method.rank, valid, bench.articles, bench.config.seed, name=f"ladder.{method.key}")
+    return bench.run.step(method.rank, valid, bench.config.seed, name=f"ladder.{method.key}")
 
 
 def take_valid(fold: Fold) -> Fold:
@@ -101,20 +101,10 @@ def take_valid(fold: Fold) -> Fold:
     return Fold(fold.history, queries, fold.seen.join(queries, on="query", how="semi", maintain_order="left"), None)
 
 
-def fit_factors(bench: NewsBench) -> Result[als.Factors]:
-    """The articles' vectors."""
-    return bench.run.step(als.fit_factors, bench.fold, bench.config.seed, name="ladder.factors")
-
-
 def list_by_factors(bench: NewsBench) -> Lists:
     """The products of a user's vector and the articles'."""
     top, seed = bench.config.recall.per_channel, bench.config.seed
-    return bench.run.step(als.list_by_factors, bench.fold, top, seed, fit_factors(bench), name="ladder.als")
-
-
-def draw_map(bench: NewsBench) -> list[Figure]:
-    """The articles by their vectors."""
-    return plots.draw_map(fit_factors(bench).value, bench.articles.value, bench.fold.value.history)
+    return bench.run.step(als.list_by_factors, bench.fold, top, seed, name="ladder.als")
 
 
 def list_fused() -> Iterator[Rung]:
@@ -196,7 +186,7 @@ def lack_vectors(bench: NewsBench, *_: object) -> str | None:
 def rerank(bench: NewsBench, method: reranking.Method, weight: float) -> Lists:
     """The whole pipeline's lists in the order of a method."""
     ranked = rank_candidates(bench, change(bench.config, bench.config.recall.channels, ORDER))
-    return derive(reranking.rerank_lists, ranked, bench.content, method, weight, CUTOFF)
+    return derive(reranking.rerank_lists, ranked, bench.unit_vectors, method, weight, CUTOFF)
 
 
 def draw_trade_off(bench: NewsBench, method: reranking.Method, *_: object) -> list[Figure]:

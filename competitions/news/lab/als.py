@@ -1,7 +1,5 @@
 """Matrix factorisation of users x articles, as a channel of its own."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
@@ -13,31 +11,21 @@ FACTORS = FactorSettings(size=48, ridge=1.0, alpha=20.0, rounds=12)
 BLOCK = 512  # queries that are scored against every article at once
 
 
-@dataclass(frozen=True)
-class Factors:
-    """``items`` (ids, ascending), and the vector of each: float32 [items, size]."""
-
-    items: pl.Series
-    vectors: Singles
-
-
-def fit_factors(fold: Fold, seed: int) -> Factors:
-    """The articles' vectors, learned from ``fold.history``."""
+def fit_factors(fold: Fold, seed: int) -> tuple[pl.Series, Singles]:
+    """The articles (ids, ascending) of ``fold.history``, and the vector of each: float32 [articles, size]."""
     items = fold.history["item"].unique().sort()
     users = fold.history["user"].unique().sort()
     row, column = users.search_sorted(fold.history["user"]), items.search_sorted(fold.history["item"])
     clicks = count_matrix(row.to_numpy(), column.to_numpy(), (len(users), len(items)))
-    return Factors(items, factorise(clicks, FACTORS, seed))
+    return items, factorise(clicks, FACTORS, seed)
 
 
-def list_by_factors(fold: Fold, top: int, seed: int, factors: Factors | None = None) -> pl.DataFrame:
+def list_by_factors(fold: Fold, top: int, seed: int) -> pl.DataFrame:
     """The ``top`` articles of each query by inner product, seen ones left out: query, item, score; best first.
 
-    ``factors``: of ``fit_factors`` where they are known. A query's vector is fitted to its own past, so that a user
-    whose clicks were hidden is treated like any other.
+    A query's vector is fitted to its own past, so that a user whose clicks were hidden is treated like any other.
     """
-    known_factors = factors or fit_factors(fold, seed)
-    items, vectors = known_factors.items, known_factors.vectors
+    items, vectors = fit_factors(fold, seed)
     queries = fold.queries["query"].sort()
     known = fold.seen.join(items.to_frame(), on="item", how="semi", maintain_order="left")
     row, column = queries.search_sorted(known["query"]), items.search_sorted(known["item"])

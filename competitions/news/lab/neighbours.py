@@ -1,13 +1,12 @@
 """Popularity, item-based collaborative filtering and swing, as public solutions describe them.
 
-Each method is a function (fold, articles, seed) -> lists (query, item, score), best first within a query, the query's
+Each method is a function (fold, seed) -> lists (query, item, score), best first within a query, the query's
 own articles left out. It reads ``fold.history`` and ``fold.seen``, never ``fold.answers``.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
@@ -22,52 +21,36 @@ NEIGHBOURS = 10  # of each clicked article that the official baseline and its de
 FOLLOWED = 200  # of each of the last two clicks
 FAR_HOURS = 1e9  # a half-life that leaves time out
 EVERY_CLICK = FollowSettings(last=10_000, decay=1.0, half_life_hours=FAR_HOURS)
-FADING = FollowSettings(last=100, decay=0.9, half_life_hours=FAR_HOURS)
 LAST_TWO = FollowSettings(last=2, decay=0.7, half_life_hours=FAR_HOURS)
 # A pair further apart than the reach would weigh under 0.9^39 = 0.016.
 BY_POSITION = CovisitSettings(
     reach=40, forward=1.0, reverse=0.7, decay=0.9, half_life_hours=FAR_HOURS, power=0.5, top=FOLLOWED
 )
-LESS_NORMALISED = msgspec.structs.replace(BY_POSITION, power=0.25)
-RECENT = FollowSettings(last=16, decay=0.75, half_life_hours=10.0)
 
 
-def list_popular(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+def list_popular(fold: Fold, seed: int) -> pl.DataFrame:
     """The most clicked articles of the whole log, the same for everybody."""
-    del articles, seed
+    del seed
     counts = fold.history["item"].value_counts(name="score").sort(["score", "item"], descending=[True, False])
     popular = counts.head(2 * LISTED).lazy().with_columns(pl.col("score").cast(pl.Float64))
     everybody = fold.queries.lazy().select("query").join(popular, how="cross")
     return keep_top(drop_seen(everybody, fold.seen), "query", "item", "score", LISTED)
 
 
-def list_by_item_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+def list_by_item_cf(fold: Fold, seed: int) -> pl.DataFrame:
     """The official baseline: cosine over all pairs of a user's log, over the user's whole history."""
     table = count_together(fold.history, NEIGHBOURS)
-    return fill(score_neighbours(fold.seen, table, EVERY_CLICK, LISTED), list_popular(fold, articles, seed))
+    return fill(score_neighbours(fold.seen, table, EVERY_CLICK, LISTED), list_popular(fold, seed))
 
 
-def list_by_position_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Near pairs count more (0.9 a position, 0.7 backwards), and so do late clicks of the history (0.9 a click)."""
-    table = keep_top(count_covisits(fold.history, BY_POSITION).lazy(), "item", "neighbour", "weight", NEIGHBOURS)
-    return fill(score_neighbours(fold.seen, table, FADING, LISTED), list_popular(fold, articles, seed))
-
-
-def list_by_last_two(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The second place's retrieval: the pairs weighed by position, followed from the last two clicks alone."""
-    del articles, seed
+def list_by_last_two(fold: Fold, seed: int) -> pl.DataFrame:
+    """The second place's retrieval: near pairs count more (0.9 a position, 0.7 backwards), from the last two clicks."""
+    del seed
     return score_neighbours(fold.seen, count_covisits(fold.history, BY_POSITION), LAST_TWO, LISTED)
 
 
-def list_by_tuned_cf(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The same with the counts' product to the power 0.25 in place of 0.5, and clicks that fade by position and age."""
-    del articles, seed
-    return score_neighbours(fold.seen, count_covisits(fold.history, LESS_NORMALISED), RECENT, LISTED)
-
-
-def list_by_swing(fold: Fold, articles: pl.DataFrame, seed: int) -> pl.DataFrame:
+def list_by_swing(fold: Fold, seed: int) -> pl.DataFrame:
     """Swing, followed from the last two clicks."""
-    del articles
     return score_neighbours(fold.seen, count_swings(fold.history, seed), LAST_TWO, LISTED)
 
 
@@ -98,19 +81,17 @@ def drop_seen(scored: pl.LazyFrame, seen: pl.DataFrame) -> pl.LazyFrame:
 
 
 class Method(NamedTuple):
-    """A public method: ``key``, ``title``, ``family`` of its rung; ``rank(fold, articles, seed)``: its lists."""
+    """A public method: ``key``, ``title``, ``family`` of its rung; ``rank(fold, seed)``: its lists."""
 
     key: str
     title: str
     family: str
-    rank: Callable[[Fold, pl.DataFrame, int], pl.DataFrame]
+    rank: Callable[[Fold, int], pl.DataFrame]
 
 
 METHODS = (
     Method("popularity-ever", "global popularity", families.POPULARITY, list_popular),
     Method("item-cf", "item CF of all clicks", families.NEIGHBOURS, list_by_item_cf),
-    Method("item-cf-near", "item CF, near pairs and late clicks first", families.NEIGHBOURS, list_by_position_cf),
     Method("item-cf-last", "item CF of the last two clicks", families.NEIGHBOURS, list_by_last_two),
-    Method("item-cf-tuned", "tuned item CF", families.NEIGHBOURS, list_by_tuned_cf),
     Method("swing", "swing", families.NEIGHBOURS, list_by_swing),
 )

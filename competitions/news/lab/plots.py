@@ -1,4 +1,4 @@
-"""What the cards of the steps draw: popularity by its window, the channels' overlap, articles on a map, a trade-off."""
+"""What the cards of the steps draw: popularity by its window, the channels' overlap, a trade-off."""
 
 import math
 from collections.abc import Mapping
@@ -8,17 +8,14 @@ import polars as pl
 
 from common.day.methods.scored import Scored
 from common.day.report.charts import Dot, Figure, Line, Plot, TableColumn, make_plot, make_scale, make_span
-from common.day.report.formatting import share, with_error
+from common.day.report.formatting import with_error
 from common.learning.split import Fold
-from competitions.news.lab.als import Factors
 from competitions.news.lab.reranking import Method
 from competitions.news.lab.scoring import NewsBench
 from competitions.news.retrieval.popularity import find_popular
 
 HOURS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 24.0, 72.0)
 LISTED = 50  # articles of a list of popularity
-ON_MAP = 400  # of the most clicked articles
-GROUPS = ("a", "b", "c", "d")  # the styles of the most frequent categories
 WEIGHTS: dict[Method, tuple[float, ...]] = {"mmr": (1.0, 0.95, 0.9, 0.8, 0.7, 0.5), "dpp": (32.0, 16.0, 8.0, 4.0, 2.0)}
 
 
@@ -73,29 +70,6 @@ def is_listed(lists: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
     """Whether each answer (query, item) is among the lists (query, item)."""
     marked = lists.select("query", "item", listed=True)
     return answers.join(marked, on=["query", "item"], how="left", maintain_order="left")["listed"].fill_null(False)
-
-
-def draw_map(factors: Factors, articles: pl.DataFrame, history: pl.DataFrame) -> list[Figure]:
-    """The most clicked articles where their vectors, at length 1, vary most (two principal components)."""
-    counts = history["item"].value_counts(sort=True).sort("count", "item", descending=True).head(ON_MAP)
-    shown = counts.join(articles.select("item", "category"), on="item", how="left", maintain_order="left")
-    rows = factors.vectors[factors.items.search_sorted(shown["item"]).to_numpy()].astype(np.float64)
-    points = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    centred = points - points.mean(0)
-    _, strength, axes = np.linalg.svd(centred, full_matrices=False)
-    across, upward = (centred @ axes[:2].T).T.tolist()
-    largest = shown["category"].value_counts(sort=True).sort("count", "category", descending=True)["category"]
-    styles = dict(zip(largest.to_list(), GROUPS, strict=False))
-    dots = [
-        Dot(x, y, f"{item} (category {category})", styles.get(category, "pale-dot"))
-        for x, y, item, category in zip(across, upward, shown["item"], shown["category"], strict=True)
-    ]
-    kept = float((strength[:2] ** 2).sum() / max((strength**2).sum(), 1e-12))
-    caption = (
-        f"The {shown.height} most clicked articles; two of {rows.shape[1]} dimensions, {share(kept)} of the variance."
-    )
-    legend = {style: f"category {category}" for category, style in styles.items()} | {"pale-dot": "others"}
-    return [Figure("Articles on a map of the factors", make_plot([], dots), "first", "second", caption, legend, True)]
 
 
 def draw_trade_off(method: Method, measured: Mapping[float, Scored]) -> list[Figure]:

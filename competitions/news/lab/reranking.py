@@ -18,8 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from competitions.news.arrays import lookup_rows, normalise_rows
-from competitions.news.io.reader import Embeddings
+from competitions.news.lookups import UnitVectors
 
 Method = Literal["mmr", "dpp"]
 Floats = NDArray[np.float64]
@@ -89,13 +88,7 @@ def rerank_dpp(relevance: Floats, likeness: Floats, strength: float, count: int)
     return np.stack(chosen, 1)
 
 
-def take_unit_vectors(content: Embeddings, items: NDArray[np.integer]) -> Floats:
-    """The vectors of these articles at length 1, [items, width]; zeros for one that has none."""
-    row = lookup_rows(content.items, items)
-    return np.where((row >= 0)[:, None], normalise_rows(content.vectors[row]), 0.0)
-
-
-def rerank_lists(ranked: pl.DataFrame, content: Embeddings, method: Method, weight: float, count: int) -> pl.DataFrame:
+def rerank_lists(ranked: pl.DataFrame, content: UnitVectors, method: Method, weight: float, count: int) -> pl.DataFrame:
     """Lists (query, item, score), each cut to ``count`` articles in the order that ``method`` gives.
 
     ``weight``: the trade-off of MMR, the strength of DPP. Returned: query, item, score, which falls by 1 a rank.
@@ -106,12 +99,12 @@ def rerank_lists(ranked: pl.DataFrame, content: Embeddings, method: Method, weig
     queries, items = first["query"].unique(maintain_order=True), first["item"].to_numpy()
     at = first["row"].to_numpy(), first["place"].to_numpy()
     shape = len(queries), CANDIDATES
-    relevance, numbers, chosen = np.full(shape, -np.inf), np.full(shape, -1), []
-    relevance[at], numbers[at] = first["score"].to_numpy(), np.arange(len(items))
-    relevance = scale_relevance(relevance)
+    relevance, numbers, vectors = np.full(shape, -np.inf), np.full(shape, -1), np.full(shape, len(content.items))
+    relevance[at], numbers[at], vectors[at] = first["score"].to_numpy(), np.arange(len(items)), content.rows(items)
+    relevance, chosen = scale_relevance(relevance), []
     for start in range(0, len(queries), BLOCK):
         part = slice(start, start + BLOCK)
-        points = np.append(take_unit_vectors(content, items), np.zeros((1, content.vectors.shape[1])), 0)[numbers[part]]
+        points = content.vectors[vectors[part]].astype(np.float64)
         likeness = np.einsum("qid,qjd->qij", points, points)
         likeness[:, np.arange(CANDIDATES), np.arange(CANDIDATES)] = 1.0  # of one without a vector too
         chosen.append(RERANK[method](relevance[part], likeness, weight, count))

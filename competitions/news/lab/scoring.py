@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from common.day.methods.ladder import Bench
 from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
-from common.engine.run import Result
+from common.engine.run import Result, derive
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
@@ -17,6 +18,7 @@ from competitions.news.config import NewsConfig
 from competitions.news.day.validation import RECENT
 from competitions.news.io import reader
 from competitions.news.lab import reranking
+from competitions.news.lookups import UnitVectors, scale_vectors
 from competitions.news.pipeline import FoldInputs, Frames, Validated, retrieve, validate
 from competitions.news.ranking import CUTOFF, count_rows
 
@@ -34,6 +36,11 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
     def content(self) -> Result[reader.Embeddings] | None:
         """The articles' vectors, where there are any."""
         return self.run.step(reader.read_embeddings, self.files.embeddings) if self.files.embeddings else None
+
+    @property
+    def unit_vectors(self) -> Result[UnitVectors]:
+        """These at length 1; there are some."""
+        return derive(scale_vectors, self.content)
 
     @cached_property
     def fold(self) -> Result[Fold]:
@@ -68,7 +75,8 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
         more: dict[str, float | None] = {"recall": float(marked["label"].sum()) / max(queries.height, 1)}
         more["coverage"] = first["item"].n_unique() / articles.height
         if self.content is not None:
-            vectors = reranking.take_unit_vectors(self.content.value, first["item"].to_numpy())
+            content = self.unit_vectors.value
+            vectors = content.vectors[content.rows(first["item"].to_numpy())].astype(np.float64)
             more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)
         named = first.join(name_articles(articles), on="item", how="left", maintain_order="left")
         shown = named.select("query", "rank", "answer", item="name")

@@ -23,15 +23,11 @@ def find_content_neighbours(embeddings: Embeddings | None, articles: pl.DataFram
     if embeddings is None:
         return NO_NEIGHBOURS
     oldest = int(fold.history["time"].quantile(0.001) or 0) - int(SPAN_HOURS * HOUR_MS)
-    recent = articles.filter(pl.col("created") >= oldest).select("item")
-    alive = pl.concat([recent, fold.history.select("item")]).unique().sort("item")["item"].to_numpy()
+    young = articles.filter(pl.col("created") >= oldest).select("item")
+    alive = pl.concat([young, fold.history.select("item")]).unique().sort("item")["item"].to_numpy()
     keep = np.isin(embeddings.items, alive)
-    return find_nearest(embeddings.items[keep], embeddings.vectors[keep], list_recent(fold.seen), TOP)
-
-
-def list_recent(seen: pl.DataFrame) -> NDArray[np.int32]:
-    """The articles among the last clicks of each query, ascending."""
-    return seen.filter(pl.col("back") < RECENT)["item"].unique().sort().to_numpy()
+    recent = fold.seen.filter(pl.col("back") < RECENT)["item"].unique().sort().to_numpy()
+    return find_nearest(embeddings.items[keep], embeddings.vectors[keep], recent, TOP)
 
 
 def find_nearest(

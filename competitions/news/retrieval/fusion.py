@@ -22,7 +22,7 @@ from competitions.news.retrieval.lists import (
     cut_rows,
     frame_to_lists,
     pack_pairs,
-    take_range,
+    take_lists,
     unpack_pairs,
     work_side_by_side,
 )
@@ -82,7 +82,7 @@ def fuse_lists(channels: Sequence[ScoredLists], top: int, weights: Floats) -> Fu
     """
 
     def fuse(first: int, last: int) -> FusedLists:
-        return _fuse_part([take_range(channel, first, last) for channel in channels], top, weights)
+        return _fuse_part([take_lists(channel, np.arange(first, last)) for channel in channels], top, weights)
 
     parts = work_side_by_side(fuse, cut_rows(len(channels[0].starts) - 1, FUSED_ROWS))
     if len(parts) == 1:

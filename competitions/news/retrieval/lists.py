@@ -166,12 +166,6 @@ def take_lists(lists: ScoredLists, chosen: Ints) -> ScoredLists:
     return ScoredLists(count_up(lengths), lists.items[entries], lists.scores[entries])
 
 
-def take_range(lists: ScoredLists, first: int, last: int) -> ScoredLists:
-    """The lists of some rows, one after the other."""
-    low, high = lists.starts[first], lists.starts[last]
-    return ScoredLists(lists.starts[first : last + 1] - low, lists.items[low:high], lists.scores[low:high])
-
-
 def join_lists(parts: Sequence[ScoredLists]) -> ScoredLists:
     """The lists of all parts, one after the other."""
     if len(parts) == 1:

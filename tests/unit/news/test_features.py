@@ -3,7 +3,6 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,8 +11,8 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import features, next_click, pair_features, split
-from competitions.news.io.reader import TIME_MAX_MS, TIME_MIN_MS, Embeddings
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log, make_world
+from competitions.news.io.reader import Embeddings
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
 
 Blocks = dict[str, pl.DataFrame]
 
@@ -155,25 +154,20 @@ def test_cosines_with_the_last_click_and_with_the_decayed_last_ones_by_hand() ->
     assert np.isnan(content["pair_content_mean"].to_numpy()[[0, 1, 3, 4]]).all()
 
 
-def test_an_article_that_is_read_more_in_a_context_than_in_the_rest_has_a_higher_lift() -> None:
-    # After article 5, device group 0 reads item 10, 1 reads 11.
-    rows = [row for user in range(90) for row in ((user, 5, 60 * user), (user, 10 + user % 3, 60 * user + 30))]
-    last = [(user, 50, 2700) for user in (300, 301)]
-    fold = split.build_test_fold(make_log(*rows, *last, test=(300, 301)))
-    pairs = pl.DataFrame([(q, i) for q in (0, 1) for i in (10, 11, 12)], schema=SMALL_CANDIDATES.schema, orient="row")
-    block = features.pair_block(fold, SMALL_ARTICLES, pairs, None)
-    for lift in (block["pair_device_group_lift"], block["pair_device_group_hour_lift"]):
-        assert lift[0] > lift[1] == pytest.approx(lift[2])
-        assert lift[4] > lift[3] == pytest.approx(lift[5])
-        assert lift[0] > 1 > lift[1]
-
-
 Event = tuple[int, int, int]  # group, item, time
 
 
-def share_by_hand(events: list[Event], group: int, item: int, now: int, prior: float, strength: float) -> float:
+def share_by_hand(
+    events: list[Event],
+    group: int,
+    item: int,
+    now: int,
+    prior: float,
+    strength: float,
+    windows: next_click.Windows = next_click.WINDOWS_HOURS,
+) -> float:
     """One candidate's share, from the formula, by a loop over the clicks."""
-    for window in next_click.WINDOWS_HOURS:
+    for window in windows:
         count, total = count_by_hand(events, group, item, now, window)
         prior = (count + strength * prior) / (total + strength)
     return prior
@@ -213,10 +207,13 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
     for at, (query, item) in list(enumerate(candidates.select("query", "item").iter_rows()))[::7]:
         own, now = queries[query], queries[query]["time"]
         every = share_by_hand(going, 0, item, now, next_click.RARE, next_click.ALL_CLICKS)
+        ever = next_click.WINDOWS_HOURS[:1]
+        usual = share_by_hand(going, 0, item, now, next_click.RARE, next_click.ALL_CLICKS, ever)
         likely = every
         for name, events in contexts.items():
-            count, total = count_by_hand(events, own[name], item, now, next_click.WINDOWS_HOURS[-1])
-            lift = (count + 1) / (total * every + 1)
+            ever, *_, hour = (count_by_hand(events, own[name], item, now, one) for one in next_click.WINDOWS_HOURS)
+            assert pair[f"pair_{name}_lift"][at] == pytest.approx((ever[0] + 1) / (ever[1] * usual + 1))
+            lift = (hour[0] + 1) / (hour[1] * every + 1)
             assert pair[f"pair_{name}_hour_lift"][at] == pytest.approx(lift)
             likely *= lift if name in next_click.LOCAL else 1
         step = share_by_hand(steps, last[query], item, now, every, next_click.STEPS)
@@ -246,35 +243,3 @@ def test_channel_features_by_hand() -> None:
     assert block["channel_score_hot"] == [8, None, 2, 4]
     assert block["channel_score_hot_share"] == [1, 0, 0.25, 1]
     assert block["channel_fusion"] == pytest.approx([0.3, 0.2, 0.5, 0.1])
-
-
-# --- one wrong time moves what is known of its own user and article, and nothing that others see ---
-
-WORLD = make_world()
-ODD = WORLD.clicks.with_row_index("row").filter(pl.col("is_target"))["row"][5]
-USER, ARTICLE = WORLD.clicks["user"][ODD], WORLD.clicks["item"][ODD]
-
-
-def features_of(world: World) -> tuple[Fold, dict[str, pl.DataFrame]]:
-    fold = split.build_test_fold(world.clicks)
-    return fold, build(world, fold, CANDIDATES)
-
-
-CANDIDATES = make_candidates(split.build_test_fold(WORLD.clicks), WORLD.articles["item"], 20)
-
-
-@pytest.mark.parametrize("time", [TIME_MIN_MS, TIME_MAX_MS, START - 366 * 86_400_000])
-def test_a_click_at_a_wrong_time_leaves_other_users_and_articles(time: int) -> None:
-    """But for shares and ranks, in which the article stands beside the others."""
-    here = pl.int_range(pl.len()) == ODD
-    clicks = WORLD.clicks.with_columns(pl.when(here).then(pl.lit(time)).otherwise("time").alias("time"))
-    fold, before = features_of(WORLD)
-    _, after = features_of(replace(WORLD, clicks=clicks.sort("user", "time", "item")))
-    users = CANDIDATES.join(fold.queries.select("query", "user"), on="query", maintain_order="left")["user"]
-    rows = (users != USER) & (CANDIDATES["item"] != ARTICLE)
-    assert rows.sum() > 500
-    for block in ("item", "pair"):
-        own = [name for name in before[block].columns if not name.startswith("pair_next") and "lift" not in name]
-        own = [name for name in own if not name.endswith(("_share", "_rank")) or block == "pair"]
-        assert len(own) > 6
-        assert after[block].select(own).filter(rows).equals(before[block].select(own).filter(rows))

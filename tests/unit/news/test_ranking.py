@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.learning.dataset import ColumnsError, Matrix, RankingDataset
+from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
@@ -141,13 +141,6 @@ def test_the_test_has_the_scores_of_its_own_rows_whatever_the_chunk(
     scored = ranking.score_test(candidates, blocks, Ranker("x", None, 1, {}))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
     assert scored["score"].to_list() == blocks["item"]["item_planted"].to_list()
-
-
-@pytest.mark.parametrize("blocks", [["channel", "item"], ["item", "channel", "pair"]])
-def test_blocks_of_the_test_that_are_others_than_the_rankers_are_refused(prepared: Rows, blocks: list[str]) -> None:
-    ranker = Ranker("trees", None, 1, dict.fromkeys(NAMES, 0.0))
-    with pytest.raises(ColumnsError, match=r"^What trees is to score has other columns"):
-        ranking.score_test(prepared[1], {name: prepared[2][name] for name in blocks}, ranker)
 
 
 def test_queries_without_candidates_earn_nothing() -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,30 +19,23 @@ from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
 from competitions.news.retrieval import channels as listing
 from competitions.news.retrieval import content
-from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
+from competitions.news.retrieval.fusion import learn_fusion
 from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
 from tests.results import as_result
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
 
-T = TypeVar("T")
 Channels = dict[str, pl.DataFrame]
 SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
 SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).recall
 
 
-def run_channels(
-    folder: Path, fold: Fold, world: World, settings: RecallSettings = SETTINGS, embedded: bool = True
-) -> tuple[Channels, Run]:
-    run = Run(folder / "run", folder / "cache", quiet=True)
-    given = as_result(world.content) if embedded else None
-    inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), given)
-    return retrieve(inputs, settings, run).value, run
-
-
 @pytest.fixture(scope="module")
 def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
-    return run_channels(tmp_path_factory.mktemp("channels"), fold, world)
+    folder = tmp_path_factory.mktemp("channels")
+    run = Run(folder / "run", folder / "cache", quiet=True)
+    inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), as_result(world.content))
+    return retrieve(inputs, SETTINGS, run).value, run
 
 
 # --- every channel ---
@@ -76,16 +68,6 @@ def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks
 def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
     with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h"):
         COMPETITION.load_config([f"recall.channels={named}"])
-
-
-def test_without_embeddings_the_content_channel_is_empty_and_the_union_goes_on(
-    world: World, fold: Fold, tmp_path: Path
-) -> None:
-    settings = COMPETITION.load_config(["recall.channels=['content', 'next']"]).recall
-    channels = run_channels(tmp_path, fold, world, settings, embedded=False)[0]
-    assert channels["content"].is_empty()
-    union = fuse_channels(channels, 5)
-    assert union["score_content"].null_count() == union.height > 0
 
 
 def describe_own(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:

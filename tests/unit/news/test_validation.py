@@ -52,13 +52,6 @@ def test_a_drawn_sample_has_the_cells_of_the_target_and_each_row_once_in_order()
     assert_frame_equal(drawn, POOL[drawn["id"].to_list()])
 
 
-def test_a_cell_that_the_target_lacks_is_never_drawn_whatever_the_size() -> None:
-    drawn = split.resample_to_match(POOL, TARGET, CELL, POOL.height, seed=3)
-    assert_frame_equal(drawn, POOL.filter((pl.col("block") != 3) | (pl.col("session") != 2)))
-    assert split.resample_to_match(POOL, TARGET.clear(), CELL, 10, seed=3).is_empty()
-    assert split.resample_to_match(POOL.clear(), TARGET, CELL, 10, seed=3).is_empty()
-
-
 # --- like the test ---
 
 

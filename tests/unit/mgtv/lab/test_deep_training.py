@@ -9,12 +9,11 @@ import torch
 from competitions.mgtv.lab.deep_networks import Batch, DeepFM, Shape
 from competitions.mgtv.lab.deep_training import (
     DeepSettings,
-    FieldTables,
+    Fields,
     Inputs,
     NetworkDay,
     choice_loss,
-    code_devices,
-    code_videos,
+    code_fields,
     fit_network,
     look_up,
     score_network,
@@ -39,10 +38,10 @@ def draw_day(seed: int, lists: int = 240) -> tuple[DayFeatures, Inputs]:
     return day, Inputs(video.ravel() + 1, np.zeros(lists, np.int64), last + 1, rates)
 
 
-def tables() -> FieldTables:
+def tables() -> Fields:
     videos = make_videos(channel=[video % CHANNELS for video in range(VIDEOS)])
     devices = pl.DataFrame({"device": [0], "f0": [3]})
-    return FieldTables(code_videos(videos), code_devices(devices))
+    return code_fields(videos, devices)
 
 
 def hit_rate(day: DayFeatures, scores: Floats) -> float:
@@ -74,10 +73,9 @@ def test_what_happens_on_the_day_or_later_is_no_input() -> None:
     slates = make_slates(4, {device: [0, 3, 7] for device in range(8)})
     later = pl.col("day") >= 4
     other = log.with_columns(clicked=later | pl.col("clicked"), t=pl.when(later).then(0.1).otherwise("t"))
-    for one, two in zip(
-        vars(look_up(log, slates, 20, 5)).values(), vars(look_up(other, slates, 20, 5)).values(), strict=True
-    ):
-        np.testing.assert_array_equal(one, two)
+    one, two = (look_up(frame, slates, tables(), 5) for frame in (log, other))
+    for name, value in vars(one).items():
+        np.testing.assert_array_equal(value, getattr(two, name))
 
 
 # --- loss and layers ---

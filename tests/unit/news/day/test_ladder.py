@@ -14,9 +14,9 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import BLOCKS
 from competitions.news.day import ladder
 from competitions.news.day.ladder import group_channels, list_pipelines
-from competitions.news.lab.als import fit_factors, list_by_factors
+from competitions.news.lab.als import list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
-from competitions.news.lab.plots import draw_channels, draw_map
+from competitions.news.lab.plots import draw_channels
 from competitions.news.lab.scoring import NewsBench
 from competitions.news.retrieval.channels import CHANNELS
 from tests.results import as_result
@@ -122,13 +122,6 @@ def test_factors_name_articles_of_the_users_family() -> None:
     assert not {0, 3} & set(lists[0])
     assert not {9, 14} & set(lists[1])
     assert listed.filter(query=0)["score"].is_sorted(descending=True)
-    factors = fit_factors(fold, 0)
-    assert_frame_equal(list_by_factors(fold, 6, 0, factors), listed)
-    articles = pl.DataFrame({"item": range(16), "category": [number // 8 for number in range(16)]})
-    (figure,) = draw_map(factors, articles.cast({"item": pl.Int32}), fold.history)
-    assert figure.plot is not None
-    sides = {style: [dot.x for dot in figure.plot.dots if dot.style == style] for style in "ab"}
-    assert min(sides["a"]) > max(sides["b"]) or max(sides["a"]) < min(sides["b"])  # two families, apart
 
 
 def test_factors_and_network_see_nothing_that_the_fold_hides(world: World, fold: Fold) -> None:

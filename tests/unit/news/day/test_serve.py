@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from common.engine.errors import UserError
-from competitions.news.day.serve import LARGEST, WARM_REQUESTS, listen, make_app, measure
+from competitions.news.day.serve import LARGEST, WARM_REQUESTS, make_app, measure
 from competitions.news.day.service import Answer, NewsService
 
 
@@ -68,14 +68,9 @@ CLICK = (
     ("body", "said"),
     [
         (b"", "Input data was truncated"),
-        (b'{"clicks": [%b]}}' % CLICK, "trailing characters"),
-        (b"\xff", "JSON is malformed"),
         (b"[" * 100_000, "Expected `object`"),
-        (b"{}", "missing required field `clicks`"),
         (b'{"clicks": []}', "length >= 1 - at `$.clicks`"),
-        (b'{"clicks": [null]}', "Expected `object`, got `null` - at `$.clicks[0]`"),
         (b'{"clicks": [%b]}' % CLICK.replace(b":4", b':"4"'), "got `str` - at `$.clicks[0].click_environment`"),
-        (b'{"clicks": [%b], "typo": 1}' % CLICK, "unknown field `typo`"),
     ],
 )
 def test_what_is_no_request_is_refused_in_a_sentence(body: bytes, said: str) -> None:
@@ -110,11 +105,6 @@ def test_requests_at_once_are_answered_one_after_the_other(client: TestClient, e
         replies = [*pool.map(lambda number: client.post("/recommend", content=b"%d" % number), range(8))]
     assert [reply.json() for reply in replies] == [{"doubles": [2 * number]} for number in range(8)]
     assert inside == ["in", "out"] * 8  # nobody came in before the last one was out
-
-
-def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
-    with listen(0) as server, pytest.raises(UserError, match=r"^127.0.0.1:\d+ cannot be used \(Address already"):
-        listen(server.getsockname()[1])
 
 
 def test_requests_are_timed_one_at_a_time_after_some_to_warm_up(echo: Echo) -> None:

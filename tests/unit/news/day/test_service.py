@@ -1,8 +1,6 @@
 """Users answered one at a time: the candidates, features and articles of the pipeline."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -19,18 +17,15 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day import export, service
 from competitions.news.day.service import NewsService
-from competitions.news.lookups import Int64s, build_feature_tables
+from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
-from competitions.news.retrieval.channels import list_channel
 from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
-from competitions.news.retrieval.lists import gather_histories, lists_to_frame
 from tests.results import as_result
 from tests.unit.news.news_world import World
 from tests.unit.news.test_features import build
 from tests.unit.rankers import fit_rows
 
-T = TypeVar("T")
 CONFIG: NewsConfig = COMPETITION.load_config(["recall.per_channel=12", "recall.candidates=20"])
 CHANNELS = CONFIG.recall.channels
 
@@ -43,7 +38,6 @@ class Tried:
     candidates: pl.DataFrame
     blocks: dict[str, pl.DataFrame]
     ranker: Ranker
-    folder: Path
     service: NewsService
     bodies: list[bytes]
 
@@ -67,12 +61,7 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     bodies = list(export.list_bodies(fold, fold.queries))
     assert len(run.timings) > steps
     assert all(record.kept for record in run.timings[steps:])
-    return Tried(fold, candidates, blocks, ranker, folder, served, bodies)
-
-
-def load(tried: Tried) -> tuple[NewsService, list[Int64s]]:
-    """The service, and the requests that it reads of its bodies."""
-    return tried.service, [tried.service.parse(body) for body in tried.bodies]
+    return Tried(fold, candidates, blocks, ranker, served, bodies)
 
 
 def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Ranker:
@@ -85,22 +74,9 @@ def fit_drawn(candidates: pl.DataFrame, blocks: dict[str, pl.DataFrame]) -> Rank
     return fit_rows(MODEL, parameters, rows, None, 10, 0, 0)
 
 
-@pytest.mark.parametrize("channels", [["popular_1h"], ["next_last", "content", "covisit"]])
-def test_some_channels_alone_list_what_the_pipeline_lists(world: World, tried: Tried, channels: list[str]) -> None:
-    config = COMPETITION.load_config([f"recall.channels={channels}", "recall.per_channel=12"])
-    run, settings = Run(tried.folder / "some", tried.folder / "cache", quiet=True), config.recall
-    held, articles = as_result(tried.fold), as_result(world.articles)
-    inputs = FoldInputs("test", held, articles, None)  # and no embeddings
-    stepped = retrieve(inputs, settings, run).value
-    ids, histories = gather_histories(tried.fold.seen, tried.fold.queries)
-    tables = export.make_channel_tables(inputs, settings, run)
-    for name in channels:
-        listed = list_channel(histories, tables, name, 12)
-        assert_frame_equal(lists_to_frame(ids, listed), stepped[name], check_exact=True)
-
-
 def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> None:
-    loaded, requests = load(tried)
+    loaded = tried.service
+    requests = [loaded.parse(body) for body in tried.bodies]
     queries = [service.make_query(request) for request in requests]
     retrieved = [loaded.retrieve(query.histories) for query in queries]
     described = [loaded.describe(query, one) for query, one in zip(queries, retrieved, strict=True)]
@@ -114,7 +90,8 @@ def test_the_features_of_one_user_are_those_of_the_whole_fold(tried: Tried) -> N
 
 
 def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: Tried) -> None:
-    loaded, requests = load(tried)
+    loaded = tried.service
+    requests = [loaded.parse(body) for body in tried.bodies]
     predicted = ranking.score_test(tried.candidates, tried.blocks, tried.ranker)
     rows = submission.recommend(tried.fold, predicted, world.articles)
     expected = [{"articles": list(row[1:])} for row in rows.sort("user_id").iter_rows()]
@@ -125,8 +102,7 @@ def test_one_user_at_a_time_is_answered_as_by_the_pipeline(world: World, tried: 
 
 
 def test_the_order_of_clicks_and_a_repeated_one_make_no_difference(tried: Tried) -> None:
-    loaded, _ = load(tried)
     body = max(tried.bodies, key=len)
     clicks = msgspec.json.decode(body)["clicks"]
     mixed = msgspec.json.encode({"clicks": [*clicks[::-1], clicks[0]]})
-    np.testing.assert_array_equal(loaded.parse(mixed), loaded.parse(body))
+    np.testing.assert_array_equal(tried.service.parse(mixed), tried.service.parse(body))

@@ -63,38 +63,20 @@ def test_of_the_later_users_the_first_fifth_is_tested_on_its_last_click(tmp_path
 
 def test_the_quarter_has_every_fourth_user_and_their_articles(tmp_path: Path) -> None:
     convert(write(tmp_path / "globo"), tmp_path / "out")
-    quarter = tmp_path / "out-quarter"
-    train, test, whole = (
-        pl.read_csv(path) for path in (quarter / reader.TRAIN, quarter / reader.TEST_A, tmp_path / "out" / reader.TRAIN)
-    )
-    assert train.rows() == whole.filter(pl.col("user_id") % 4 == 0).rows()
+    quarter, whole = (tmp_path / name for name in ("out-quarter", "out"))
+    train, test, truth = (pl.read_csv(quarter / name) for name in (reader.TRAIN, reader.TEST_A, "truth.csv"))
+    assert train.equals(pl.read_csv(whole / reader.TRAIN).filter(pl.col("user_id") % 4 == 0))
     assert test["user_id"].unique().sort().to_list() == [200_000, 200_004]
-    clicked = {
-        *train["click_article_id"],
-        *test["click_article_id"],
-        *pl.read_csv(quarter / "truth.csv")["click_article_id"],
-    }
-    assert set(pl.read_csv(quarter / reader.ARTICLES)["article_id"]) == clicked
+    clicked = pl.concat([log["click_article_id"] for log in (train, test, truth)])
+    assert set(pl.read_csv(quarter / reader.ARTICLES)["article_id"]) == set(clicked)
 
 
-@pytest.mark.parametrize(
-    ("edit", "fault"),
-    [
-        ((f",{START + 30_000},", ",noon,"), "clicks_hour_000.csv, line 101: click_timestamp is"),
-        ((",130,", ",700,"), "articles_metadata.csv has no row for 1 article(s) of the log (first: 700)"),
-    ],
-)
-def test_odd_files_are_refused(tmp_path: Path, edit: tuple[str, str], fault: str) -> None:
-    folder = write(tmp_path / "globo")
-    path = folder / "clicks" / "clicks_hour_000.csv"
-    assert edit[0] in path.read_text()
-    path.write_text(path.read_text().replace(*edit))
-    with pytest.raises(UserError) as caught:
-        convert(folder, tmp_path / "out")
-    assert fault in str(caught.value)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_log_of_few_users_is_refused(tmp_path: Path) -> None:
+def test_an_article_without_a_row_or_a_log_of_few_users_is_refused(tmp_path: Path) -> None:
+    few, odd = write(tmp_path / "few", users=19), write(tmp_path / "globo")
     with pytest.raises(UserError, match="fewer than 20 users with two clicks"):
-        convert(write(tmp_path / "globo", users=19), tmp_path / "out")
+        convert(few, tmp_path / "out")
+    path = odd / "clicks" / "clicks_hour_000.csv"
+    path.write_text(path.read_text().replace(",130,", ",700,"))
+    with pytest.raises(UserError, match=r"articles_metadata\.csv has no row for 1 article\(s\) of the log .* 700"):
+        convert(odd, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

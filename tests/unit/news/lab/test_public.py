@@ -20,7 +20,7 @@ from tests.unit.common.learning.test_cooccurrence import (
     random_log,
     weights_of,
 )
-from tests.unit.news.news_world import ARTICLES, make_log
+from tests.unit.news.news_world import make_log
 
 
 def lists_of(lists: pl.DataFrame) -> dict[int, list[int]]:
@@ -28,15 +28,12 @@ def lists_of(lists: pl.DataFrame) -> dict[int, list[int]]:
     return {query: part["item"].to_list() for (query,), part in lists.group_by("query", maintain_order=True)}
 
 
-NO_ARTICLES = pl.DataFrame(schema=ARTICLES)
-
-
 # --- popularity and collaborative filtering ---
 
 
 def test_popular_articles_are_the_same_for_all_but_those_seen() -> None:
     log = make_log((1, 5, 0), (2, 5, 0), (3, 5, 0), (1, 6, 9), (2, 6, 9), (3, 7, 9), (8, 7, 1), (9, 5, 1), test=(8, 9))
-    lists = neighbours.list_popular(split.build_test_fold(log), NO_ARTICLES, 0)
+    lists = neighbours.list_popular(split.build_test_fold(log), 0)
     assert lists_of(lists) == {0: [5, 6], 1: [6, 7]}
     assert lists.filter(query=0)["score"].to_list() == [4.0, 2.0]
 
@@ -57,7 +54,7 @@ def test_item_cf_adds_up_over_the_whole_history_and_fills_with_popular_articles(
         *((user, item, n) for user in (1, 2) for n, item in enumerate((5, 6))), (3, 7, 0), (3, 8, 1),
         *((user, 99, 50) for user in (4, 5, 6)), (9, 5, 0), (9, 7, 1), (9, 42, 2), test=(9,),
     )  # fmt: skip
-    lists = neighbours.list_by_item_cf(split.build_test_fold(log), NO_ARTICLES, 0)
+    lists = neighbours.list_by_item_cf(split.build_test_fold(log), 0)
     assert lists_of(lists)[0] == [6, 8, 99]
     assert lists["score"][2] < 0 < lists["score"][1]
 

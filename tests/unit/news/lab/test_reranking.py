@@ -14,6 +14,7 @@ from competitions.news.lab.reranking import (
     rerank_mmr,
     scale_relevance,
 )
+from competitions.news.lookups import scale_vectors
 
 
 def draw(queries: int, candidates: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +61,7 @@ def test_what_is_no_candidate_comes_last() -> None:
 
 
 def test_lists_keep_their_articles_and_lose_twins() -> None:
-    content = Embeddings(np.array([1, 2, 3], np.int32), np.array([[2.0, 0], [1, 0.1], [0, 1]], np.float32))
+    content = scale_vectors(Embeddings(np.array([1, 2, 3], np.int32), np.array([[2, 0], [1, 0.1], [0, 1]], np.float32)))
     # Article 8 has no vector, and is as near to itself as any other: the likeliest comes first all the same.
     rows = {"query": [*"aaabccc"], "item": [1, 2, 3, 9, 8, 3, 1], "score": [3.0, 2.9, 2.0, 1.0, 3.0, 2.0, 1.0]}
     ranked = pl.DataFrame(rows, schema_overrides={"item": pl.Int32})
@@ -83,3 +84,11 @@ def test_the_distance_of_a_list_is_the_mean_over_its_pairs() -> None:
     pairs = [1 - points[i] @ points[j] for i, j in combinations(range(4), 2)]
     assert intra_list_distance(np.array([0, 0, 0, 0, 1]), points) == pytest.approx(np.mean(pairs))
     assert intra_list_distance(np.array([0, 1]), points[:2]) is None
+
+
+def test_an_article_without_a_vector_is_as_like_to_itself_as_any_other() -> None:
+    """So that a list counts it once, by its own score."""
+    content = scale_vectors(Embeddings(np.array([1], np.int32), np.array([[1.0, 0.0]], np.float32)))
+    rows = {"query": ["a"] * 3, "item": [1, 8, 9], "score": [1.0, 3.0, 2.0]}
+    lists = rerank_lists(pl.DataFrame(rows, schema_overrides={"item": pl.Int32}), content, "dpp", 1.0, 3)
+    assert lists.sort("score", descending=True)["item"].to_list() == [8, 9, 1]
