@@ -39,12 +39,11 @@ Event = tuple[int, int | None, int]  # ad, action, seconds
 
 @dataclass(frozen=True)
 class Person:
-    """One user: its host's name, its events, what it clicks next, its features."""
+    """One user: its host's name, its events, what it clicks next."""
 
     name: str
     events: tuple[Event, ...]
     answer: int
-    features: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ def live(rng: np.random.Generator, number: int, start: int, position: list[int])
     steps = enumerate(zip(times, actions, strict=True), start)
     events = [(ad_at(place, time, position), action, time) for place, (time, action) in steps]
     answer = ad_at(start + len(events), None, position)
-    features = {"103": 1 + number % 5, "104": 2, "106": [1 + number % 3, 4]} if number % 10 else None
-    return Person(f"user_{90_000_000 + (number * 7_919) % 1_000_000:08d}", tuple(events), answer, features)
+    return Person(f"user_{90_000_000 + (number * 7_919) % 1_000_000:08d}", tuple(events), answer)
 
 
 def ad_at(place: int, time: int | None, positions: list[int]) -> int:
@@ -129,11 +127,8 @@ def to_files(world: Planted) -> World:
     events = {
         user: [(world.rid[ad] or world.oid[ad], *rest) for ad, *rest in one.events] for user, one in everybody.items()
     }
-    profiles = {user: dict(one.features) for user, one in everybody.items() if one.features}
-    for user in rids.keys() ^ (one.name for one in everybody.values()):
-        events[user][0] = (world.oid[ADS - 1], *events[user][0][1:])
-        if user in profiles:
-            profiles[user]["105"] = "8000"
+    for one in world.strangers:
+        events[one.name][0] = (world.oid[ADS - 1], *events[one.name][0][1:])
     known = sorted((rid, oid) for rid, oid in zip(world.rid, world.oid, strict=True) if rid)
     vectors: dict[int, np.ndarray | None] = dict(zip(world.oid, embed(world.position), strict=True))
     vectors[world.oid[5]] = None
@@ -141,7 +136,6 @@ def to_files(world: Planted) -> World:
         items=tuple(oid for _, oid in known),
         users=(*rids, *(f"user_{number:08d}" for number in range(SILENT))),
         item_features=features,
-        user_features=profiles,
         events={user: tuple(rows) for user, rows in events.items()},
         candidates=tuple(
             (world.oid[ad], describe(ad, world.position[ad]))

@@ -19,8 +19,7 @@ from competitions.tencent.io import schema as layouts
 
 BASE = 20_000_000_000
 SIZE = 9  # values of a feature in the indexer
-USER_FEATURES, USER_LISTS = tuple(map(str, range(103, 111))), ("106", "107", "108", "110")  # nothing reads them
-FEATURES = (*layouts.ITEM_FEATURES, *USER_FEATURES, layouts.CREATIVE)
+FEATURES = (*layouts.ITEM_FEATURES, "103", layouts.CREATIVE)  # the second is one of users: nothing reads them
 EMBEDDING = "emb_81_32"
 Event = tuple[int, int | None, int]  # item, action, seconds
 User = int | str  # a re-id, or a name that the indexer lacks
@@ -38,9 +37,6 @@ class World:
     users: tuple[str, ...] = ("user_00000005", "user_00000002")
     item_features: dict[int, dict[str, Any]] = field(
         default_factory=lambda: {1: {"100": 1, "122": 2}, 2: {"100": 3}, 3: {"101": 4}}
-    )
-    user_features: dict[User, dict[str, Any]] = field(
-        default_factory=lambda: {1: {"103": 5, "106": [1, 2]}, 2: {"109": 3}}
     )
     events: dict[User, tuple[Event, ...]] = field(
         default_factory=lambda: {1: ((2, 0, 100), (1, 1, 200), (3, None, 300)), 2: ((3, 2, 50),)}
@@ -77,12 +73,10 @@ def profile(user: User, features: Any, seconds: int | None = 1) -> list[Any]:
 
 
 def user_line(world: World, user: User) -> list[Any]:
-    """The line of a user; the profile stands anywhere."""
+    """The line of a user; the profile stands anywhere, or is not there."""
     rows = [row(user, item, *rest, world.item_features.get(item)) for item, *rest in world.events[user]]
-    if user in world.user_features:
-        at = world.events[user][0][2] % (len(rows) + 1) if rows else 0
-        rows.insert(at, profile(user, world.user_features[user]))
-    return rows
+    at = rows[0][5] % (len(rows) + 2) if rows else 0
+    return [*rows[:at], *[profile(user, {"103": 5, "106": [1, 2]})] * (at <= len(rows)), *rows[at:]]
 
 
 def write_lines(path: Path, lines: Sequence[Any], offsets: Path | None = None) -> Path:
@@ -154,12 +148,6 @@ SEQ = pa.schema(
     ]
 )
 ITEMS = pa.schema([("item_id", pa.int64()), *((name, pa.int64()) for name in layouts.ITEM_FEATURES)])
-USERS = pa.schema(
-    [
-        ("user_id", pa.int64()),
-        *((name, pa.list_(pa.int64()) if name in USER_LISTS else pa.int64()) for name in USER_FEATURES),
-    ]
-)
 
 
 def candidate_schema(flag: str = "cold_start", oid: str = "item_id") -> pa.Schema:
@@ -192,8 +180,7 @@ def write_release(folder: Path, world: World = WORLD) -> Path:
     write_table(folder, layouts.RELEASE_SEQUENCES, seq_rows(world), SEQ)
     known = {rid: values for rid, values in world.item_features.items() if rid <= len(world.items)}
     write_table(folder, layouts.RELEASE_ITEMS, [{"item_id": rid, **values} for rid, values in known.items()], ITEMS)
-    users = [{"user_id": rid, **values} for rid, values in world.user_features.items()]
-    write_table(folder, layouts.RELEASE_USERS, users, USERS)
+    write_table(folder, layouts.RELEASE_USERS, [{"user_id": 1, "103": 5, "106": [1, 2]}])
     write_table(folder, layouts.RELEASE_CANDIDATES, candidate_rows(world), candidate_schema())
     write_pickle(folder / layouts.INDEXER, indexer(world))
     if world.vectors:

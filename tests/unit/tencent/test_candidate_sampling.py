@@ -12,7 +12,7 @@ from competitions.tencent.candidate_sampling import (
     measure_mix,
     sample_candidates,
 )
-from competitions.tencent.corpus import CatalogueRows, Sequences
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -20,16 +20,15 @@ HOUR, NOW = 3_600, 1_000 * 3_600
 ALIVE, DEAD, LATER = np.arange(1, 101), np.arange(101, 1_001), np.arange(1_001, 1_201)
 
 
-def world() -> tuple[Sequences, Histories, npt.NDArray[np.bool_]]:
+def world() -> tuple[Histories, npt.NDArray[np.bool_]]:
     """A hundred ads of the last hour and 900 of a month before, one event each; 200 are first seen afterwards."""
     before = [(int(ad), 0, NOW - 700 * HOUR) for ad in DEAD] + [(int(ad), 1, NOW - 1) for ad in ALIVE]
     sequences = make_sequences([*before, *((int(ad), 0, NOW + HOUR) for ad in LATER)])
-    behind = sequences.time >= NOW
-    return sequences, Histories(sequences, np.array([0]), np.array([len(before)])), behind
+    return Histories(sequences, np.array([0]), np.array([len(before)])), sequences.time >= NOW
 
 
 def draw(mix: CandidateMix, targets: list[int]) -> set[int]:
-    _, history, behind = world()
+    history, behind = world()
     drawn = sample_candidates(history, np.array(targets), behind, mix, NOW, np.random.default_rng(0))
     assert drawn.tolist() == sorted(set(drawn.tolist()))
     return set(drawn.tolist())
@@ -56,11 +55,10 @@ def test_how_alive_an_ad_is_by_hand() -> None:
 
 
 def test_the_mix_is_that_of_the_candidates_and_how_many_nobody_has_seen() -> None:
-    sequences, history, _ = world()
+    history, _ = world()
     mix = measure_mix(CatalogueRows(np.concatenate([ALIVE[:30], DEAD[:10], LATER[:10]])), history, NOW)
     assert (mix.count, mix.unseen, mix.rows) == (50, 0.2, 1_201)
     assert (mix.share[0], mix.share[CLASSES - 1], mix.share.sum()) == (0.75, 0.25, 1.0)
-    assert len(sequences) == 1
     nobody = measure_mix(CatalogueRows(np.empty(0, np.int64)), history, NOW)
     assert (nobody.count, nobody.unseen, nobody.share.sum()) == (0, 0.0, 0.0)
 

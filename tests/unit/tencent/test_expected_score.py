@@ -1,35 +1,27 @@
 """What to expect of the truth: errors of scores that hang on few ads."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from competitions.tencent import metrics, split
+from competitions.tencent import metrics
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.expected_score import expect_score, say_expected
-from competitions.tencent.split import Rewind
 from competitions.tencent.top_k import FoldAnswers, TopK
-from tests.unit.tencent.training_inputs import CONFIG, make_sequences
+from tests.unit.tencent.training_inputs import CONFIG, hide_from, make_sequences
 
 HOST = CONFIG.host
+# Three users whose last click is ad 2, and one whose last is ad 1.
+LOG = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
 ROWS = CatalogueRows(np.arange(1, 13))
-
-
-def hold_out(clicks: int) -> split.Fold:
-    """Three users whose last click is ad 2, and one whose last is ad 1."""
-    users = [[(1, 1, 1), (2, 1, 2)]] * 3 + [[(2, 1, 1), (1, 1, 2)]]
-    log = make_sequences(*(user[:clicks] for user in users))
-    test = split.build_test_fold(log, log, ROWS, None)
-    return split.rewind(log, test, Rewind("clicks", (4, 1)), 0)[0]
 
 
 def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and 11 % of .75
     where the truth is one event further on.
     """
-    fold = replace(hold_out(2), users=np.arange(4), target=np.array([2, 2, 2, 1]), target_action=np.ones(4, np.int8))
+    fold = hide_from(LOG, LOG.offsets[1:] - 1, ROWS)
     top = TopK(CatalogueRows(np.array([[2, 1]] * 3 + [[2, 5]])), np.zeros((4, 2), np.float32))
     expected = expect_score(fold, top, HOST, times=True)
     by_ad = math.hypot(0.75, 0.75) / 4
@@ -41,8 +33,7 @@ def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_where_nobody_was_asked_every_figure_is_zero_without_a_warning() -> None:
-    fold, none = hold_out(1), TopK.empty(0, 10)
-    assert len(fold.users) == 0
+    fold, none = hide_from(LOG, LOG.offsets[1:], ROWS), TopK.empty(0, 10)
     assert set(expect_score(fold, none, HOST, times=False).values()) == {0.0}
     measured = metrics.evaluate_ways(fold, FoldAnswers({"ranker": none}), HOST)["ranker"]
     assert (measured["score"], measured["score_error"], measured["users"]) == (0.0, 0.0, 0.0)

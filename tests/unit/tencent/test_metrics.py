@@ -1,26 +1,52 @@
+"""Ranks, the Score by hand, weights of round 2, ways side by side, and which is handed in."""
+
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from competitions.tencent.corpus import CatalogueRows, Int64s
-from competitions.tencent.metrics import FEWEST_LEARNED, judge_ways, mean_scores, rank_targets, weigh_scores
+from competitions.tencent.metrics import (
+    FEWEST_LEARNED,
+    evaluate_ways,
+    judge_ways,
+    mean_scores,
+    rank_targets,
+    weigh_scores,
+)
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
-from tests.unit.tencent.training_inputs import CONFIG
+from tests.unit.tencent.training_inputs import CONFIG, hide_from, make_sequences
 
 
-def make_fold(target: Int64s) -> Fold:
-    """A query of each target, a click that was seen before."""
-    zeros, no_ads = np.zeros(len(target), np.int64), CatalogueRows(np.empty(0, np.int64))
-    ones = np.ones(len(target), np.int8)
-    return Fold(zeros, np.arange(len(target)), zeros, zeros, no_ads, zeros + 1, target, zeros > 0, ones)
+def make_fold(target: Int64s, action: int = 1) -> Fold:
+    """A query of each target; the last ends in this ``action``, the others are clicked."""
+    log = make_sequences(*([(int(ad), 1, 0)] for ad in target))
+    log.action[-1] = action
+    return hide_from(log, log.offsets[:-1], CatalogueRows(np.arange(1)))
+
+
+def top_by(*rows: list[int]) -> TopK:
+    return TopK(CatalogueRows(np.array(rows)), np.zeros(np.shape(rows), np.float32))
 
 
 def test_ranks_are_counted_from_one_and_zero_is_missing() -> None:
-    rows = CatalogueRows(np.array([[4, 2, 9], [4, 2, 9], [0, 5, 0], [1, 2, 3]]))
-    fold = make_fold(np.array([9, 8, 0, 1]))
-    assert rank_targets(fold, TopK(rows, np.zeros(rows.shape, np.float32))).tolist() == [3, 0, 0, 1]
+    top = top_by([4, 2, 9], [4, 2, 9], [0, 5, 0], [1, 2, 3])
+    assert rank_targets(make_fold(np.array([9, 8, 0, 1])), top).tolist() == [3, 0, 0, 1]
+
+
+def test_ways_are_measured_side_by_side() -> None:
+    fold = replace(make_fold(np.array([3, 4]), action=2), unseen=np.array([False, True]))
+    ways = {"vectors": top_by([5, 3], [4, 2]), "words": top_by([3, 9], [9, 3])}
+    measured, gain = evaluate_ways(fold, FoldAnswers(ways), CONFIG.host), 1 / math.log2(3)
+    expected = {
+        "vectors": {"seen": 0.31 + 0.69 * gain, "unseen": 1.0, "hit_rate@10": 1.0, "ndcg@10": (gain + 2.5) / 3.5},
+        "words": {"seen": 1.0, "unseen": 0.0, "hit_rate@10": 1 / 3.5, "unseen_share": 0.5},
+    }  # a conversion weighs 2.5
+    assert {way: {name: measured[way][name] for name in own} for way, own in expected.items()} == {
+        way: pytest.approx(own) for way, own in expected.items()
+    }
 
 
 def test_scores_by_hand() -> None:
@@ -32,12 +58,6 @@ def test_scores_by_hand() -> None:
     assert scores["score"] == pytest.approx(sum(by_query) / 4)
     assert scores["score_error"] == pytest.approx(np.std(by_query) / 2)
     assert scores["users"] == 4
-
-
-def test_weights_count_a_conversion_more() -> None:
-    scores = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))
-    assert scores["score"] == pytest.approx(2.5 / 3.5)
-    assert mean_scores(np.array([0, 1]), np.array([2.5, 1.0]))["hit_rate@10"] == pytest.approx(1 / 3.5)
 
 
 def test_round_two_has_both_forms_and_a_user_without_a_weight_counts_in_neither() -> None:
@@ -67,10 +87,8 @@ def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
 ) -> None:
     """Sixty users whose ad the popular order has and the ranker's has not."""
     target = np.arange(1, 61)
-    fold = make_fold(target)
-    right = TopK(CatalogueRows(target[:, None]), np.ones((60, 1), np.float32))
-    ways = {"ranker": TopK(CatalogueRows(target[:, None] + 100), right.scores), "popularity": right}
-    chain = judge_ways(fold, FoldAnswers(ways), CONFIG.host, answer, learned)
+    ways = {"ranker": top_by(*(target[:, None] + 100).tolist()), "popularity": top_by(*target[:, None].tolist())}
+    chain = judge_ways(make_fold(target), FoldAnswers(ways), CONFIG.host, answer, learned)
     assert (chain.answer, chain.decision.value) == (chosen, chosen)
     if chosen == "ranker":
         assert chain.decision.reason.startswith("the hold-out's ranker learned from 999 queries, the test's from 1,059")

@@ -1,6 +1,4 @@
-"""Between the steps: lists that are short are filled up, what a submission is checked against, ways side by side; what
-the ranker gets of any fold.
-"""
+"""Between the steps: lists that are short are filled up; what the ranker gets of any fold."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.engine.run import Run, derive
-from competitions.tencent import metrics, pipeline, split, submission
+from competitions.tencent import pipeline, split, submission
 from competitions.tencent.corpus import CatalogueRows, Corpus, Oids
 from competitions.tencent.plan import make_plan
 from competitions.tencent.retrieval import counts
@@ -30,63 +28,18 @@ def corpus() -> Corpus:
     return Corpus(make_catalogue(10, 2), TRAIN, name_users(3), TEST, name_users(2), candidates, None, ())
 
 
-def top_by(rows: list[list[int]]) -> TopK:
-    return TopK(CatalogueRows(np.array(rows)), np.zeros(np.shape(rows), np.float32))
-
-
-def fold_of_test(corpus: Corpus) -> Fold:
-    return split.build_test_fold(corpus.train, corpus.test, corpus.candidates, corpus.actions)
-
-
-def test_answers_are_original_ids_user_after_user(corpus: Corpus) -> None:
-    rows = [ROWS[:10].tolist(), ROWS[:1:-1].tolist()]
-    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), FoldAnswers({"ranker": top_by(rows)}))
-    assert filled == 0
-    expected = [[int(corpus.catalogue.oid[row]) for row in own] for own in rows]
-    assert chosen.tolist() == [*expected[0], *expected[1]]
-
-
-def test_a_list_that_is_short_is_filled_with_the_most_popular_others(corpus: Corpus) -> None:
+def test_answers_are_original_ids_and_a_short_list_is_filled_with_the_most_popular_others(corpus: Corpus) -> None:
     """Events: ad 3 thrice, ad 2 twice, ads 1 and 4 once; the others by their row."""
-    top = top_by([ROWS[:10].tolist(), [12, 3, *[0] * 8]])
-    chosen, filled = submission.choose_ads(corpus, fold_of_test(corpus), FoldAnswers({"ranker": top}))
+    listed = np.array([ROWS[:10].tolist(), [12, 3, *[0] * 8]])
+    top = TopK(CatalogueRows(listed), np.zeros(listed.shape, np.float32))
+    fold = split.build_test_fold(corpus.train, corpus.test, corpus.candidates, corpus.actions)
+    chosen, filled = submission.choose_ads(corpus, fold, FoldAnswers({"ranker": top}))
     assert filled == 1
+    assert chosen[:10].tolist() == corpus.catalogue.oid[ROWS[:10]].tolist()
     rows = corpus.catalogue.rows_of(Oids(chosen)).reshape(2, 10)
     assert rows[0].tolist() == ROWS[:10].tolist()
     assert rows[1].tolist() == [12, 3, 2, 1, 4, 5, 6, 7, 8, 9]
     assert top.rows[1, 2] == 0  # the answer itself is left as it was
-
-
-def test_a_submission_is_checked_against_the_test_users_and_the_candidates(corpus: Corpus) -> None:
-    expected = submission.Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
-    assert expected.users.tolist() == corpus.test_users.tolist()
-    assert expected.candidates.tolist() == corpus.catalogue.oid[np.sort(ROWS)].tolist()
-
-
-def test_ways_are_measured_side_by_side() -> None:
-    fold = Fold(
-        train_ends=TRAIN.offsets[1:],
-        users=np.array([0, 1]),
-        query_ends=TRAIN.offsets[[1, 2]] - 1,
-        query_times=np.array([20, 40]),
-        candidates=CatalogueRows(ROWS),
-        condition=np.array([1, 1]),
-        target=np.array([3, 4]),
-        unseen=np.array([False, True]),
-        target_action=np.array([1, 2], np.int8),
-    )
-    ways = {"vectors": top_by([[5, 3], [4, 2]]), "words": top_by([[3, 9], [9, 3]])}
-    measured = metrics.evaluate_ways(fold, FoldAnswers(ways), CONFIG.host)
-    assert list(measured) == ["vectors", "words"]
-    gain = 1 / np.log2(3)
-    assert measured["vectors"]["seen"] == pytest.approx(0.31 + 0.69 * gain)
-    assert measured["vectors"]["unseen"] == 1.0
-    assert measured["vectors"]["hit_rate@10"] == 1.0
-    assert measured["vectors"]["ndcg@10"] == pytest.approx((gain + 2.5) / 3.5)  # a conversion weighs 2.5
-    assert measured["words"]["seen"] == 1.0
-    assert measured["words"]["unseen"] == 0.0
-    assert measured["words"]["hit_rate@10"] == pytest.approx(1 / 3.5)
-    assert measured["words"]["unseen_share"] == 0.5
 
 
 # --- the columns of a fold ---
@@ -112,18 +65,12 @@ def draw_users() -> Corpus:
 
 def end_at(corpus: Corpus, ends: tuple[int, int]) -> Fold:
     """Of users of even and of odd number so many events are shown; who has any is asked for the next one, a click."""
-    log, shown = corpus.train, np.tile(ends, USERS // 2)
-    stop, users = log.offsets[:-1] + shown, np.flatnonzero(shown)
-    event = stop[users]
-    assert (log.action[event] == 1).all()
-    own = {
-        "users": users,
-        "query_ends": event,
-        "query_times": log.time[event - 1],
-        "condition": np.ones(len(users), int),
-    }
-    target = {"target": log.item[event].astype(np.int64), "unseen": np.zeros(len(users), bool)}
-    return Fold(stop, **own, candidates=corpus.candidates, **target, target_action=log.action[event])
+    shown = np.tile(ends, USERS // 2)
+    question = split.Question(corpus.train.offsets[:-1] + shown, np.flatnonzero(shown), corpus.candidates)
+    fold = split.build_fold(corpus.train, question)
+    assert fold.target_action is not None
+    assert (fold.target_action == 1).all()
+    return fold
 
 
 @pytest.mark.parametrize("counted", ["events", "clicks"])

@@ -16,6 +16,7 @@ from competitions.tencent.plan import (
     MANY,
     SHORT,
     decide_channels,
+    decide_counted,
     decide_list_length,
     decide_rewind,
     decide_times,
@@ -42,19 +43,13 @@ def draw_users() -> Sequences:
     )
 
 
-def test_steps_are_those_inside_a_history_alone() -> None:
-    assert decide_times(STEADY)[1].startswith("100% of the gaps")
-    assert decide_times(VARIED)[1].endswith("is 67% of all gaps")
-    for without in (make_sequences([(1, 1, 5)], [], [(2, 1, 9)]), make_sequences([], [])):
-        assert decide_times(without)[1].endswith("is 0% of all gaps")
-
-
-def test_times_that_only_count_steps_are_not_used() -> None:
+def test_times_that_only_count_steps_inside_histories_are_not_used() -> None:
     times, why = decide_times(STEADY)
     assert (times, "100% of the gaps between events are equal" in why) == (False, True)
-    assert decide_times(VARIED)[0] is True
-    plans = [make_plan(make_corpus(log, 12), 0, CONFIG) for log in (STEADY, VARIED)]
-    assert [plan.times for plan in plans] == [False, True]
+    times, why = decide_times(VARIED)
+    assert (times, why.endswith("is 67% of all gaps")) == (True, True)
+    for without in (make_sequences([(1, 1, 5)], [], [(2, 1, 9)]), make_sequences([], [])):
+        assert decide_times(without)[1].endswith("is 0% of all gaps")
 
 
 def test_everybody_is_asked_days_earlier_where_the_files_show_when_the_host_asks() -> None:
@@ -96,6 +91,7 @@ def test_the_plan_leaves_nothing_to_decide_and_asks_days_and_clicks_as_often_as_
     for log, kind, earlier in ((draw_users(), "days", EARLIER["days"]), (STEADY, "clicks", 1)):
         plan = make_plan(make_corpus(log, 12), 0, CONFIG)
         assert (plan.rewind.kind, len(plan.rewind.queries) - 1, plan.list_length) == (kind, earlier, SHORT)
+        assert plan.times == (log is not STEADY)
     given = load_settings("split.earlier=2", "ranker.list_length=40", "ranker.channels=counts")
     plan = make_plan(make_corpus(STEADY, 12), 0, given)
     assert (plan.rewind.queries, plan.list_length) == ((25_000, 15_000, 15_000), 40)
@@ -110,12 +106,8 @@ def test_what_channels_and_popularity_count_is_decided_by_the_whole_log(monkeypa
     pairs = 2 * (3 + 1)  # either way, of histories of three events and of two
     for affordable, counted in ((pairs, "events"), (pairs - 1, "clicks")):
         monkeypatch.setattr(counts, "AFFORDABLE_PAIRS", affordable)
-        plan = make_plan(make_corpus(VARIED, 12), 0, CONFIG)
-        (decision,) = [each for each in plan.decisions if each.setting == "ranker.counted"]
-        assert (plan.counted, decision.value) == (counted, counted)
-        assert decision.reason == f"8 pairs of events: all are counted up to {affordable}"
-        for given in ("events", "clicks"):
-            assert make_plan(make_corpus(VARIED, 12), 0, load_settings(f"ranker.counted={given}")).counted == given
+        assert decide_counted(VARIED, "auto") == (counted, f"8 pairs of events: all are counted up to {affordable}")
+        assert decide_counted(VARIED, "clicks") == ("clicks", "set")
 
 
 def test_queries_say_their_action_where_the_hosts_do() -> None:

@@ -1,6 +1,11 @@
+"""Histories as padded arrays; the best candidates of each query."""
+
 import numpy as np
 
+from common.arrays import join
+from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.sequences import Histories, pad, whole
+from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_sequences
 
 SEQUENCES = make_sequences([(5, 0, 10), (6, 1, 20), (7, -1, 30)], [], [(8, 1, 40), (9, 0, 50)])
@@ -20,3 +25,10 @@ def test_nothing_behind_the_end_is_seen() -> None:
     padded = pad(prefix, 5)
     assert padded.item.tolist() == [[8, 0], [5, 6]]
     assert prefix.events().tolist() == [3, 0, 1]
+
+
+def test_parts_are_joined_in_order_and_of_equals_the_first_stays_first() -> None:
+    one, other = TopK.empty(1, 2), TopK.empty(1, 2)
+    one.put(np.array([0]), CatalogueRows(np.array([[7, 8, 9]])), np.array([[1.0, 2.0, 2.0]], np.float32))
+    other.put(np.array([0]), CatalogueRows(np.array([[3]])), np.array([[-np.inf]], np.float32))
+    assert join([one, other]).rows.tolist() == [[8, 9], [0, 0]]

@@ -123,10 +123,8 @@ def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytes
     changed = replace(log, item=np.where(hidden, 41 + np.arange(len(hidden)) % 60, log.item).astype(np.int32))
     assert targets(make(changed)[0]) != targets(folds[0])
     for one, other in zip(make(changed, queries=THREE)[1:], folds[1:], strict=True):
-        assert targets(one) == targets(other)
-        assert one.train_ends.tolist() == other.train_ends.tolist()
-        assert one.query_times.tolist() == other.query_times.tolist()
-        assert one.candidates.tolist() == other.candidates.tolist()
+        for name in ("target", "train_ends", "query_times", "candidates"):
+            assert getattr(one, name).tolist() == getattr(other, name).tolist()
 
 
 def test_at_most_so_many_are_asked_and_the_others_are_hidden_alike() -> None:
@@ -225,29 +223,20 @@ def test_all_test_users_are_asked_at_their_last_event_and_all_may_be_learned_fro
     assert fold.query_times.tolist() == [10, 20, 30]  # of who did nothing the middle of the others
     assert fold.condition.tolist() == [schema.CLICK] * 3
     assert (fold.target, fold.unseen, fold.target_action) == (None, None, None)
+    known = build_test_fold(LOG, test, TWELVE, np.array([2, -1, 1], np.int8))  # nothing is said of the second
+    assert known.condition.tolist() == [schema.CONVERSION, schema.CLICK, schema.CLICK]
     with pytest.raises(UserError, match="has 9 candidates but each user needs 10"):
         build_test_fold(LOG, test, CatalogueRows(TWELVE[:9]), None)
 
 
-def test_queries_have_the_action_that_the_host_says_of_a_user() -> None:
-    test = make_sequences([(5, 0, 1)], [(6, 1, 1)])
-    fold = build_test_fold(LOG, test, TWELVE, np.array([2, -1], np.int8))
-    assert fold.condition.tolist() == [2, schema.CLICK]  # nothing is said of the second
-
-
 def test_what_further_users_would_click_are_rivals_too() -> None:
     """The user is asked for ad 2; of what is hidden behind it ads 3 and 4 are clicked and ad 5 is shown only."""
-    log = make_sequences([(1, 1, 10), (2, 1, 20), (3, 1, 30), (5, 0, 35), (4, 1, 40)], [(6, 1, 15)])
-    ends, event = np.array([1, 6]), np.array([1])
     mix = CandidateMix(count=1, unseen=1.0, rows=7, share=np.zeros(CLASSES))
-    drawn = [
-        split._draw_candidates(whole(log), ends, event, further, mix, 20, np.random.default_rng(0)).tolist()
-        for further in (0, 2, 99)
-    ]
-    assert drawn == [[2], [2], [2]]  # nothing is hidden as long as the day of the question
-    log = make_sequences([(1, 1, 10), (2, 1, 20), (3, 1, 20), (5, 0, 20), (4, 1, 20)], [(6, 1, 15)])
-    drawn = [
-        split._draw_candidates(whole(log), ends, event, further, mix, 20, np.random.default_rng(0)).tolist()
-        for further in (0, 2, 99)
-    ]
-    assert drawn == [[2], [2, 3, 4], [2, 3, 4]]
+    for seconds, expected in ((10, [[2], [2]]), (0, [[2], [2, 3, 4]])):  # behind the question's day nothing counts
+        behind = [
+            (ad, action, 20 + step * seconds) for step, (ad, action) in enumerate([(2, 1), (3, 1), (5, 0), (4, 1)])
+        ]
+        log = make_sequences([(1, 1, 10), *behind], [(6, 1, 15)])
+        inputs = whole(log), np.array([1, 6]), np.array([1])
+        drawn = [split._draw_candidates(*inputs, more, mix, 20, np.random.default_rng(0)).tolist() for more in (0, 2)]
+        assert drawn == expected

@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from common.time_units import DAY_S
 from competitions.tencent.io import schema
-from competitions.tencent.io.reader import locate, read_corpus, read_expected
+from competitions.tencent.io.reader import compare_files, locate, read_corpus, read_expected
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
-    counts,
     indexer,
     read,
     refusal,
@@ -40,7 +41,7 @@ def test_what_is_asked_is_read_without_any_history_of_training(tmp_path: Path, l
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
 def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
-    corpus = read(LAYOUTS[layout_name](tmp_path))
+    corpus = read(LAYOUTS[layout_name](tmp_path, replace(WORLD, order=(2, 1))))
     catalogue = corpus.catalogue
     assert catalogue.oid.tolist() == [0, BASE + 7, BASE + 3, BASE + 9, BASE + 1, BASE + 8]
     assert (catalogue.known, catalogue.sizes) == (3, (9,) * 13)
@@ -58,7 +59,10 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     assert train.item.tolist() == [2, 1, 3, 3]
     assert train.action.tolist() == [0, 1, -1, 2]
     assert train.time.tolist() == [100, 200, 300, 50]
+    # Users to learn from are in the order of their re-ids, those to answer in that of their file.
     assert corpus.users.tolist() == [b"user_00000005", b"user_00000002"]
+    assert corpus.test_users.tolist() == [b"user_00000002", b"user_00000005"]
+    assert corpus.test.item.tolist() == [3, 2, 1, 3]
     assert corpus.actions is None
     for sequences in (train, corpus.test):
         kinds = [column.dtype for column in (sequences.offsets, sequences.item, sequences.action, sequences.time)]
@@ -68,33 +72,14 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     assert corpus.users.dtype.kind == corpus.test_users.dtype.kind == "S"
 
 
-@pytest.mark.parametrize("layout_name", LAYOUTS)
-def test_users_to_learn_from_are_in_the_order_of_their_re_ids_and_those_to_answer_in_that_of_their_file(
-    tmp_path: Path, layout_name: str
-) -> None:
-    corpus = read(LAYOUTS[layout_name](tmp_path, replace(WORLD, order=(2, 1))))
-    assert corpus.test_users.tolist() == [b"user_00000002", b"user_00000005"]
-    assert corpus.test.item.tolist() == [3, 2, 1, 3]
-    assert corpus.users.tolist() == [b"user_00000005", b"user_00000002"]
-    assert corpus.train.item.tolist() == [2, 1, 3, 3]
-
-
-def test_rules_are_counted_in_the_release_as_well(tmp_path: Path) -> None:
-    world = replace(
-        WORLD,
-        item_features={1: {"100": 1}, 3: {"100": 12}},
-        events={1: ((2, 0, 300), (1, 1, 200)), 2: ()},
-    )
-    corpus = read(write_release(tmp_path, world))
-    notes = counts(corpus)
-    assert notes["item without features"] == (1, "item 2")
-    assert notes["user without an event"] == (1, "row 2")
-    assert notes["user with events out of time order: sorted"][0] == 1
-    assert corpus.train.item.tolist() == [1, 2]
-    assert len(corpus.train) == 1
-    assert len(corpus.test) == 2
-    assert np.diff(corpus.test.offsets).min() == 0
-    assert corpus.catalogue.features[3, 0] == 10
+@pytest.mark.parametrize(("days", "said"), [(0, ""), (20, ""), (-365, "365 days earlier"), (365, "365 days later")])
+def test_sequences_of_another_year_are_named(days: int, said: str) -> None:
+    """Times of one log say nothing."""
+    old = 1_747_000_000 + np.arange(0, 20 * DAY_S, 3_600, dtype=np.int64)
+    corpus: Any = SimpleNamespace(train=SimpleNamespace(time=old), test=SimpleNamespace(time=old + days * DAY_S))
+    notes = [note.what for note in compare_files(corpus)]
+    assert len(notes) == bool(said)
+    assert all(what.startswith("timestamp: quartiles ") and what.endswith(said) for what in notes)
 
 
 MISSING = {
@@ -125,10 +110,6 @@ def test_a_folder_of_neither_layout_and_one_of_two(tmp_path: Path) -> None:
     assert "holds TencentGR_10k and TencentGR_1k; name one of them with RAW=DIR" in refusal(tmp_path / "raw")
 
 
-def change_indexer(folder: Path, **parts: Any) -> None:
-    write_pickle(folder / "train" / schema.INDEXER, {**indexer(WORLD), **parts})
-
-
 @pytest.mark.parametrize(
     ("parts", "reason"),
     [
@@ -136,7 +117,6 @@ def change_indexer(folder: Path, **parts: Any) -> None:
         ({"i": {"x": 1}}, "'i': 'x' is not a whole number"),
         ({"i": {1 << 70: 1}}, "beyond 64 bits"),
         ({"i": 3}, "'i': 3 stands where a dict is expected"),
-        ({"i": [(BASE, 1)]}, "stands where a dict is expected"),
         ({"i": {BASE: 1.0}}, "'i': 1.0 is not a whole number"),
         ({"u": {"": 1}}, "'' is not a user name"),
         ({"u": {"ü": 1}}, "is not a user name"),
@@ -145,7 +125,5 @@ def change_indexer(folder: Path, **parts: Any) -> None:
     ],
 )
 def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], reason: str) -> None:
-    change_indexer(write_competition(tmp_path), **parts)
-    message = refusal(tmp_path)
-    assert reason in message
-    assert str(tmp_path / "train" / schema.INDEXER) in message
+    path = write_pickle(write_competition(tmp_path) / "train" / schema.INDEXER, {**indexer(WORLD), **parts})
+    assert reason in refusal(path, lambda _: read(tmp_path))

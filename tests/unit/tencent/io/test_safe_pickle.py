@@ -59,7 +59,6 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
     attacks: dict[str, object] = {
         "posix.system": Runs(os.system, command),
         "eval": Runs(eval, code),
-        "getattr": Runs(getattr, "text", "upper"),
         "numpy.load": Runs(np.load, str(canary), None, True),
         "print": collections.defaultdict(print),
         "an array of 'O8'": {"a": np.array([Runs(os.system, command)], object)},
@@ -70,42 +69,29 @@ def test_a_pickle_that_calls_for_more_is_refused_and_does_not_run(tmp_path: Path
         assert "is not a pickle of plain data" in message
         assert "do not trust the file" in message
         assert named in message
-    for stream in (  # a global, an instance, a name with a dot, a class that is changed
-        b"cos\nsystem\n(S'touch {canary}'\ntR.",
-        b"(S'touch {canary}'\nios\nsystem\n.",
+    for stream in (  # a name with a dot, a class that is changed
         b"\x80\x04\x8c\x05numpy\x8c\x10ndarray.__reduce\x93.",
         b"\x80\x02cnumpy\ndtype\n}X\x01\x00\x00\x00aK\x01sb.",
     ):
-        (tmp_path / "a.pkl").write_bytes(stream.replace(b"{canary}", str(canary).encode()))
+        (tmp_path / "a.pkl").write_bytes(stream)
         assert "pickle" in refusal(tmp_path / "a.pkl", read_pickle)
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("flags", [0x01, 0x3F, 0xFF])
-def test_a_type_takes_its_byte_order_from_a_state_and_no_flags(tmp_path: Path, flags: int) -> None:
+def test_a_type_takes_its_byte_order_from_a_state_and_no_flags(tmp_path: Path) -> None:
     stream = pickle.dumps({"a": np.array([1, 2])}, 4)
     at = stream.index(b"K\x00t\x94b") + 1  # the last of the type's state, before it is built
-    (tmp_path / "a.pkl").write_bytes(stream[:at] + bytes([flags]) + stream[at + 1 :])
+    (tmp_path / "a.pkl").write_bytes(stream[:at] + b"\xff" + stream[at + 1 :])
     array = read_pickle(tmp_path / "a.pkl")["a"]
     assert (array.dtype, array.dtype.flags, array.tolist()) == (np.dtype("i8"), 0, [1, 2])
 
 
-SOUND = pickle.dumps({"i": {20_000_000_000: 1}, "a": np.arange(4.0)})
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        SOUND[:-3],
-        gzip.compress(SOUND),
-        b"<!DOCTYPE html>",
-        b"\x80\x04\x96" + (1 << 60).to_bytes(8, "little") + b".",
-    ],
-    ids=["empty", "cut short", "gzip", "a page", "more than the memory"],
-)
-def test_a_damaged_file(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.pkl").write_bytes(content)
-    message = refusal(tmp_path / "a.pkl", read_pickle)
-    assert "cannot be read as a pickle" in message
-    assert "download it again" in message
+def test_a_damaged_file(tmp_path: Path) -> None:
+    """Empty, cut short, packed, a page, one that asks for more than the memory."""
+    sound, path = pickle.dumps({"i": {20_000_000_000: 1}, "a": np.arange(4.0)}), tmp_path / "a.pkl"
+    more = b"\x80\x04\x96" + (1 << 60).to_bytes(8, "little") + b"."
+    for content in (b"", sound[:-3], gzip.compress(sound), b"<!DOCTYPE html>", more):
+        path.write_bytes(content)
+        message = refusal(path, read_pickle)
+        assert "cannot be read as a pickle" in message
+        assert "download it again" in message

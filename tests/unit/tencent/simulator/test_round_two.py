@@ -36,10 +36,8 @@ def world() -> World:
 def test_the_host_says_of_every_asked_user_what_it_will_do(made: Simulation, corpus: Corpus) -> None:
     actions = json.loads((made.folder / schema.USER_ACTIONS).read_text())
     truth = pl.read_csv(made.truth)
-    assert sorted(actions) == sorted(name.decode() for name in corpus.test_users)
     assert truth.columns == ["user_id", "user", "creative_id", "action", "timestamp"]
     assert [actions[user] for user in truth["user"]] == truth["action"].to_list()
-    assert set(truth["action"]) == {CLICK, CONVERSION}
     assert set(actions) == set(truth["user"])  # all are queried
     assert corpus.actions is not None
     assert corpus.actions.tolist() == [actions[name.decode()] for name in corpus.test_users]
