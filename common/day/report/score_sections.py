@@ -1,5 +1,5 @@
-"""The parts of a report about the score: beside truth and ceiling, by fold and slice, models, tables, right answers; and
-about the run itself: time and memory by step, its settings.
+"""The parts of a report about the score: beside truth and ceiling, by fold and slice, models, tables, right answers;
+and about the run itself: time and memory by step, its settings.
 """
 
 import shlex
