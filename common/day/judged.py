@@ -123,7 +123,11 @@ def measure_importance(
 
 
 def measure_drift(
-    labelled: RankingDataset, test: RankingDataset, reference: Drift | None, between: str, most: int = 10_000
+    labelled: RankingDataset,
+    test: RankingDataset,
+    reference: Drift | None = None,
+    between: str = "",
+    most: int = 10_000,
 ) -> Drift | None:
     """Labelled rows against the test's, about as many of each: the same functions made both.
 

@@ -4,7 +4,7 @@ Dates that are a year off, prices in another unit, a column that is blank: none 
 in a score. Each competition names the quantities worth comparing (io/agreement.py); how they are compared is said here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,24 +18,8 @@ SPANS = 2.0  # of the old file's dates, that the new file's may lie behind it
 SLACK = 0.1  # of a span: of what chance moves
 FEWEST = 30  # values on either side: fewer say nothing
 MOST = 200_000  # values that quartiles are taken of
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # the quartiles, and the range of nine tenths of the values
 CHECK = "used as it is; check that both files are whole, of one download and in one unit"
-
-
-class Spread(NamedTuple):
-    """The quartiles of some values, and the range of nine tenths of them."""
-
-    low: float
-    lower: float
-    median: float
-    upper: float
-    high: float
-
-    @classmethod
-    def of(cls, values: pl.Series) -> "Spread":
-        """Of values that are there."""
-        shares = (0.05, 0.25, 0.5, 0.75, 0.95)
-        ordered = values.drop_nulls().sort()
-        return cls(*(float(ordered.quantile(share) or 0.0) for share in shares))
 
 
 class Amounts(NamedTuple):
@@ -48,9 +32,9 @@ class Amounts(NamedTuple):
     new: pl.Series
     ratio: float = LARGEST_RATIO
 
-    def find_fault(self, old: Spread, new: Spread) -> str:
-        """What speaks against one unit; nothing where nothing does."""
-        if min(old.lower, new.lower) <= 0:
+    def find_fault(self, old: Sequence[float], new: Sequence[float]) -> str:
+        """What speaks against one unit, by the ``SHARES`` of both; nothing where nothing does."""
+        if min(old[1], new[1]) <= 0:
             return ""
         times = [after / before for before, after in zip(old[1:4], new[1:4], strict=True)]
         far = min(times) > self.ratio or max(times) < 1 / self.ratio
@@ -72,11 +56,11 @@ class Dates(NamedTuple):
     later: float = 0.0
     within: float | None = None
 
-    def find_fault(self, old: Spread, new: Spread) -> str:
-        """What speaks against one log; nothing where nothing does."""
-        span, shift = old.high - old.low, new.median - old.median
+    def find_fault(self, old: Sequence[float], new: Sequence[float]) -> str:
+        """What speaks against one log, by the ``SHARES`` of both; nothing where nothing does."""
+        span, shift = old[-1] - old[0], new[2] - old[2]
         slack = max(SLACK * span, DAY_MS)
-        fits = old.low - slack <= new.median <= old.high + max(SPANS * span, self.later, slack)
+        fits = old[0] - slack <= new[2] <= old[-1] + max(SPANS * span, self.later, slack)
         if self.within is not None:
             fits = abs(shift) <= max(SLACK * span, self.within)
         days = f"{abs(shift) / DAY_MS:,.0f} day{'s' if abs(shift) > 1.5 * DAY_MS else ''}"
@@ -110,7 +94,7 @@ def compare(file: str, against: str, quantities: Iterable[Amounts | Dates]) -> I
         if new.count() < SLACK * len(new) and old.count() > SLACK * len(old):
             yield Note(file, f"{quantity.column} blank, not so in {against}", quantity.new.null_count(), CHECK)
             continue
-        spreads = Spread.of(old), Spread.of(new)
+        spreads = [[float(side.quantile(share) or 0.0) for share in SHARES] for side in (old, new)]
         if new.n_unique() == 1 < old.n_unique():
             fault = "all of one value"
         elif not (fault := quantity.find_fault(*spreads)):

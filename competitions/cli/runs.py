@@ -40,7 +40,7 @@ def runs(
     print_table(wide_console(), f"Runs, newest first ({len(shown)} of {len(listed)})", shown)
     if not wide:
         print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
-    from common.day.runs_page.page import write_runs  # after the table: it reads the scores of every query
+    from common.day.runs_page import write_runs  # after the table: it reads the scores of every query
 
     every = registry.read_ledger(registry.find_runs(build, NAMES)) if name else listed
     print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")

@@ -106,8 +106,11 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) ->
     return Labelled(*parts)
 
 
-def make_rows(candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[np.float32]) -> RankingDataset:
-    """Candidates in the order of their queries, as a ranker takes them."""
+def make_rows(
+    candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[np.float32] | None = None
+) -> RankingDataset:
+    """Candidates in the order of their queries, as a ranker takes them; without labels where nobody knows them."""
+    labels = np.zeros(features.height, np.float32) if labels is None else labels
     sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
     return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.run_record import average_queries
 from common.engine.errors import UserError
 from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, read_truth, refuse, write_csv
 from common.learning.split import Fold
@@ -61,9 +62,8 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
 
 def score_submission(path: Path, truth: Path) -> dict[str, float]:
     """Every metric of a submission against a truth file (user_id, item_id)."""
-    scores = score_queries(path, truth)["score"]
-    error = float(scores.std() or 0.0) / scores.len() ** 0.5  # type: ignore[arg-type]
-    return {"mrr@5": float(scores.mean() or 0.0), "mrr@5_error": error}  # type: ignore[arg-type]
+    row = average_queries(score_queries(path, truth))
+    return {"mrr@5": row["score"], "mrr@5_error": row["error"]}
 
 
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:

@@ -45,20 +45,6 @@ def check_files(
     return [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
 
 
-def _list_known(spec: FileSpec) -> dict[str, float]:
-    """What is known of some files, by unit."""
-    known = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
-    return {unit: number for unit, number in known.items() if number is not None}
-
-
-def _measure(paths: Sequence[Path], read_csv: bool) -> dict[str, float]:
-    """The same of files that are there. The rows of a parquet file stand in its footer, a CSV is read for them."""
-    there: dict[str, float] = {"files": len(paths)}
-    if all(path.suffix == ".parquet" or (read_csv and path.suffix == ".csv") for path in paths):
-        there["rows"] = sum(map(count_rows, paths))
-    return there | {"MB": sum(path.stat().st_size for path in paths) / 1e6}
-
-
 def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
     """What the competition's own reader would read of a folder and what it would leave; nothing without such a reader
     or a folder.
@@ -83,7 +69,8 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
 
 
 def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
-    known = _list_known(spec)
+    known = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
+    known = {unit: number for unit, number in known.items() if number is not None}
     expected = [f"{number:,} {unit}" for unit, number in known.items()]
     expected += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
     expected += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
@@ -91,7 +78,9 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
         needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
         return FileCheck(spec.path, ", ".join(expected), "nothing", MISSING if needed else ABSENT)
     try:
-        there = _measure(paths, read_csv="rows" in known)
+        there = {"files": len(paths), "MB": sum(path.stat().st_size for path in paths) / 1e6}
+        if all(path.suffix == ".parquet" or (path.suffix == ".csv" and "rows" in known) for path in paths):
+            there = {"files": len(paths), "rows": sum(map(count_rows, paths)), "MB": there["MB"]}
         faults = [f"not {n:,} {unit}" for unit, n in known.items() if not _is_alike(unit, there.get(unit, 0), n)]
         faults += _lacking_columns(spec.columns, paths)
         faults += [f"{path.name} has a different sha256" for path in paths if spec.sha256 not in (None, digest(path))]

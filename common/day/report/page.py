@@ -17,8 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from common.day.change import Change, find_change
 from common.day.record_schema import NORMAL_95, RECORD, Row, RunRecord, read_figures, read_record
 from common.day.registry import NotedScore, read_leaderboard
-from common.day.report import cost_sections, model_sections, score_sections
 from common.day.report import formatting as numbers
+from common.day.report import model_sections, score_sections
 from common.day.report.charts import make_table
 from common.day.report.findings import explain_calm, find_next_steps, find_problems, name_validation
 from common.io.submission import write_bytes
@@ -47,33 +47,23 @@ class Section:
     data: Any
 
 
-@dataclass(frozen=True)
-class Beside:
-    """What lies beside a run: what it changed against an earlier one, the scores that were noted for it, the rows of an
-    ablation on its queries.
-    """
-
-    change: Change | None = None
-    leaderboard: Sequence[NotedScore] = ()
-    ablation: Sequence[Row] = ()
-
-
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` of the run in ``folder`` from its record and what lies beside it, and return its path.
     ``UserError`` when it cannot be written.
     """
-    record, build = read_record(folder / RECORD), folder.parent
-    ablation = read_figures(build / ABLATION)
-    beside = Beside(
-        change=find_change(folder),
-        leaderboard=read_leaderboard(folder),
-        ablation=ablation["rows"] if ablation.get("question") == list(record.question) else (),
-    )
-    return write_bytes(folder / REPORT_PAGE, build_page(record, beside).encode(errors="replace"))
+    record = read_record(folder / RECORD)
+    ablation = read_figures(folder.parent / ABLATION)
+    rows = ablation["rows"] if ablation.get("question") == list(record.question) else ()
+    page = build_page(record, find_change(folder), read_leaderboard(folder), rows)
+    return write_bytes(folder / REPORT_PAGE, page.encode(errors="replace"))
 
 
-def build_page(record: RunRecord, beside: Beside) -> str:
-    """The page as text; a section without data is left out."""
+def build_page(
+    record: RunRecord, change: Change | None = None, noted: Sequence[NotedScore] = (), ablation: Sequence[Row] = ()
+) -> str:
+    """The page as text; a section without data is left out. Beside the record stand what the run changed against an
+    earlier one, the scores that were noted for it, the rows of an ablation on its queries.
+    """
     cv, insight = record.cv, record.insight
     sections = [
         Section("folds", "Folds", score_sections.folds(cv.folds, cv.score)),
@@ -85,10 +75,10 @@ def build_page(record: RunRecord, beside: Beside) -> str:
         Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
         Section("curves", "Learning curves", model_sections.curves(insight.curves)),
         Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
-        Section("steps", "Time and memory", cost_sections.steps(record.steps)),
+        Section("steps", "Time and memory", score_sections.steps(record.steps)),
         Section("notes", "Notes from reading", make_table(record.notes)),
-        Section("settings", "Settings", cost_sections.settings(record)),
-        Section("run", "This run", cost_sections.run(record)),
+        Section("settings", "Settings", score_sections.settings(record)),
+        Section("run", "This run", score_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
     template = load_templates().get_template("page.html.j2")
@@ -96,7 +86,7 @@ def build_page(record: RunRecord, beside: Beside) -> str:
         policy=POLICY,
         copy=COPY,
         record=record,
-        head=describe_head(record, beside),
+        head=describe_head(record, change, noted, ablation),
         sections=present,
         checked=CHECKED,
     )
@@ -116,17 +106,19 @@ def load_templates() -> Environment:
     return environment
 
 
-def describe_head(record: RunRecord, beside: Beside) -> dict[str, Any]:
+def describe_head(
+    record: RunRecord, change: Change | None, noted: Sequence[NotedScore], ablation: Sequence[Row]
+) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious, what to try next."""
     cv, truth, reach = record.cv, record.truth, NORMAL_95 * record.cv.error
     return {
         "interval": (cv.score - reach, cv.score + reach),
         "validation": name_validation(cv),
-        "standing": score_sections.standing(record, beside.change, beside.leaderboard),
-        "change": beside.change.sentence if beside.change else None,
+        "standing": score_sections.standing(record, change, noted),
+        "change": change.sentence if change else None,
         "of_oracle": truth.score / truth.oracle if truth and truth.oracle else None,
         "strongest": model_sections.name_strongest(record.insight.importance),
-        "next": find_next_steps(record, beside.ablation),
-        "problems": find_problems(record, beside.leaderboard),
+        "next": find_next_steps(record, ablation),
+        "problems": find_problems(record, noted),
         "calm": explain_calm(record.insight.drift),
     }

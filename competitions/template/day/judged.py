@@ -2,15 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
 from common.day.record_schema import Scored
-from common.day.run_record import SimulatedTruth, describe_queries
+from common.day.run_record import SimulatedTruth, average_queries
 from common.engine.run import collect, derive
-from common.learning.dataset import RankingDataset
 from common.learning.model_diagnostics import curves
 from common.simulation.oracle import read_oracle
 from competitions.template import submission
@@ -24,13 +20,12 @@ METRIC = "MRR@5"
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     queries = list_queries(outcome)
-    cv = describe_queries(queries)
     return Judged(
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
         queries=queries,
         evidence=lambda: collect_evidence(outcome),
-        ranking=[Scored(MODEL, cv.score, cv.error)],
+        ranking=[Scored(MODEL, **average_queries(queries))],
         details=lambda: Details(features=outcome.features.value.columns, rankers=[outcome.early.value]),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
@@ -40,17 +35,12 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, and how validation and test differ."""
     valid, early = outcome.rows.field("valid"), outcome.early
-    test = derive(label_nothing, outcome.test_candidates, outcome.test_features)
+    test = derive(make_rows, outcome.test_candidates, outcome.test_features)
     return Insight(
         importance=(measure_importance, valid, collect([early])),
-        drift=(measure_drift, valid, test, None, ""),
+        drift=(measure_drift, valid, test),
         curves=lambda: curves({MODEL: early.value}),
     )
-
-
-def label_nothing(candidates: pl.DataFrame, features: pl.DataFrame) -> RankingDataset:
-    """Candidates whose answers nobody knows."""
-    return make_rows(candidates, features, np.zeros(features.height, np.float32))
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:

@@ -7,6 +7,7 @@ from common.arrays import Floats
 from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
 from common.day.run_record import Row
 from common.learning.chain import Order, judge_chain, score_rule
+from common.learning.dataset import RankingDataset
 from common.learning.gbdt import predict
 from common.learning.metrics import rank_answers, reciprocal_ranks
 from competitions.template.config import MODEL
@@ -21,7 +22,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     return outcome.fold.value.queries.filter(role="valid").select(
         query=pl.col("user").cast(pl.String),
         fold=pl.lit("validation users"),
-        score=pl.Series(earn(outcome, score_valid(outcome))),
+        score=pl.Series(earn(outcome.rows.value.valid, score_valid(outcome))),
         events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
     )
 
@@ -32,9 +33,8 @@ def score_valid(outcome: Validated) -> Floats:
     return predict(outcome.early.value, rows.names, rows.features)
 
 
-def earn(outcome: Validated, scores: Floats) -> Floats:
-    """What each validation user earns by an order of the candidates."""
-    rows = outcome.rows.value.valid
+def earn(rows: RankingDataset, scores: Floats) -> Floats:
+    """What each user earns by an order of the candidates."""
     return reciprocal_ranks(scores, rows.labels, rows.group_sizes, CUTOFF)
 
 
@@ -47,8 +47,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
     listed = outcome.candidates.value.join(users, on="query", maintain_order="left")
     marks = pl.Series("label", rows.labels), pl.Series(BLEND, scores)
     candidates = listed.select(pl.col("user").alias("query"), "item", *marks)
-    orders = {MODEL: scores} | {name: score_rule(rows, order) for name, order in RULES.items()}
-    chain = judge_chain(("answer", MODEL), {name: earn(outcome, order) for name, order in orders.items()})
+    earned = {name: earn(rows, score_rule(rows, order)) for name, order in RULES.items()}
+    chain = judge_chain(("answer", MODEL), {MODEL: earn(rows, scores), **earned})
     return Evidence(
         candidates=candidates,
         rows=rows,

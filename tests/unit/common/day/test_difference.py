@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.day.change import find_change
-from common.day.compare import count_requests, simulate_live_test
+from common.day.compare import simulate_live_test
 from common.day.difference import read_pair
 from common.day.record_schema import read_record
 from common.engine.errors import UserError
@@ -73,12 +73,6 @@ def test_a_live_test_needs_more_requests_than_both_answers_to_each(make: Make) -
         r"about [\d,]{7,} requests to find \+0\.005\d with a power of 80 % \([\d,]+ to [\d,]+ over", needed
     )
     assert told.startswith("B - A = +0.005")
-
-
-def test_the_number_of_requests_by_hand() -> None:
-    # (1.959964 + 0.841621)^2 = 7.848880; two runs of variance 1, difference 0.1: 7.848880 * 2 / 0.01 requests to each.
-    assert count_requests(0.1, 2) == pytest.approx(2 * 1_569.776, rel=1e-6)
-    assert count_requests(-0.05, 2) == pytest.approx(4 * 2 * 1_569.776, rel=1e-6)
 
 
 def test_what_no_live_test_can_be_made_of_is_said(make: Make) -> None:

@@ -47,8 +47,11 @@ def test_a_verdict_follows_from_the_pair_alone(make: Make) -> None:
     assert difference.error == pytest.approx(widen_error(0.05 * 3**0.5 / 2, FitNoise(0.01, 2), (3, 1)))
     assert (difference.fits, difference.verdict) == (3, "within the noise")
     unknown = read_pair(make("b-1", [0.2] * 20), make("b-2", [0.4] * 20)).difference
-    assert (unknown.fits, unknown.clear) == (0, False)
+    assert (unknown.fits, unknown.clear) == (0, False)  # where the fits' noise is not known nothing is clear
     assert unknown.verdict == "more than the noise of the queries, but that of the fits is not known"
+    assert "no fits known: a run with --seeds 3 tells their noise" in unknown.sentence
+    verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.05, -0.05)]
+    assert verdicts == ["clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
     same = read_pair(one, make("b-3", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9])).difference
     assert (same.fits, same.error) == (0, 0.0)  # nothing changed, and nothing is noisy
 

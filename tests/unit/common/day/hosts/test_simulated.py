@@ -1,6 +1,7 @@
 """Which raw files a run takes: a named folder, the host's, or simulated ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,19 +32,24 @@ def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_
         choose_files(host, tmp_path / "mine", 0.5, 0, build)
 
 
-@pytest.mark.parametrize(("version", "again"), [(4, False), (5, True)])
-def test_a_world_of_another_version_of_the_simulator_is_simulated_again(
-    tmp_path: Path, version: int, again: bool
-) -> None:
+def test_a_set_that_an_earlier_version_simulated_is_simulated_again(tmp_path: Path) -> None:
+    def overwrite(folder: Path, scale: float, seed: int) -> None:
+        written.append(folder)
+
     written: list[Path] = []
-    host = HostFiles(
-        tmp_path / "raw", "*.csv", "the files", 0.5, lambda *given: written.append(given[0]), version=version
-    )
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, overwrite)
     folder = host.simulated_folder(tmp_path, 0.5, 3)
     write(folder)
-    (folder / REPORT).write_text(json.dumps(json.loads(SIMULATED_REPORT) | {"version": 4}))
+    assert choose_files(host, None, None, 3, tmp_path) == folder
+    assert written == []
+    (folder / REPORT).write_text('{"oracle": {"mrr5": 0.3}}')
     choose_files(host, None, None, 3, tmp_path)
-    assert bool(written) == again
+    assert written == [folder]
+    for version, again in ((4, False), (5, True)):  # and one of another version of the simulator
+        written.clear()
+        (folder / REPORT).write_text(json.dumps(json.loads(SIMULATED_REPORT) | {"version": 4}))
+        choose_files(replace(host, version=version), None, None, 3, tmp_path)
+        assert bool(written) == again
 
 
 def test_laws_have_folders_of_their_own_and_the_default_ones_is_the_usual(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from common.day.change import Change
 from common.day.difference import Difference
-from common.day.report.page import Beside, build_page
+from common.day.report.page import build_page
 from tests.unit.common.day.report import report_record
 
 Record = dict[str, Any]
@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
 
 def build(record: Record | None = None, **beside: Any) -> Page:
-    return Page(build_page(report_record.read(record or report_record.complete()), Beside(**beside)))
+    return Page(build_page(report_record.read(record or report_record.complete()), **beside))
 
 
 # --- parts ---
@@ -247,7 +247,7 @@ def test_nothing_in_a_record_becomes_markup() -> None:
 
 
 def test_the_page_asks_for_nothing() -> None:
-    text = build_page(report_record.read(report_record.complete()), Beside())
+    text = build_page(report_record.read(report_record.complete()))
     page = Page(text)
     assert not {"link", "img", "iframe", "object", "embed", "base", "form"} & {n for n, _ in page.elements}
     assert not [a for _, a in page.elements if {"src", "srcset", "data", "action", "xlink:href"} & a.keys()]

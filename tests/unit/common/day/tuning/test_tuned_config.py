@@ -62,17 +62,10 @@ def test_a_byte_order_mark_is_no_setting_and_another_folders_file_is_taken_by_se
     assert load(Config, [tuned.with_name("config.toml")], [f"@{tuned}"]).rank.rounds == 7
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("provenance = 5", r"has no table \[provenance\.TASK\] for each task: remove it"),
-        ("provenance = []", r"has no table \[provenance\.TASK\] for each task: remove it"),
-        ("[provenance]\nrank = 5", r"has no table \[provenance\.TASK\] for each task: remove it"),
-        ("[x", "is not valid TOML"),
-    ],
-)
-def test_a_file_that_a_person_damaged_is_one_sentence(tuned: Path, text: str, sentence: str) -> None:
+@pytest.mark.parametrize("text", ["provenance = 5", "[provenance]\nrank = 5", "[x"])
+def test_a_file_that_a_person_damaged_is_one_sentence(tuned: Path, text: str) -> None:
     tuned.write_text(f"{text}\n")
+    sentence = "is not valid TOML" if text == "[x" else r"has no table \[provenance\.TASK\] for each task: remove it"
     for read in (lambda: list_foreign(tuned, "1234abcd99"), lambda: write_tuned(tuned, "news", VERDICT, "")):
         with pytest.raises(UserError, match=rf"tuned\.toml {sentence}"):
             read()

@@ -8,8 +8,7 @@ import pytest
 
 from common.day import registry
 from common.day.report.charts import Mark
-from common.day.runs_page.history import describe_group
-from common.day.runs_page.page import RUNS_PAGE, build_runs
+from common.day.runs_page import RUNS_PAGE, build_runs, describe_group
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 

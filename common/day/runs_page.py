@@ -1,21 +1,57 @@
-"""The runs of a competition on the same files: scores by date, what each run changed, what that brought."""
+"""``runs.html`` in the build folder: every run of every competition, offline and without script; the runs on the same
+files side by side: scores by date, what each run changed, what that brought.
+"""
 
 import datetime
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from common.day.change import find_change
 from common.day.difference import Difference
-from common.day.registry import ListedRun, name_files
+from common.day.registry import DamagedRun, ListedRun, name_files
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
-from common.day.report.page import REPORT_PAGE
+from common.day.report.page import POLICY, REPORT_PAGE, load_templates
 from common.day.report.score_sections import draw_score
+from common.io.submission import write_bytes
 
+RUNS_PAGE = "runs.html"
 RUNS_SHOWN = 30  # newest, of the same files
 MOST_TICKS = 5
+
+
+def write_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> Path:
+    """Write the page of all runs, given newest first, and return its path."""
+    return write_bytes(build / RUNS_PAGE, build_runs(build, runs).encode(errors="replace"))
+
+
+def build_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> str:
+    """The page as text. Runs stand together where files, metric and queries are the same, quick ones apart."""
+    by_name: dict[str, list[ListedRun]] = {}
+    for run in runs:
+        if isinstance(run, ListedRun):
+            by_name.setdefault(run.folder.parent.name, []).append(run)
+    return (
+        load_templates()
+        .get_template("runs.html.j2")
+        .render(
+            policy=POLICY,
+            build=str(build),
+            competitions=[describe_competition(build / name, listed) for name, listed in by_name.items()],
+            damaged=["/".join(run.folder.parts[-2:]) for run in runs if isinstance(run, DamagedRun)],
+        )
+    )
+
+
+def describe_competition(folder: Path, runs: Sequence[ListedRun]) -> dict[str, Any]:
+    """The runs of a competition by their files, those of the newest run first."""
+    groups: dict[tuple[str, str, str, bool], list[ListedRun]] = {}
+    for run in runs:
+        groups.setdefault(run.record.question, []).append(run)
+    return {"name": folder.name, "groups": [describe_group(alike) for alike in groups.values()]}
 
 
 def describe_group(runs: Sequence[ListedRun]) -> dict[str, Any]:

@@ -1,1 +1,0 @@
-"""One offline page of all runs: scores by date, what each change brought."""
