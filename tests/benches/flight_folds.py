@@ -104,8 +104,7 @@ def score_peers(outcome: Outcome, config: FlightConfig) -> dict[str, Scores]:
     labels = np.zeros(frame.height, np.float32)  # not known: a peer reads features only
     served = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
     known = gather([outcome.data.value.final], PEER_BLOCKS)
-    peers = [peer for peer in PEERS if peer.blocks == PEER_BLOCKS]
-    scores = {peer.title: peer.score(known, served, config.seed) for peer in track(peers, "peers")}
+    scores = {peer.title: peer.score(known, served, config.seed) for peer in track(PEERS, "peers")}
     return {title: put_back(test.options["row"], score) for title, score in scores.items()}
 
 

@@ -2,7 +2,6 @@
 
 ``core_``     the option against the others of its search: the few comparisons that tell, each once
 ``pair_``     the traveller and the option
-``public_``   what the public notebooks learn from, for the models that stand for them
 ``lift_``     how much more often its carriers and flights were booked than offered, by whom and where
 ``taste_``    the option's utility under the preferences estimated from other bookings
 
@@ -17,7 +16,6 @@ import polars as pl
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.core import core_block
 from competitions.flight.features.history_features import lift_block, preference_block
-from competitions.flight.features.public import public_block
 from competitions.flight.features.session_chunk import SessionChunk, cut_chunk
 from competitions.flight.io.reader import Searches
 
@@ -83,13 +81,12 @@ def _pair_key(left: str, right: str) -> pl.Expr:
 
 BLOCKS: dict[str, Block] = {
     "core": core_block,
-    "public": public_block,
     "pair": pair_block,
     "lift": lift_block,
     "taste": preference_block,
 }
 
-WITHOUT_PAST = ("core", "public", "pair")
+WITHOUT_PAST = ("core", "pair")
 
 # Blocks of your own: what is registered here is on, beside whatever rank.blocks = ["auto"] stands for.
 EXTRA_BLOCKS: dict[str, Block] = {

@@ -36,9 +36,9 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
     """Whole sessions' options with their attributes added: one row per option, in the same order.
 
     ``duration`` (minutes) and ``segments`` are sums over the legs, hours are local clock hours. Compared with the
-    session: ``price_rank`` (0 = the cheapest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by the
-    smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
-    ``fare_level`` is the rank of an option's price among them, 0 the cheapest.
+    session: ``price_ratio`` and ``duration_ratio`` (log of the quotient by the smallest), ``segments_more`` (than the
+    fewest). ``itinerary`` marks the options with the same flights, ``fare_level`` is the rank of an option's price
+    among them, 0 the cheapest.
     """
     own = options.with_columns(
         duration=pl.col("out_duration").cast(pl.Float32) + pl.col("back_duration").cast(pl.Float32).fill_null(0.0),
@@ -56,7 +56,6 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
         position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
     )
     return own.with_columns(
-        price_rank=pl.col("price").rank("min").over("session").cast(pl.Float32) - 1,
         price_ratio=_log_ratio("price"),
         duration_ratio=_log_ratio("duration"),
         segments_more=pl.col("segments") - pl.col("segments").min().over("session"),

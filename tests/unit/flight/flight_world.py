@@ -32,7 +32,6 @@ SESSION: dict[str, tuple[Any, Any]] = {
     "loyalty": (pl.List(pl.Int16), ()),
     "size": (pl.Int32, None),
     "first": (pl.Int64, None),
-    "coded": (pl.Int32, None),
     "booked": (pl.Int32, 0),
 }
 FARE: dict[str, tuple[Any, Any]] = {
@@ -98,7 +97,7 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
     sizes = [len(one.options) for one in searches]
     firsts = np.cumsum([0, *sizes])[:-1]
     sessions = [
-        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first), **_count(one)} | one.session)
+        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first)} | one.session)
         for number, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
     ]
     options = [row for one in searches for row in one.options]
@@ -109,10 +108,6 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
         .insert_column(0, pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64))
         .insert_column(0, pl.Series("session", numbers, pl.Int32)),
     )
-
-
-def _count(one: Search) -> Row:
-    return {"coded": sum(row["coded"] for row in one.options)}
 
 
 def draw_searches(seed: int, count: int = 25, longest: int = 9, days: int = 28) -> Searches:

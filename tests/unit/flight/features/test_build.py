@@ -56,7 +56,7 @@ def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(
     assert set(frame.dtypes) == {pl.Float32}
     grains = [name.partition("_")[0] for name in frame.columns]
     assert list(dict.fromkeys(grains)) == list(BLOCKS)
-    few = build_features(drawn, 0, 80, *assigned, ["pair", "public"])
+    few = build_features(drawn, 0, 80, *assigned, ["pair", "core"])
     assert_frame_equal(few, frame.select([*few.columns]))
     assert few.columns[0].startswith("pair_")
 
@@ -74,9 +74,9 @@ def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.Monkey
     def short(part: SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 
-    monkeypatch.setitem(BLOCKS, "public", short)
-    with pytest.raises(ValueError, match="block public has 1 rows for 2 options"):
-        make(make_searches(search()), "pair", "public")
+    monkeypatch.setitem(BLOCKS, "core", short)
+    with pytest.raises(ValueError, match="block core has 1 rows for 2 options"):
+        make(make_searches(search()), "pair", "core")
 
 
 def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[Row]], Sequence[Row]]) -> None:

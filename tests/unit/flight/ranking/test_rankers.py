@@ -144,11 +144,11 @@ def ranker_on(names: Sequence[str], *blocks: str) -> Ranker:
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
     nothing = History({}, {})
-    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["core", "public"])
-    fitted = [ranker_on(frame.columns, "core", "public"), ranker_on(frame.columns, "public")]
+    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["core", "pair"])
+    fitted = [ranker_on(frame.columns, "core", "pair"), ranker_on(frame.columns, "pair")]
     expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["core", "public"])
+        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["core", "pair"])
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5)

@@ -29,7 +29,7 @@ from competitions.flight.ranking.training_data import (
 from competitions.flight.split import Snapshots, Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
 
-BLOCKS = ("public", "pair")
+BLOCKS = ("core", "pair")
 PAST = ("core", "lift", "taste")
 NO_SNAPSHOTS = Snapshots(
     pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
@@ -188,7 +188,7 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
     everyone = pick(searches, LEARNS, split.folds[0].roles, 1)
     check_rows(searches, data.final, everyone, whole)
     assert data.sessions.tolist() == searches.options.filter(everyone)["session"].unique().sort().to_list()
-    assert data.final.names[0].startswith("public_")
+    assert data.final.names[0].startswith("core_")
     for fold, rows in zip(split.folds, data.folds, strict=True):
         check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
         judged = pick(searches, IS_VALID, fold.roles, 0)
