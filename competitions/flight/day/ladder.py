@@ -185,10 +185,10 @@ def list_models(config: FlightConfig) -> Iterator[Rung]:
     for count, block in enumerate(ORDER, 1):
         key, title = f"{first}-{block}", f"{first} on {block}" if count == 1 else f"+ {block} features"
         args, below = (first, count), RANDOM if count == 1 else None
-        yield Rung(key, title, BOOSTING, answer_on_blocks, cross_fit, args, below, lacks=lack_block)
+        yield Rung(key, title, BOOSTING, answer_by_model, cross_fit, args, below, lacks=lack_block)
     for name in config.rank.models:
         title, below = (f"{name} as submitted", None) if name == first else (name, first)
-        yield Rung(name, title, BOOSTING, answer_by_model, cross_fit, (name,), below)
+        yield Rung(name, title, BOOSTING, answer_by_model, cross_fit, (name, 0), below)
     yield Rung("blend", "the models, blended", BLEND, blend_models, find_blend, (), first)
 
 
@@ -198,22 +198,17 @@ def lack_block(bench: FlightBench, first: str, count: int) -> str | None:
     return None if block in known else f"the settings and these files build no block {block!r} of features"
 
 
-def answer_on_blocks(bench: FlightBench, first: str, count: int) -> Result[Answer]:
-    """A model on the first of the blocks."""
-    plan = bench.sessions.plan
+def answer_by_model(bench: FlightBench, name: str, count: int) -> Result[Answer]:
+    """A model of the pipeline on the first ``count`` of the blocks, 0: on the features that it learns from."""
+    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, name, count)))
+
+
+def cross_fit_model(bench: FlightBench, name: str, count: int = 0) -> Result[CrossFit]:
+    """The fits of the model, a fold each."""
+    plan, step = bench.sessions.plan, f"fit.{name}-{count}" if count else f"fit.{name}"
     known = tuple(block for block in ORDER[:count] if block in list_blocks(plan))
-    recipe = make_recipe(bench.config, plan, first, Features(ORDER[count - 1], known))
-    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, f"{first}-{count}", recipe)))
-
-
-def answer_by_model(bench: FlightBench, name: str) -> Result[Answer]:
-    """A model of the pipeline."""
-    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, name, bench.recipes[name])))
-
-
-def cross_fit_model(bench: FlightBench, name: str, recipe: Recipe) -> Result[CrossFit]:
-    """The fits of a model, a fold each."""
-    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=f"fit.{name}")
+    recipe = make_recipe(bench.config, plan, name, Features("", known)) if count else bench.recipes[name]
+    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=step)
 
 
 def join_scores(cross: CrossFit) -> Floats:
@@ -224,7 +219,7 @@ def join_scores(cross: CrossFit) -> Floats:
 def blend_models(bench: FlightBench) -> Result[Answer]:
     """The mixture of the models' probabilities."""
     data, step, models = bench.data, bench.run.step, bench.config.rank.models
-    scores = step(stack_scores, collect([cross_fit_model(bench, name, bench.recipes[name]) for name in models]))
+    scores = step(stack_scores, collect([cross_fit_model(bench, name) for name in models]))
     found = step(find_blend, data, scores, bench.sessions.split.field("searches"))
     blended = derive(blend_scores, found, scores, data.field("valid").field("group_sizes"))
     return derive(Answer, data, blended)

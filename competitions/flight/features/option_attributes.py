@@ -4,8 +4,11 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
+
+from competitions.flight.io.reader import Searches
 
 LEGS = ("out", "back")
 DAY_MINUTES = 1440
@@ -30,6 +33,23 @@ def take_options(options: pl.DataFrame, sessions: pl.DataFrame, first: int, last
     """The options of the sessions [first, last)."""
     start = sessions["first"][first]
     return options.slice(start, sessions["first"][last - 1] + sessions["size"][last - 1] - start)
+
+
+@dataclass(frozen=True)
+class SessionChunk:
+    """Some whole sessions with everything that a feature may look at: the ``sessions`` with their snapshot and its time
+    (``until``), their ``options`` with attributes; ``session_rows``: by option, the row of its session in ``sessions``.
+    """
+
+    sessions: pl.DataFrame
+    options: pl.DataFrame
+    session_rows: pl.Series
+
+
+def cut_chunk(searches: Searches, first: int, last: int) -> SessionChunk:
+    """The sessions [first, last) with their options, before it is said what they see."""
+    options = add_attributes(take_options(searches.options, searches.sessions, first, last))
+    return SessionChunk(searches.sessions[first:last], options, options["session"] - first)
 
 
 def add_attributes(options: pl.DataFrame) -> pl.DataFrame:

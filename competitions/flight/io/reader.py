@@ -18,15 +18,7 @@ from competitions.flight.io.parquet import open_source
 from competitions.flight.io.schema import LEGS, TEST, TRAIN, WHERE
 from competitions.flight.io.sessions import build_sessions, group_rows, mark_booked, refuse_repeated_ids
 
-__all__ = [
-    "Codes",
-    "RawFiles",
-    "Searches",
-    "learn_codes",
-    "locate",
-    "read_searches",
-    "refuse_shared",
-]
+__all__ = ["Codes", "RawFiles", "Searches", "learn_codes", "locate", "read_searches", "refuse_shared"]
 
 
 @dataclass(frozen=True)

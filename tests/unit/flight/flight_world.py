@@ -10,7 +10,7 @@ from competitions.flight.features.booking_history import History, build_history,
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import FLIGHTS
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import Snapshots, take_snapshots
+from competitions.flight.split import take_snapshots
 
 START = 1_716_163_200_000  # 2024-05-20 00:00, a Monday, in ms
 MINUTE_MS = 60_000
@@ -190,16 +190,18 @@ def _frame(rows: Sequence[Row], layout: dict[str, tuple[Any, Any]]) -> pl.DataFr
 # --- what the searches know of earlier bookings ---
 
 
-def look_back(searches: Searches, until: pl.Expr | pl.Series) -> tuple[Snapshots, History]:
+NO_HISTORY = History(pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}), {}, {})
+
+
+def look_back(searches: Searches, until: pl.Expr | pl.Series) -> History:
     """What every session sees of the searches' own bookings before ``until`` (ms)."""
     (snapshots,) = take_snapshots(searches.sessions, [searches.sessions.select("session", until=until)])
-    return snapshots, build_history(collect_bookings(searches), snapshots)
+    return build_history(collect_bookings(searches), snapshots)
 
 
 def build_seen(searches: Searches, until: pl.Expr | pl.Series, *blocks: str) -> pl.DataFrame:
     """The features of all options, every session looking back from ``until`` (ms)."""
-    snapshots, past = look_back(searches, until)
-    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, blocks)
+    return build_features(searches, 0, searches.sessions.height, look_back(searches, until), blocks)
 
 
 # --- an oracle's tools: one session at a time, in plain Python ---
