@@ -195,9 +195,9 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
     blocks = list_blocks(plan)
     history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
-    test_scores = step(score_test, test, judged.snapshots, history, collect(fits), blocks)
+    test_scores = step(score_test, test, history, collect(fits), blocks)
     if answer in RULES:
-        submitted = step(order_test_by_rule, test, judged.snapshots, history, answer)
+        submitted = step(order_test_by_rule, test, history, answer)
     else:
         submitted = derive(order_test, test, judged.names, test_scores, judged.blend, answer)
     ranks = step(rank_test, test, submitted)

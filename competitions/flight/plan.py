@@ -16,14 +16,14 @@ from common.time_units import DAY_MS
 from competitions.flight.config import FlightConfig, SampleSettings
 from competitions.flight.features.build import BLOCKS, EXTRA_BLOCKS
 from competitions.flight.metrics import LARGE
-from competitions.flight.split import Validation, list_lags, spread_lags
+from competitions.flight.split import Validation, list_lags
 
 ENOUGH_SESSIONS = 2_000  # scored ones: fewer leave a standard error of the hit rate above .011
 RETURNING = 0.05  # share of the sessions by known travellers from which on a log has a memory
 LEAST_SESSIONS = 20  # fewer leave blocks of time without a session that validates, or that trains
 FOLDS, MOST_BLOCKS = 5, 3
 LARGE_LOG, SMALL_LOG = 20_000, 2_000  # sessions
-REPEATS = ((2_000, 2),)  # of the folds, up to so many sessions; beyond once
+DEALT_TWICE = 2_000  # sessions up to which folds are repeated
 MANY_SEEDS = 3
 PATIENCE, LONG_PATIENCE = 100, 200
 # GiB of any run, of reading the host's sessions, and of a million training rows: peaks of whole runs, see FIGURES.md.
@@ -104,93 +104,77 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
     survey = survey_log(train, test)
     kind, folds, repeats, way = decide_validation(survey, config)
     lags, ages = decide_lags(train, test, kind, config)
-    features, why = decide_features(survey, config, extra)
-    parameters, size = decide_parameters(survey, config)
-    patience, seeds, seeding = decide_fits(survey, config)
-    decisions = (
-        Decision("split.validation", way[0], way[1]),
-        *([Decision("split.lags", ages[0], ages[1])] if kind != "folds" else []),
-        Decision("rank.blocks", " or ".join(" ".join(each.blocks) for each in features), why),
-        Decision("trees", size[0], size[1]),
-        Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", seeding),
-    )
-    validation = Validation(kind, folds, repeats, lags)
-    return Plan(
-        validation,
-        features,
-        parameters,
-        patience,
-        seeds,
-        count_rows(train, config.rank.sample),
-        survey.sessions,
-        decisions,
-    )
+    features, blocks = decide_features(survey, config, extra)
+    parameters, trees = decide_parameters(survey, config)
+    patience, seeds, fits = decide_fits(survey, config)
+    validation, rows = Validation(kind, folds, repeats, lags), count_rows(train, config.rank.sample)
+    decisions = (way, *ages, blocks, trees, fits)
+    return Plan(validation, features, parameters, patience, seeds, rows, survey.sessions, decisions)
 
 
-def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, tuple[str, str]]:
-    """The way, its folds, how often they are repeated; and in words."""
-    validating = int(survey.scored * config.split.valid_share)
-    way, reason = config.split.validation, "set"
-    enough = f"{validating:,} scored sessions in the last {config.split.valid_share:.0%}"
-    if way == AUTO and validating >= ENOUGH_SESSIONS:
-        way, reason = "time", enough
-    elif way == AUTO:
+def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, Decision]:
+    """The way, its folds, and how often they are repeated."""
+    way, share, reason = config.split.validation, config.split.valid_share, "set"
+    validating = int(survey.scored * share)
+    if way == AUTO:
         way = "blocks" if survey.has_memory and survey.sessions >= LEAST_SESSIONS else "folds"
-        people = (
-            f"known travellers: {survey.returning:.0%} of the train sessions, {survey.known:.0%} of the test sessions"
-        )
-        reason = f"{enough}, fewer than {ENOUGH_SESSIONS:,}; {people}"
-    if way == "time":
-        return way, 1, 1, ("the last sessions", reason)
+        reason = f"{validating:,} scored sessions in the last {share:.0%}"
+        if validating >= ENOUGH_SESSIONS:
+            way = "time"
+        else:
+            reason += (
+                f", fewer than {ENOUGH_SESSIONS:,}; known travellers: {survey.returning:.0%} of the train sessions, "
+            )
+            reason += f"{survey.known:.0%} of the test sessions"
+    folds, repeats, words = 1, 1, "the last sessions"
     if way == "blocks":
-        count = min(max(-(-ENOUGH_SESSIONS // max(validating, 1)), 2), MOST_BLOCKS)
-        return way, count, 1, (f"{count} successive blocks of time", reason)
-    repeats = next((times for most, times in REPEATS if survey.sessions <= most), 1)
-    return way, FOLDS, repeats, (f"{FOLDS} folds of whole sessions, repeated {repeats} times", reason)
+        folds = min(max(-(-ENOUGH_SESSIONS // max(validating, 1)), 2), MOST_BLOCKS)
+        words = f"{folds} successive blocks of time"
+    elif way == "folds":
+        folds, repeats = FOLDS, 2 if survey.sessions <= DEALT_TWICE else 1
+        words = f"{folds} folds of whole sessions, repeated {repeats} times"
+    return way, folds, repeats, Decision("split.validation", words, reason)
 
 
 def decide_lags(
     train: pl.DataFrame, test: pl.DataFrame, kind: str, config: FlightConfig
-) -> tuple[tuple[int, ...], tuple[str, str]]:
-    """The lags that training and validation sessions look back with, and in words."""
-    if kind == "folds" or config.split.lags == "none":
-        return (0,), ("up to the start of the session's own period", "set")
-    lags = spread_lags(list_lags(train, test), LAG_QUANTILES)
-    days = [f"{lags[index] / DAY_MS:.0f}" for index in (0, LAG_QUANTILES // 2, -1)]
-    words = f"bookings {days[0]} to {days[2]} days old at the least, {days[1]} in the middle"
-    return tuple(lags.tolist()), (words, "so old are those that the test's sessions look back on")
+) -> tuple[tuple[int, ...], list[Decision]]:
+    """The lags that training and validation sessions look back with; folds know no time."""
+    if kind == "folds":
+        return (0,), []
+    if config.split.lags == "none":
+        return (0,), [Decision("split.lags", "up to the start of the session's own period", "set")]
+    lags = list_lags(train, test, LAG_QUANTILES)
+    least, middle, most = (f"{lags[index] / DAY_MS:.0f}" for index in (0, LAG_QUANTILES // 2, -1))
+    words = f"bookings {least} to {most} days old at the least, {middle} in the middle"
+    why = "so old are those that the test's sessions look back on"
+    return tuple(lags.tolist()), [Decision("split.lags", words, why)]
 
 
 def decide_features(
     survey: Survey, config: FlightConfig, extra: Sequence[str] = ()
-) -> tuple[tuple[Features, ...], str]:
-    """The sets of features that come into question, the ``extra`` blocks in each, and why these."""
-    asked = config.rank.blocks
-    if choose_names(asked, ()) == asked:  # neither auto nor a change of it
-        return (Features("as set", asked, MARGIN if "taste" in asked and survey.has_memory else None),), "set"
-    offered, why = offer_features(survey)
+) -> tuple[tuple[Features, ...], Decision]:
+    """The sets of features that validation is to choose from, the ``extra`` blocks in each. Scores start from the
+    preferences where a past tells.
+    """
+    wanted = config.rank.blocks
+    if choose_names(wanted, ()) == wanted:  # neither auto nor a change of it
+        offered, why = {"as set": wanted}, "set"
+    elif survey.has_memory:
+        offered, why = {"past bookings": ("core", "pair", "lift", "taste")}, "travellers return"
+    else:
+        offered = {"no bookings": ("core", "pair"), "encodings": ("core", "pair", "lift")}
+        why = "travellers do not return; validation decides on encodings of carriers and routes"
     sets: dict[tuple[str, ...], Features] = {}  # what is left of two sets may be the same
-    for each in offered:
-        blocks = choose_names(asked, (*each.blocks, *extra))
-        sets.setdefault(
-            blocks, replace(each, blocks=blocks, base_margin=each.base_margin if "taste" in blocks else None)
-        )
-    return tuple(sets.values()), why
+    for name, own in offered.items():
+        blocks = choose_names(wanted, (*own, *extra))
+        margin = MARGIN if survey.has_memory and "taste" in blocks else None
+        sets.setdefault(blocks, Features(name, blocks, margin))
+    return tuple(sets.values()), Decision("rank.blocks", " or ".join(" ".join(blocks) for blocks in sets), why)
 
 
-def offer_features(survey: Survey) -> tuple[tuple[Features, ...], str]:
-    """The sets that validation is to choose from on such a log."""
-    if survey.has_memory:
-        past = Features("past bookings", ("core", "pair", "lift", "taste"), MARGIN)
-        return (past,), "travellers return"
-    plain, encoded = ("core", "pair"), ("core", "pair", "lift")
-    offered = (Features("no bookings", plain), Features("encodings", encoded))
-    why = "travellers do not return; validation decides on encodings of carriers and routes"
-    return offered, why
-
-
-def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], tuple[str, str]]:
-    """Every model's parameters with the size of its trees, and in words."""
+def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], Decision]:
+    """Every model's parameters, with the size of its trees."""
     trees = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
     rates = {model: own[survey.sessions >= SMALL_LOG] for model, own in RATES.items()}
     given = {model: config.rank.parameters_of(model) for model in config.rank.models}
@@ -203,21 +187,21 @@ def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, d
         for model, own in given.items()
     }
     if not any(AUTO in own.values() for own in given.values()):
-        return parameters, ("as set", "set")
+        return parameters, Decision("trees", "as set", "set")
     words = f"{trees['num_leaves']} leaves, at rates of {', '.join(map(str, rates.values()))}"
-    return parameters, (words, f"{survey.sessions:,} sessions with a booking")
+    return parameters, Decision("trees", words, f"{survey.sessions:,} sessions with a booking")
 
 
-def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, str]:
-    """The patience of a fit, how many fits of each model are averaged, and why.
+def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, Decision]:
+    """The patience of a fit, and how many fits of each model are averaged.
 
     On a small log a fold's likelihood is no smooth curve: it must be given time before the folds can be compared.
     """
-    few = survey.sessions < SMALL_LOG
-    patience = (LONG_PATIENCE if few else PATIENCE) if config.rank.patience == AUTO else int(config.rank.patience)
-    seeds = (MANY_SEEDS if few else 1) if config.rank.seeds == AUTO else int(config.rank.seeds)
-    left = AUTO in (config.rank.patience, config.rank.seeds)
-    return patience, seeds, f"{survey.sessions:,} sessions with a booking" if left else "set"
+    few, given = survey.sessions < SMALL_LOG, config.rank
+    patience = (LONG_PATIENCE if few else PATIENCE) if given.patience == AUTO else int(given.patience)
+    seeds = (MANY_SEEDS if few else 1) if given.seeds == AUTO else int(given.seeds)
+    why = f"{survey.sessions:,} sessions with a booking" if AUTO in (given.patience, given.seeds) else "set"
+    return patience, seeds, Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", why)
 
 
 def count_rows(train: pl.DataFrame, sample: SampleSettings) -> int:

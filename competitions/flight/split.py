@@ -15,6 +15,7 @@ the target encodings of the field are. ``plan.py`` says which of these ways a lo
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,7 @@ TWIN_MS = MINUTE_MS  # colleagues' searches on a route follow each other within 
 FENCE = 1.5  # of the distance of the quartiles: Tukey's rule for what lies apart from the rest
 ODD_SHARE = 0.001  # of the train sessions, which do not say when it ends
 LONGEST_LAG = 0.5  # of the days of the train file: behind a longer one too few bookings are left to look back on
+FOLDS_NAME = "folds of whole sessions"
 Numbers = NDArray[np.int64]
 
 
@@ -95,15 +97,19 @@ def make_split(sessions: pl.DataFrame, validation: Validation, settings: SplitSe
     return split_by_time(sessions, np.array(validation.lags), cuts, settings.stretch_days, name, seed)
 
 
-def list_lags(train: pl.DataFrame, test: pl.DataFrame) -> Numbers:
-    """How old (ms, ascending) the latest bookings are that each test session looks back on, 0 for one within train.
+def list_lags(train: pl.DataFrame, test: pl.DataFrame, count: int) -> Numbers:
+    """How old (ms) the latest bookings are that the test sessions look back on, 0 for one within train: as many evenly
+    spaced quantiles, ascending. At most ``LONGEST_LAG`` of the train file's days.
 
-    At most ``LONGEST_LAG`` of the train file's days.
+    The train file below ends on day 9, and the test sessions are 1 to 4 days behind it.
+
+    >>> train, test = (pl.DataFrame({"time": np.array(days) * DAY_MS}) for days in (range(11), [10, 11, 12, 13]))
+    >>> (list_lags(train, test, count=2) / DAY_MS).tolist()
+    [2.0, 4.0]
     """
-    times = usual_times(train)
-    end = times[int((len(times) - 1) * (1 - ODD_SHARE))]
-    lags: Numbers = np.clip(np.sort(test["time"].to_numpy()) - end, 0, int((end - times[0]) * LONGEST_LAG))
-    return lags
+    begin, end = int(usual_times(train)[0]), find_end(train)
+    lags = np.clip(np.sort(test["time"].to_numpy()) - end, 0, int((end - begin) * LONGEST_LAG))
+    return np.asarray(lags[((np.arange(count) + 0.5) / count * len(lags)).astype(np.int64)])
 
 
 def number_searches(sessions: pl.DataFrame) -> Numbers:
@@ -138,11 +144,40 @@ def usual_times(sessions: pl.DataFrame) -> NDArray[np.int64]:
     return usual
 
 
-def start_of_period(time: Numbers, begin: int, period_days: float) -> Numbers:
-    """When the period of so many days began that a time (ms) is in, counted from ``begin``."""
-    period = max(int(period_days * DAY_MS), 1)
-    starts: Numbers = begin + (time - begin) // period * period
-    return starts
+def find_end(train: pl.DataFrame) -> int:
+    """When (ms) the train file ends: few sessions are later, and may have a wrong time."""
+    times = usual_times(train)
+    return int(times[int((len(times) - 1) * (1 - ODD_SHARE))])
+
+
+class Periods(NamedTuple):
+    """Time in periods of ``length`` ms, of which one starts at ``begin``: snapshots are taken at such starts."""
+
+    begin: int
+    length: int
+
+    @classmethod
+    def of(cls, train: pl.DataFrame, days: float) -> "Periods":
+        """Periods of so many days from the first session on."""
+        return cls(int(usual_times(train)[0]), max(int(days * DAY_MS), 1))
+
+    def start(self, time: Numbers) -> Numbers:
+        """When the period started that a time is in."""
+        return np.asarray(self.begin + (time - self.begin) // self.length * self.length)
+
+    def find_moments(self, query_time: Numbers, lag: Numbers, latest: Numbers | int) -> Numbers:
+        """When the log stood as each session sees it: at the start of the period that is nearest to ``lag`` before the
+        session's ``query_time``, and at ``latest`` at the latest.
+
+        Weeks start on the days 0, 7 and 14. A session of day 20 sees the log of day 14, where its own week starts;
+        with a lag of 11 days that of day 7, which is nearest to day 9.
+
+        >>> Periods(begin=0, length=7).find_moments(np.array([20, 20]), lag=np.array([0, 11]), latest=14).tolist()
+        [14, 7]
+        """
+        target = query_time - lag
+        nearest = np.minimum(self.start(target + self.length // 2), latest)
+        return np.where(target >= latest, latest, nearest)
 
 
 def split_by_time(
@@ -152,55 +187,36 @@ def split_by_time(
 
     Sessions without a single booking are unused.
     """
-    time, begin = sessions["time"].to_numpy(), int(usual_times(sessions)[0])
-    half = int(period_days * DAY_MS / 2)
-
+    time, periods = sessions["time"].to_numpy(), Periods.of(sessions, period_days)
     # Drawn by a session's own time: another session changes no lag.
-    back = time - lags[(sessions["time"].hash(seed) % len(lags)).to_numpy().astype(np.int64)]
+    lag = lags[(sessions["time"].hash(seed) % len(lags)).to_numpy().astype(np.int64)]
 
-    def look_back(latest: Numbers | int) -> pl.Series:
-        """By session the start of a period that is nearest to its time less its lag, not behind ``latest``."""
-        nearest = np.minimum(start_of_period(back + half, begin, period_days), latest)
-        return pl.Series(np.where(back >= latest, latest, nearest))
+    def see(latest: Numbers | int) -> pl.DataFrame:
+        return sessions.select("session", until=pl.Series(periods.find_moments(time, lag, latest)))
 
-    parts = [sessions.select("session", until=look_back(start_of_period(time, begin, period_days)))]
-    roles = []
+    # A session that trains sees the log up to the start of its own period at the latest, one that validates to the cut.
+    parts, roles = [see(periods.start(time))], []
     for cut, end in zip(cuts, [*cuts[1:], ALL_TIME], strict=True):
-        roles.append(_cut_fold(sessions, cut, end, name))
-        judged = (pl.col("time") >= cut) & (pl.col("time") < end)
-        parts.append(sessions.select("session", "time", until=look_back(cut)).filter(judged).drop("time"))
+        judged = pl.Series((time >= cut) & (time < end))
+        other = pl.when(pl.Series(time < cut)).then(pl.lit("train")).otherwise(pl.lit("unused"))
+        roles.append(_assign_roles(sessions, pl.when(judged).then(pl.lit("valid")).otherwise(other), name))
+        parts.append(see(cut).filter(judged))
     final, *seen = take_snapshots(sessions, parts)
     folds = tuple(Fold(role, snapshots) for role, snapshots in zip(roles, seen, strict=True))
     return Split(name, folds, final, number_searches(sessions))
 
 
-def spread_lags(lags: Numbers, count: int) -> Numbers:
-    """As many lags, ascending, spread as the given ones (ascending) are.
-
-    >>> spread_lags(np.array([0, 10, 20, 30]), 2).tolist()
-    [10, 30]
+def _assign_roles(sessions: pl.DataFrame, role: pl.Expr, name: str) -> pl.DataFrame:
+    """The role of every session; one without a single booking can neither train nor validate. A ``UserError`` where no
+    session trains, or none validates.
     """
-    spread: Numbers = lags[((np.arange(count) + 0.5) / max(count, 1) * len(lags)).astype(np.int64)]
-    return spread
-
-
-def _cut_fold(sessions: pl.DataFrame, cut: int, end: int, name: str) -> pl.DataFrame:
-    """The roles; a ``UserError`` where no session trains, or none validates."""
-    time = pl.col("time")
-    role = pl.when(time < cut).then(pl.lit("train")).when(time < end).then(pl.lit("valid")).otherwise(pl.lit("unused"))
-    roles = _mark_unused(sessions, role)
-    for needed in ("train", "valid"):
-        if not roles.filter(role=needed).height:
-            raise UserError(
-                f"The split ({name}) leaves no {needed} session with a booking: the train file is too small."
-            )
-    return roles
-
-
-def _mark_unused(sessions: pl.DataFrame, role: pl.Expr) -> pl.DataFrame:
-    """The role of every session; one without a single booking can neither train nor validate."""
     unused = pl.when(pl.col("booked").is_null()).then(pl.lit("unused"))
-    return sessions.select("session", role=unused.otherwise(role))
+    roles = sessions.select("session", role=unused.otherwise(role))
+    if lacking := {"train", "valid"} - set(roles["role"]):
+        raise UserError(
+            f"The split ({name}) leaves no {min(lacking)} session with a booking: the train file is too small."
+        )
+    return roles
 
 
 def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bool, period_days: float) -> Snapshots:
@@ -212,17 +228,15 @@ def take_test_snapshot(train: pl.DataFrame, test: pl.DataFrame, cross_fitted: bo
     if cross_fitted:
         (snapshots,) = take_snapshots(train, [test.select("session", until=pl.lit(ALL_TIME))])
         return replace(snapshots, assigned=snapshots.assigned.with_columns(until=pl.lit(None, pl.Int64)))
-    start, begin, time = find_test_start(train, test), int(usual_times(train)[0]), test["time"].to_numpy()
-    early = np.maximum(start_of_period(time, begin, period_days), int(train["time"].min()))  # type: ignore[arg-type]
+    start, time = find_test_start(train, test), test["time"].to_numpy()
+    early = np.maximum(Periods.of(train, period_days).start(time), int(train["time"].min()))  # type: ignore[arg-type]
     until = pl.Series(np.where(time >= start, start, early))
     return take_snapshots(train, [test.select("session", until=until)])[0]
 
 
 def find_test_start(train: pl.DataFrame, test: pl.DataFrame) -> int:
     """The time (ms) of the first test session that is not before the end of the train file, or of the first."""
-    times = usual_times(train)
-    end = times[int((len(times) - 1) * (1 - ODD_SHARE))]
-    behind = test["time"].filter(test["time"] >= end)
+    behind = test["time"].filter(test["time"] >= find_end(train))
     return int((behind if len(behind) else test["time"]).min())  # type: ignore[arg-type]
 
 
@@ -254,7 +268,7 @@ def split_folds(sessions: pl.DataFrame, folds: int, repeats: int, seed: int) -> 
         fold = deal(searches, booked, folds, -1, rng)
         made += [_deal_fold(sessions, searches, fold == number, rng) for number in range(folds)]
     final = cross_snapshots(sessions, searches, booked, rng)
-    return Split("folds of whole sessions", tuple(made), final, searches, True, repeats)
+    return Split(FOLDS_NAME, tuple(made), final, searches, True, repeats)
 
 
 def deal(searches: Numbers, some: NDArray[np.bool_], parts: int, other: int, rng: np.random.Generator) -> Numbers:
@@ -269,7 +283,8 @@ def _deal_fold(sessions: pl.DataFrame, searches: Numbers, held: NDArray[np.bool_
     """The held sessions validate and see the bookings of all others, which see each other's across inner folds."""
     role = pl.when(pl.Series(held)).then(pl.lit("valid")).otherwise(pl.lit("train"))
     learned = sessions["booked"].is_not_null().to_numpy() & ~held
-    return Fold(_mark_unused(sessions, role), cross_snapshots(sessions, searches, learned, rng))
+    roles = _assign_roles(sessions, role, FOLDS_NAME)
+    return Fold(roles, cross_snapshots(sessions, searches, learned, rng))
 
 
 def cross_snapshots(

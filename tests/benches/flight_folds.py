@@ -100,12 +100,11 @@ def move_behind(test: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 def score_peers(outcome: Outcome, config: FlightConfig) -> dict[str, Scores]:
     """Each peer's scores of the test rows, learned from the rows that the pipeline's last fit learned from."""
     test, history = outcome.test.value, outcome.history.value
-    frame = build_features(test, 0, test.sessions.height, outcome.snapshots.value.assigned, history, PEER_BLOCKS)
+    frame = build_features(test, 0, test.sessions.height, history, PEER_BLOCKS)
     labels = np.zeros(frame.height, np.float32)  # not known: a peer reads features only
     served = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
     known = gather([outcome.data.value.final], PEER_BLOCKS)
-    peers = [peer for peer in PEERS if peer.blocks == PEER_BLOCKS]
-    scores = {peer.title: peer.score(known, served, config.seed) for peer in track(peers, "peers")}
+    scores = {peer.title: peer.score(known, served, config.seed) for peer in track(PEERS, "peers")}
     return {title: put_back(test.options["row"], score) for title, score in scores.items()}
 
 

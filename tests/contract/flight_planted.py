@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 
 from competitions.flight.io import schema
-from competitions.flight.io.schema import LAYOUT, leg_column, segment_column
-from tests.unit.flight.flight_rows import HOST_DTYPES
+from competitions.flight.io.schema import leg_column, segment_column
 
 START_MS, DAY_MS, HOUR_MS, MINUTE_MS = 1_715_904_000_000, 86_400_000, 3_600_000, 60_000  # 2024-05-17
 TRAIN_SESSIONS, TRAIN_DAYS, TEST_SESSIONS, TEST_DAYS = 400, 60, 120, 20
@@ -100,9 +99,7 @@ def _lay_out(options: pl.DataFrame, first_id: int) -> pl.DataFrame:
         **_fly(0),
         **_fly(1),
     }
-    return options.select(
-        values.get(name, pl.lit(None)).cast(HOST_DTYPES[kind]).alias(name) for name, kind in LAYOUT.items()
-    )
+    return schema.lay_out(options.select(**values), schema.file_schema(labelled=True))
 
 
 def _pick(values: tuple[str, ...], column: str) -> pl.Expr:

@@ -65,7 +65,7 @@ def build_all(searches: Searches, log: BookingLog, cut: int) -> pl.DataFrame:
     """Every feature of every option, where the sessions see what the pipeline lets them see."""
     snapshots = split.split_by_time(searches.sessions, LAGS, [cut], PERIOD_DAYS, "planted", 0).final
     past = booking_history.build_history(log, snapshots)
-    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, BLOCKS)
+    return build_features(searches, 0, searches.sessions.height, past, BLOCKS)
 
 
 def find_time(searches: Searches, share: float) -> int:
@@ -146,6 +146,6 @@ def build_test(planted: Planted, path: Path, cross_fitted: bool) -> pl.DataFrame
     test = reader.read_searches(path, planted.codes, labelled=False)
     snapshots = split.take_test_snapshot(planted.train.sessions, test.sessions, cross_fitted, PERIOD_DAYS)
     past = booking_history.build_history(planted.log, snapshots)
-    features = build_features(test, 0, test.sessions.height, snapshots.assigned, past, BLOCKS)
+    features = build_features(test, 0, test.sessions.height, past, BLOCKS)
     ids = pl.read_parquet(path, columns=["Id"])["Id"].gather(test.options["row"])
     return features.with_columns(ids).sort("Id")

@@ -169,7 +169,7 @@ def explain(outcome: Outcome) -> Insight:
     rankers = derive(take_rankers, collect(outcome.crosses))
     reference = derive(compare_periods, folds, outcome.train)
     own = derive(drop_look_back, rows)
-    first = derive(build_first, outcome.test, outcome.snapshots, outcome.history, own)
+    first = derive(build_first, outcome.test, outcome.history, own)
     names = outcome.data.value.folds[-1].valid.names
     return Insight(
         importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
@@ -208,10 +208,10 @@ def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:
     return compare_halves(drop_look_back(folds[-1].valid), train.sessions["time"].to_numpy()[folds[-1].sessions])
 
 
-def build_first(test: Searches, snapshots: Snapshots, history: History, rows: RankingDataset) -> RankingDataset:
+def build_first(test: Searches, history: History, rows: RankingDataset) -> RankingDataset:
     """The options of the first sessions of the test, with the features of ``rows``."""
     count = count_first(test.sessions["size"].to_numpy(), DRIFT_ROWS)
     blocks = list(dict.fromkeys(name.partition("_")[0] for name in rows.names))
-    frame = build_features(test, 0, count, snapshots.assigned, history, blocks)
+    frame = build_features(test, 0, count, history, blocks)
     sizes = test.sessions["size"].to_numpy()[:count].astype(np.int32)
     return RankingDataset(tuple(frame.columns), to_matrix(frame), np.zeros(frame.height, np.float32), sizes)

@@ -2,9 +2,9 @@
 
     make ladder-flight    make rung-flight RUNG=cheapest    or    python -m competitions ladder flight --only cheapest
 
-Rules of one line, then what others booked, then the plain peers and the public notebooks' models, then one boosted
-model on block after block of features, then model after model in the blend. There is no factorisation of
-travellers x options: an option is on offer once, so that nobody else ever took the same.
+Rules of one line, then the plain peers, then one boosted model on block after block of features, then model after
+model in the blend. There is no factorisation of travellers x options: an option is on offer once, so that nobody else
+ever took the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,16 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.methods.families import BLEND, BOOSTING, LOGIT, NEIGHBOURS, POPULARITY, RULE
+from common.day.methods.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE
 from common.day.methods.ladder import Bench, Ladder, Rung
 from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result, Run, collect, derive
-from common.learning.dataset import gather
 from common.learning.fit_task import Recipe
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC
 from competitions.flight.day.validation import describe_session
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.lab.peers import PEERS, Peer
+from competitions.flight.lab.peers import COMPARISONS, PEERS, Peer
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.pipeline import Sessions, build_rows, choose_blocks, split_sessions
 from competitions.flight.plan import Features
@@ -38,16 +37,11 @@ PRICE, DURATION = "core_log_price", "core_duration"
 SPLIT_TIES = 1e-3  # where a rule cannot tell two options apart the cheaper one is first
 LOWEST = -1e9
 RANDOM = "random"  # which methods that stand alone build on
-OWN_KEYS = ("habit_out_flight", "habit_back_flight", "profile_out_flight", "profile_back_flight",
-            "carrier_company", "carrier_profile")  # fmt: skip
-HABITS = {f"lift_{key}": 1.0 for key in OWN_KEYS}
-# Key, title, family, and what is added up: features by their weights.
-RULES: tuple[tuple[str, str, str, dict[str, float]], ...] = (
-    (RANDOM, "a random order", POPULARITY, {}),
-    ("cheapest", "cheapest", RULE, {PRICE: -1.0}),
-    ("shortest", "shortest, then cheapest", RULE, {DURATION: -1.0}),
-    ("carrier", "carrier booked most often if offered, then cheapest", POPULARITY, {"lift_carrier": 1.0}),
-    ("habits", "what company and traveller booked, then cheapest", NEIGHBOURS, HABITS),
+# Key, title, family, and the feature whose lowest value comes first.
+RULES: tuple[tuple[str, str, str, str | None], ...] = (
+    (RANDOM, "a random order", POPULARITY, None),
+    ("cheapest", "cheapest", RULE, PRICE),
+    ("shortest", "shortest, then cheapest", RULE, DURATION),
 )
 ORDER = ("core", "pair", "lift", "taste")  # in which blocks are added
 
@@ -139,39 +133,35 @@ def make_ladder(files: RawFiles, config: FlightConfig, run: Run) -> Ladder:
 
 
 def list_rules() -> Iterator[Rung]:
-    """Methods without a model, on the few features that they add up."""
-    for key, title, family, weights in RULES:
-        formula = " + ".join(f"{weight:g} {name}" for name, weight in weights.items())
-        args, text = (key, weights), f"score = {formula or 'a random number'}"
-        yield Rung(key, title, family, answer_by_rule, score_by_rule, args, RANDOM, text)
+    """Methods without a model."""
+    for key, title, family, feature in RULES:
+        text = f"score = {f'-{feature}' if feature else 'a random number'}"
+        yield Rung(key, title, family, answer_by_rule, score_by_rule, (key, feature), RANDOM, text)
 
 
-def answer_by_rule(bench: FlightBench, key: str, weights: dict[str, float]) -> Result[Answer]:
-    """A rule, on the blocks of its own features."""
-    data = bench.rows(("core", *sorted({name.partition("_")[0] for name in weights} - {"core"})))
-    scores = bench.run.step(score_by_rule, data.field("folds"), weights, bench.config.seed, name=f"ladder.{key}")
+def answer_by_rule(bench: FlightBench, key: str, feature: str | None) -> Result[Answer]:
+    """A rule, on the block of comparisons."""
+    data = bench.rows(["core"])
+    scores = bench.run.step(score_by_rule, data.field("folds"), feature, bench.config.seed, name=f"ladder.{key}")
     return derive(Answer, data, scores)
 
 
-def score_by_rule(folds: Sequence[FoldData], weights: dict[str, float], seed: int) -> Floats:
-    """A weighted sum of features of the validation rows, (rows,); a missing one puts the option last.
-
-    Ties go to the cheaper option. Without weights the scores are random.
+def score_by_rule(folds: Sequence[FoldData], feature: str | None, seed: int) -> Floats:
+    """The validation rows by a feature, the lowest first, ties to the cheaper option: (rows,). A missing value puts the
+    option last. Without a feature the scores are random.
     """
-    rng, parts = np.random.default_rng(seed), []
-    for valid in (fold.valid for fold in folds):
-        if not weights:
-            parts.append(rng.random(len(valid.features)))
-            continue
-        total = -SPLIT_TIES * valid.features[:, valid.names.index(PRICE)].astype(np.float64)
-        for name, weight in weights.items():
-            total += weight * valid.features[:, valid.names.index(name)]
-        parts.append(np.nan_to_num(total, nan=LOWEST))
-    return np.concatenate(parts)
+    valids = [fold.valid for fold in folds]
+    if feature is None:
+        return np.random.default_rng(seed).random(sum(len(valid.features) for valid in valids))
+    own, price = (
+        np.concatenate([valid.features[:, valid.names.index(name)] for valid in valids]).astype(np.float64)
+        for name in (feature, PRICE)
+    )
+    return np.nan_to_num(-SPLIT_TIES * price - own, nan=LOWEST)
 
 
 def list_peers() -> Iterator[Rung]:
-    """Models of one page, and the public notebooks' ones, on the rows of the same folds."""
+    """Models of one page, on the rows of the same folds."""
     for peer in PEERS:
         family = LOGIT if "logit" in peer.title else BOOSTING
         yield Rung(peer.key, f"peer: {peer.title}", family, answer_by_peer, peer.score, (peer,), RANDOM)
@@ -179,15 +169,14 @@ def list_peers() -> Iterator[Rung]:
 
 def answer_by_peer(bench: FlightBench, peer: Peer) -> Result[Answer]:
     """A peer, on the blocks that it learns from."""
-    data = bench.rows(peer.blocks)
+    data = bench.rows(COMPARISONS)
     scores = bench.run.step(score_peer, peer, data.field("folds"), bench.config.seed, name=f"ladder.{peer.key}")
     return derive(Answer, data, scores)
 
 
 def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
     """A peer's scores of the validation rows of all folds, (rows,), each fold's by a fit on its training rows."""
-    parts = [peer.score(gather([fold.train], peer.blocks), gather([fold.valid], peer.blocks), seed) for fold in folds]
-    return np.concatenate(parts)
+    return np.concatenate([peer.score(fold.train, fold.valid, seed) for fold in folds])
 
 
 def list_models(config: FlightConfig) -> Iterator[Rung]:
@@ -196,10 +185,10 @@ def list_models(config: FlightConfig) -> Iterator[Rung]:
     for count, block in enumerate(ORDER, 1):
         key, title = f"{first}-{block}", f"{first} on {block}" if count == 1 else f"+ {block} features"
         args, below = (first, count), RANDOM if count == 1 else None
-        yield Rung(key, title, BOOSTING, answer_on_blocks, cross_fit, args, below, lacks=lack_block)
+        yield Rung(key, title, BOOSTING, answer_by_model, cross_fit, args, below, lacks=lack_block)
     for name in config.rank.models:
         title, below = (f"{name} as submitted", None) if name == first else (name, first)
-        yield Rung(name, title, BOOSTING, answer_by_model, cross_fit, (name,), below)
+        yield Rung(name, title, BOOSTING, answer_by_model, cross_fit, (name, 0), below)
     yield Rung("blend", "the models, blended", BLEND, blend_models, find_blend, (), first)
 
 
@@ -209,22 +198,17 @@ def lack_block(bench: FlightBench, first: str, count: int) -> str | None:
     return None if block in known else f"the settings and these files build no block {block!r} of features"
 
 
-def answer_on_blocks(bench: FlightBench, first: str, count: int) -> Result[Answer]:
-    """A model on the first of the blocks."""
-    plan = bench.sessions.plan
+def answer_by_model(bench: FlightBench, name: str, count: int) -> Result[Answer]:
+    """A model of the pipeline on the first ``count`` of the blocks, 0: on the features that it learns from."""
+    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, name, count)))
+
+
+def cross_fit_model(bench: FlightBench, name: str, count: int = 0) -> Result[CrossFit]:
+    """The fits of the model, a fold each."""
+    plan, step = bench.sessions.plan, f"fit.{name}-{count}" if count else f"fit.{name}"
     known = tuple(block for block in ORDER[:count] if block in list_blocks(plan))
-    recipe = make_recipe(bench.config, plan, first, Features(ORDER[count - 1], known))
-    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, f"{first}-{count}", recipe)))
-
-
-def answer_by_model(bench: FlightBench, name: str) -> Result[Answer]:
-    """A model of the pipeline."""
-    return derive(Answer, bench.data, derive(join_scores, cross_fit_model(bench, name, bench.recipes[name])))
-
-
-def cross_fit_model(bench: FlightBench, name: str, recipe: Recipe) -> Result[CrossFit]:
-    """The fits of a model, a fold each."""
-    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=f"fit.{name}")
+    recipe = make_recipe(bench.config, plan, name, Features("", known)) if count else bench.recipes[name]
+    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=step)
 
 
 def join_scores(cross: CrossFit) -> Floats:
@@ -235,7 +219,7 @@ def join_scores(cross: CrossFit) -> Floats:
 def blend_models(bench: FlightBench) -> Result[Answer]:
     """The mixture of the models' probabilities."""
     data, step, models = bench.data, bench.run.step, bench.config.rank.models
-    scores = step(stack_scores, collect([cross_fit_model(bench, name, bench.recipes[name]) for name in models]))
+    scores = step(stack_scores, collect([cross_fit_model(bench, name) for name in models]))
     found = step(find_blend, data, scores, bench.sessions.split.field("searches"))
     blended = derive(blend_scores, found, scores, data.field("valid").field("group_sizes"))
     return derive(Answer, data, blended)

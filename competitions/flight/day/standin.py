@@ -17,8 +17,17 @@ from common.day.hosts.public import TRUTH, PublicDataset, find_file, hash_ids, w
 from common.io.column import Column
 from common.io.csv import CsvFile
 from common.io.files import read_bytes
-from competitions.flight.day.standin_legs import add_legs
-from competitions.flight.io.schema import DTYPES, INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
+from competitions.flight.io.schema import (
+    LEGS,
+    SEGMENTS,
+    SELECTED,
+    TEST,
+    TRAIN,
+    file_schema,
+    lay_out,
+    leg_column,
+    segment_column,
+)
 
 FILE = "itinerary_data.csv.gz"
 MEMBER = f"larch/data_warehouse/{FILE}"
@@ -29,20 +38,20 @@ HINT = (
 FOLD = 5  # choosers whose number is a multiple of it are in the test file
 FIRST_TRAIN, FIRST_TEST = datetime(2024, 6, 1, 8), datetime(2024, 11, 1, 8)
 STEP_MINUTES = 37  # from one search to the next: order alone
-FIELDS = (
-    Column("individual", pl.Int64),
-    Column("choice", pl.Int64),
-    Column("stayDurationMinutes", pl.Int64),
-    Column("totalPrice", pl.Int64),
-    Column("totalTripDurationMinutes", pl.Int64),
-    Column("dtd", pl.Int64),
-    Column("outDepTime", pl.Int64),
-    Column("origin", pl.String),
-    Column("destination", pl.String),
-    Column("airlines", pl.String),
-    Column("pointOfSale", pl.String),
-)
+NUMBERS_READ = ("individual", "choice", "stayDurationMinutes", "totalPrice", "totalTripDurationMinutes", "dtd")
+TEXTS_READ = ("origin", "destination", "airlines", "pointOfSale")
+FIELDS = [
+    *(Column(name, pl.Int64) for name in (*NUMBERS_READ, "outDepTime")),
+    *(Column(name, pl.String) for name in TEXTS_READ),
+]
 NATIONALITY = 36  # the most frequent one in the host's files
+BETWEEN = "XXX"  # an airport of which nothing is known
+CABIN = 1.0  # economy
+DAY_MINUTES = 1440
+# Flight numbers are not in the data: the same carrier, route, hour of the trip and segment give the same number.
+NUMBERS, FIRST_NUMBER = 8999, 100
+WEIGHTS = {"outDepTime": 7919, "carrier": 104_729, "origin": 1_299_709, "destination": 15_485_863}
+SEGMENT_WEIGHT, COUNT_WEIGHT = 32_452_843, 49_979_687
 
 
 def convert(source: Path, out: Path) -> PublicDataset:
@@ -61,8 +70,8 @@ def convert(source: Path, out: Path) -> PublicDataset:
         "test rows": test.height,
     }
     tables = {
-        TRAIN: train.select(_host_columns(train, labelled=True)),
-        TEST: test.select(_host_columns(test, labelled=False)),
+        TRAIN: lay_out(train, file_schema(labelled=True, index=False)),
+        TEST: lay_out(test, file_schema(labelled=False, index=False)),
         TRUTH: truth,
     }
     return write_dataset(out, PublicDataset(f"{path.name} of larch", rows), tables)
@@ -78,7 +87,7 @@ def find_itineraries(source: Path) -> Path:
 
 
 def convert_options(options: pl.DataFrame) -> pl.DataFrame:
-    """One row an itinerary with all the host's columns and ``is_test``, in the order of the files, train first."""
+    """One row an itinerary with the host's columns and ``is_test``, in the order of the files, train first."""
     ordered = (
         options.with_columns(is_test=pl.col("individual") % FOLD == 0)
         .sort("is_test", "individual", "line")
@@ -87,36 +96,97 @@ def convert_options(options: pl.DataFrame) -> pl.DataFrame:
     rank = pl.col("session") - pl.col("session").min().over("is_test")
     first = pl.when("is_test").then(FIRST_TEST).otherwise(FIRST_TRAIN)
     searched = first + pl.duration(minutes=STEP_MINUTES * rank.cast(pl.Int64))
+    choosers = ordered["individual"].unique().to_list()
+    names = ordered["individual"].replace_strict(choosers, hash_ids("i", choosers), return_dtype=pl.String)
     outbound = pl.col("origin") + pl.col("destination")
-    ordered = ordered.with_columns(requestDate=searched.cast(pl.Datetime("ns")))
-    return add_legs(ordered).with_columns(
+    timed = time_legs(ordered.with_columns(requestDate=searched.cast(pl.Datetime("ns"))))
+    return timed.with_columns(
+        *(column for leg in LEGS for column in _leg_columns(leg)),
         pl.int_range(pl.len(), dtype=pl.Int64).alias("Id"),
-        _name_sessions(ordered["individual"]),
+        ranker_id=names,
         bySelf=pl.lit(True),
         companyID=1000 + pl.col("pointOfSale").str.extract(r"(\d+)$").cast(pl.Int64, strict=False).fill_null(0),
-        nationality=pl.lit(NATIONALITY, pl.Int64),
+        nationality=pl.lit(NATIONALITY),
         isAccess3D=pl.lit(False),
         isVip=pl.lit(False),
-        pricingInfo_passengerCount=pl.lit(1, pl.Int64),
+        pricingInfo_passengerCount=pl.lit(1),
         profileId=1_000_000 + pl.col("individual"),
         searchRoute=outbound + "/" + pl.col("destination") + pl.col("origin"),
         sex=pl.lit(False),
         taxes=pl.lit(0.0),
-        totalPrice=pl.col("totalPrice").cast(pl.Float64),
         selected=pl.col("choice"),
     )
 
 
-def _name_sessions(individual: pl.Series) -> pl.Series:
-    numbers = individual.unique().to_list()
-    return individual.replace_strict(numbers, hash_ids("i", numbers), return_dtype=pl.String).alias("ranker_id")
+# --- the legs that an itinerary implies: a trip's flights, halved between way out and way back ---
 
 
-def _host_columns(table: pl.DataFrame, labelled: bool) -> list[pl.Expr]:
-    """Every column of the host's in its order; null where larch knows nothing of it."""
-    columns = []
-    for name, kind in LAYOUT.items():
-        if name != INDEX and (labelled or name != SELECTED):
-            value = pl.col(name) if name in table.columns else pl.lit(None).alias(name)
-            columns.append(value.cast(pl.Datetime("ns") if kind is Kind.TIME else DTYPES[kind]))
-    return columns
+def time_legs(options: pl.DataFrame) -> pl.DataFrame:
+    """Options (requestDate, dtd in days, outDepTime in seconds, durations in minutes) with their ``carriers``, one a
+    flight, and of each leg the number of ``flights``, the ``minutes``, and when it ``leaves`` and ``reaches`` its end.
+
+    The way out has the larger half of the flights and the share of the duration that goes with them; it leaves on
+    the ``dtd``-th day after the day that follows the search, the way back after the stay.
+    """
+    carriers = pl.col("airlines").str.split("/")
+    flights = carriers.list.len().cast(pl.Int64)
+    total, out = pl.col("totalTripDurationMinutes"), (flights + 1) // 2
+    day = pl.col("requestDate").dt.truncate("1d")
+    timed = options.with_columns(
+        carriers=carriers,
+        flights0=out,
+        flights1=flights - out,
+        minutes0=total * out // flights,
+        minutes1=total - total * out // flights,
+        leaves0=day + pl.duration(days=pl.col("dtd") + 1, seconds=pl.col("outDepTime")),
+    )
+    timed = timed.with_columns(reaches0=pl.col("leaves0") + pl.duration(minutes="minutes0"))
+    stay = pl.col("stayDurationMinutes").clip(lower_bound=0)  # some returns are said to leave before the arrival
+    timed = timed.with_columns(leaves1=pl.col("reaches0") + pl.duration(minutes=stay))
+    return timed.with_columns(reaches1=pl.col("leaves1") + pl.duration(minutes="minutes1"))
+
+
+def _leg_columns(leg: int) -> list[pl.Expr]:
+    columns = [
+        pl.col(f"reaches{leg}").dt.strftime("%Y-%m-%dT%H:%M:%S").alias(leg_column(leg, "arrivalAt")),
+        pl.col(f"leaves{leg}").dt.strftime("%Y-%m-%dT%H:%M:%S").alias(leg_column(leg, "departureAt")),
+        _write_minutes(pl.col(f"minutes{leg}")).alias(leg_column(leg, "duration")),
+    ]
+    return columns + [column for segment in SEGMENTS for column in _segment_columns(leg, segment)]
+
+
+def _segment_columns(leg: int, segment: int) -> list[pl.Expr]:
+    count = pl.col(f"flights{leg}")
+    start, end = ("origin", "destination") if leg == 0 else ("destination", "origin")
+    arrives = pl.when(count == segment + 1).then(end).otherwise(pl.lit(BETWEEN))
+    index = segment if leg == 0 else pl.col("flights0") + segment
+    carrier = pl.col("carriers").list.get(index, null_on_oob=True)
+    values = {
+        "arrivalTo_airport_city_iata": arrives,
+        "arrivalTo_airport_iata": arrives,
+        "cabinClass": pl.lit(CABIN),
+        "departureFrom_airport_iata": pl.col(start) if segment == 0 else pl.lit(BETWEEN),
+        "duration": _write_minutes(pl.col(f"minutes{leg}") // count),
+        "flightNumber": _number_flight(leg, segment, carrier),
+        "marketingCarrier_code": carrier,
+        "operatingCarrier_code": carrier,
+    }
+    exists = count > segment
+    return [pl.when(exists).then(value).alias(segment_column(leg, segment, field)) for field, value in values.items()]
+
+
+def _number_flight(leg: int, segment: int, carrier: pl.Expr) -> pl.Expr:
+    """A number in text, of 100 to 9098, in which every key has a weight; keys are the digits of the codes."""
+    keys = {name: pl.col(name) for name in ("origin", "destination")} | {"carrier": carrier}
+    digits = {name: key.str.extract(r"(\d+)").cast(pl.Int64, strict=False).fill_null(0) for name, key in keys.items()}
+    digits["outDepTime"] = pl.col("outDepTime")
+    mixed = sum((digits[name] * weight for name, weight in WEIGHTS.items()), start=pl.lit(0, pl.Int64))
+    mixed += (len(SEGMENTS) * leg + segment) * SEGMENT_WEIGHT + pl.col(f"flights{leg}") * COUNT_WEIGHT
+    return (FIRST_NUMBER + mixed % NUMBERS).cast(pl.String)
+
+
+def _write_minutes(minutes: pl.Expr) -> pl.Expr:
+    """Minutes as the host writes them: HH:MM:SS, or D.HH:MM:SS from a day on."""
+    hour, minute = (part.cast(pl.String).str.zfill(2) for part in (minutes % DAY_MINUTES // 60, minutes % 60))
+    clock = pl.format("{}:{}:00", hour, minute)
+    return pl.when(minutes >= DAY_MINUTES).then(pl.format("{}.{}", minutes // DAY_MINUTES, clock)).otherwise(clock)

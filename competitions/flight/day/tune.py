@@ -57,13 +57,11 @@ def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters
 
 def cut_train(data: TrainingData, train: Searches) -> Folds:
     """The last fold's training rows in an expanding window by time."""
-    fold = data.folds[-1]
-    sessions = np.setdiff1d(data.sessions, fold.sessions)
-    known = np.isin(data.sessions, sessions) if len(sessions) == len(fold.train.group_sizes) else None
-    times = train.sessions["time"].to_numpy()[data.sessions]
-    if known is None:  # the fold trains on a part of the sessions: those before it
-        cut = times[np.isin(data.sessions, fold.sessions)].min(initial=times.max() + 1)
-        known = times < cut
+    fold, times = data.folds[-1], train.sessions["time"].to_numpy()[data.sessions]
+    judged = np.isin(data.sessions, fold.sessions)
+    known = ~judged
+    if known.sum() != len(fold.train.group_sizes):  # by time the fold trains on the sessions before it alone
+        known = times < times[judged].min(initial=times.max() + 1)
     return thin_folds(cut_by_time(fold.train, times[known], FOLDS))
 
 

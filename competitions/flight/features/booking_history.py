@@ -1,4 +1,5 @@
-"""Statistics of earlier bookings: of a traveller, of a company on a route, of a carrier on a route.
+"""Statistics of earlier bookings (of a traveller, of a company on a route, of a carrier on a route), and the blocks
+``lift_`` and ``taste_``, which compare an option with them.
 
 Everything here is a function of the bookings visible in a snapshot (``split.Snapshots``): all of them were made
 strictly before the snapshot's time, and so before every session that it is assigned to.
@@ -7,11 +8,14 @@ strictly before the snapshot's time, and so before every session that it is assi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from common.engine.progress import track
+from common.learning.dataset import Matrix
+from common.time_units import DAY_MS
 from competitions.flight.features import preferences
-from competitions.flight.features.option_attributes import add_attributes, slice_sessions, take_options
+from competitions.flight.features.option_attributes import SessionChunk, add_attributes, slice_sessions, take_options
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import Snapshots
 
@@ -34,6 +38,7 @@ LIFTS: Mapping[str, tuple[str, ...]] = {
     "profile_back_flight": ("profile", "route", "back_carrier", "back_flight"),
 }
 LOOK_BACK = ("lift", "taste")  # the feature blocks that a History serves
+SESSION_KEYS = ("profile", "company", "route")
 PRIOR = 2.0  # bookings as offered, added to both sides of a lift
 
 
@@ -52,11 +57,13 @@ class BookingLog:
 
 @dataclass(frozen=True)
 class History:
-    """Statistics of each snapshot's bookings, a row per (snapshot, key): ``lifts`` by entry of
-    ``LIFTS``. ``preferences``: the weights of "everybody", and by entry of ``preferences.LEVELS`` the deviations
-    from them.
+    """What sessions look back on. ``assigned`` (session, snapshot, until): which snapshot each of them sees.
+
+    Statistics of each snapshot's bookings, a row per (snapshot, key): ``lifts`` by entry of ``LIFTS``. ``preferences``:
+    the weights of "everybody", and by entry of ``preferences.LEVELS`` the deviations from them.
     """
 
+    assigned: pl.DataFrame
     lifts: dict[str, pl.DataFrame]
     preferences: dict[str, pl.DataFrame]
 
@@ -97,9 +104,8 @@ def build_history(log: BookingLog, snapshots: Snapshots, blocks: Sequence[str] =
     """
     nothing = Snapshots(snapshots.assigned, snapshots.visible.clear())
     seen = {block: snapshots if block in blocks else nothing for block in LOOK_BACK}
-    return History(
-        tabulate_lifts(log.offers, seen["lift"]), preferences.estimate_preferences(log.choices, seen["taste"])
-    )
+    lifts = tabulate_lifts(log.offers, seen["lift"])
+    return History(snapshots.assigned, lifts, preferences.estimate_preferences(log.choices, seen["taste"]))
 
 
 def tabulate_lifts(offers: Mapping[str, pl.DataFrame], snapshots: Snapshots) -> dict[str, pl.DataFrame]:
@@ -124,3 +130,54 @@ def measure_lift(offers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     sums = offers.group_by(key).agg(pl.col("booked").sum().alias("times"), pl.col("offered").cast(pl.Float64).sum())
     lift = ((pl.col("times") + PRIOR) / (pl.col("offered") + PRIOR)).log()
     return sums.select(*key, "times", lift=lift.cast(pl.Float32)).sort(key)
+
+
+# --- the blocks ---
+
+
+def lift_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
+    """How much more often its carriers and flights were booked than offered, to whom and where: target encodings."""
+    keys = chunk.sessions.select("snapshot", *SESSION_KEYS)
+    columns = ("out_carrier", "back_carrier", "out_flight", "back_flight", "out_origin", "out_stop")
+    options = chunk.options.select(columns)
+    options = pl.concat([options, keys[chunk.session_rows]], how="horizontal")
+    tables = []
+    for name, key in LIFTS.items():
+        lifts = join_history(options, history.lifts[name], key)
+        tables.append(lifts.select(pl.col("lift").fill_null(0.0).alias(name), *_count_times(name)))
+    return pl.concat(tables, how="horizontal")
+
+
+def join_history(rows: pl.DataFrame, table: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """The rows with what their snapshot knows of their key; nulls where it knows nothing or the key is incomplete."""
+    return rows.join(table, on=["snapshot", *key], how="left", maintain_order="left", nulls_equal=False)
+
+
+def _count_times(name: str) -> list[pl.Expr]:
+    """How often this very flight or carrier was booked, where the key is fine enough for the number to tell."""
+    fine = name.startswith(("habit", "profile", "carrier_profile"))
+    return [pl.col("times").fill_null(0.0).alias(f"{name}_times")] if fine else []
+
+
+def preference_block(chunk: SessionChunk, history: History) -> pl.DataFrame:
+    """The option's utility to everybody, what company, habit and traveller add to it, and how the sum compares."""
+    x, rows = preferences.encode_options(chunk.options), chunk.session_rows.to_numpy()
+    keys, parts = chunk.sessions.select("snapshot", *SESSION_KEYS), dict[str, Matrix]()
+    for name, table in history.preferences.items():
+        known = join_history(keys, table, preferences.LEVELS[name].key if name in preferences.LEVELS else ())
+        weights = known.select(pl.col(preferences.NAMES).fill_null(0.0)).to_numpy()
+        parts[name] = np.einsum("nk,nk->n", x, weights[rows])
+    # Tastes move: what was booked long ago tells less. Of other folds' bookings there is no such age, nor of sessions
+    # that nobody judges, which have no snapshot.
+    by_time = chunk.sessions["until"].null_count() < chunk.sessions.height
+    lag = chunk.sessions.select((pl.col("time") - pl.col("until")) / DAY_MS).to_series()[chunk.session_rows]
+    age = {"lag": lag} if by_time else {}
+    utility = pl.DataFrame(parts).with_columns(chunk.options["session"], total=pl.sum_horizontal(*parts))
+    total, best = pl.col("total"), pl.col("total").max().over("session")
+    return utility.select(
+        *[(pl.col(name) - pl.col(name).mean().over("session")).alias(name) for name in parts],
+        total=total - best,
+        rank=total.rank("min", descending=True).over("session"),
+        log_chance=total - best - (total - best).exp().sum().over("session").log(),
+        **age,
+    )

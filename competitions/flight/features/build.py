@@ -2,45 +2,38 @@
 
 ``core_``     the option against the others of its search: the few comparisons that tell, each once
 ``pair_``     the traveller and the option
-``public_``   what the public notebooks learn from, for the models that stand for them
 ``lift_``     how much more often its carriers and flights were booked than offered, by whom and where
 ``taste_``    the option's utility under the preferences estimated from other bookings
 
 A feature is a function of the options on offer, of who searches, and of the bookings visible in the session's snapshot.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
 
-from competitions.flight.features.booking_history import History
+from competitions.flight.features.booking_history import History, lift_block, preference_block
 from competitions.flight.features.core import core_block
-from competitions.flight.features.history_features import lift_block, preference_block
-from competitions.flight.features.public import public_block
-from competitions.flight.features.session_chunk import SessionChunk, cut_chunk
+from competitions.flight.features.option_attributes import SessionChunk, cut_chunk
 from competitions.flight.io.reader import Searches
 
 Block = Callable[[SessionChunk, History], pl.DataFrame]
 
 
-def build_features(
-    searches: Searches, first: int, last: int, assigned: pl.DataFrame, history: History, blocks: Sequence[str]
-) -> pl.DataFrame:
-    """The features of the options of the sessions [first, last): one row per option, in order, Float32.
-
-    ``assigned`` (session, snapshot, until) says what each session sees of ``history``.
-    """
-    return next(build_views(searches, first, last, [(assigned, history)], blocks))
+def build_features(searches: Searches, first: int, last: int, history: History, blocks: Sequence[str]) -> pl.DataFrame:
+    """The features of the options of the sessions [first, last): one row per option, in order, Float32."""
+    return next(build_views(searches, first, last, [history], blocks))
 
 
 def build_views(
-    searches: Searches, first: int, last: int, views: Iterable[tuple[pl.DataFrame, History]], blocks: Sequence[str]
+    searches: Searches, first: int, last: int, histories: Sequence[History], blocks: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
-    """The same for each of the ``views`` (assigned, history); what looks back on nothing is built once."""
+    """The same with each of the ``histories``; what looks back on nothing is built once."""
     chunk, frames = cut_chunk(searches, first, last), dict[str, pl.DataFrame]()
-    for assigned, history in views:
-        seen = replace(chunk, sessions=chunk.sessions.join(assigned, on="session", how="left", maintain_order="left"))
+    for history in histories:
+        sessions = chunk.sessions.join(history.assigned, on="session", how="left", maintain_order="left")
+        seen = replace(chunk, sessions=sessions)
         for name in blocks:
             if name not in frames or name not in WITHOUT_PAST:
                 frames[name] = _build_block(name, seen, history)
@@ -83,13 +76,12 @@ def _pair_key(left: str, right: str) -> pl.Expr:
 
 BLOCKS: dict[str, Block] = {
     "core": core_block,
-    "public": public_block,
     "pair": pair_block,
     "lift": lift_block,
     "taste": preference_block,
 }
 
-WITHOUT_PAST = ("core", "public", "pair")
+WITHOUT_PAST = ("core", "pair")
 
 # Blocks of your own: what is registered here is on, beside whatever rank.blocks = ["auto"] stands for.
 EXTRA_BLOCKS: dict[str, Block] = {

@@ -11,8 +11,7 @@ import polars as pl
 from common.time_units import MINUTE_MS
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.dominance import count_dominating
-from competitions.flight.features.option_attributes import DAY_MINUTES
-from competitions.flight.features.session_chunk import SessionChunk
+from competitions.flight.features.option_attributes import DAY_MINUTES, SessionChunk
 
 OUT_FLIGHT = ("session", "out_departure", "out_carrier", "out_flight")
 SECOND = ("second_cabin", "second_bags")  # of the flights behind a stop

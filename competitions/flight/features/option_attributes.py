@@ -4,8 +4,11 @@
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
+
+from competitions.flight.io.reader import Searches
 
 LEGS = ("out", "back")
 DAY_MINUTES = 1440
@@ -32,13 +35,30 @@ def take_options(options: pl.DataFrame, sessions: pl.DataFrame, first: int, last
     return options.slice(start, sessions["first"][last - 1] + sessions["size"][last - 1] - start)
 
 
+@dataclass(frozen=True)
+class SessionChunk:
+    """Some whole sessions with everything that a feature may look at: the ``sessions`` with their snapshot and its time
+    (``until``), their ``options`` with attributes; ``session_rows``: by option, the row of its session in ``sessions``.
+    """
+
+    sessions: pl.DataFrame
+    options: pl.DataFrame
+    session_rows: pl.Series
+
+
+def cut_chunk(searches: Searches, first: int, last: int) -> SessionChunk:
+    """The sessions [first, last) with their options, before it is said what they see."""
+    options = add_attributes(take_options(searches.options, searches.sessions, first, last))
+    return SessionChunk(searches.sessions[first:last], options, options["session"] - first)
+
+
 def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
     """Whole sessions' options with their attributes added: one row per option, in the same order.
 
     ``duration`` (minutes) and ``segments`` are sums over the legs, hours are local clock hours. Compared with the
-    session: ``price_rank`` (0 = the cheapest), ``price_ratio`` and ``duration_ratio`` (log of the quotient by the
-    smallest), ``segments_more`` (than the fewest). ``itinerary`` marks the options with the same flights,
-    ``fare_level`` is the rank of an option's price among them, 0 the cheapest.
+    session: ``price_ratio`` and ``duration_ratio`` (log of the quotient by the smallest), ``segments_more`` (than the
+    fewest). ``itinerary`` marks the options with the same flights, ``fare_level`` is the rank of an option's price
+    among them, 0 the cheapest.
     """
     own = options.with_columns(
         duration=pl.col("out_duration").cast(pl.Float32) + pl.col("back_duration").cast(pl.Float32).fill_null(0.0),
@@ -56,7 +76,6 @@ def add_attributes(options: pl.DataFrame) -> pl.DataFrame:
         position=pl.int_range(pl.len(), dtype=pl.Int32).over("session").cast(pl.Float32),
     )
     return own.with_columns(
-        price_rank=pl.col("price").rank("min").over("session").cast(pl.Float32) - 1,
         price_ratio=_log_ratio("price"),
         duration_ratio=_log_ratio("duration"),
         segments_more=pl.col("segments") - pl.col("segments").min().over("session"),

@@ -137,21 +137,20 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
     parsed = (
         source.frame.select(*times, *(expr for s in SEGMENTS for expr in _take_segment(leg, s)))
         .with_columns(
-            parse_minute(pl.col("departure_text")).alias("departure"),
-            parse_minute(pl.col("arrival_text")).alias("arrival"),
-            parse_duration(pl.col("duration_text")).alias("duration"),
-            pl.col("flight0").str.extract(NUMBER).cast(pl.Int32).alias("flight"),
-            *(parse_duration(pl.col(f"duration{s}")).alias(f"minutes{s}") for s in NUMBERED),
+            departure=parse_minute(pl.col("departure_text")),
+            arrival=parse_minute(pl.col("arrival_text")),
+            duration=parse_duration(pl.col("duration_text")),
+            flight=pl.col("flight0").str.extract(NUMBER).cast(pl.Int32),
+            **{f"minutes{s}": parse_duration(pl.col(f"duration{s}")) for s in NUMBERED},
             # The files have columns for four segments a leg: a segment without a value is none.
-            *(_any_filled(f"duration{s}", f"flight{s}", f"from{s}").alias(f"present{s}") for s in SEGMENTS),
+            **{f"present{s}": _any_filled(f"duration{s}", f"flight{s}", f"from{s}") for s in SEGMENTS},
         )
-        .with_columns(pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS).alias("segments"))
+        .with_columns(
+            segments=pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS), last=_last_airport()
+        )
         .with_columns(
             present=(pl.col("segments") > 0) | _any_filled(*(f"{name}_text" for name in TIMES)),
-            last=_last_airport(),
-        )
-        .with_columns(
-            encode(pl.col(text), getattr(codes, names)).alias(f"{name}_code") for name, (text, names) in CODED.items()
+            **{name: encode(pl.col(text), getattr(codes, names)) for name, (text, names) in CODED.items()},
         )
     )
     frame = collect(source.path, parsed.select(*_leg_values(leg), *_leg_faults(leg)))
@@ -192,14 +191,11 @@ def _leg_values(leg: int) -> list[pl.Expr]:
     values = {
         "departure": pl.col("departure"),
         "arrival": pl.when(_arrival_fits()).then("arrival"),
-        **{name: pl.col(name) for name in ("duration", "segments")},
-        "carrier": pl.col("carrier_code"),
-        "operator": pl.col("operator_code"),
-        "flight": pl.col("flight"),
-        **{name: pl.col(f"{name}_code") for name in ("aircraft", "origin", "destination")},
+        **{name: pl.col(name) for name in ("duration", "segments", "carrier", "operator", "flight")},
+        **{name: pl.col(name) for name in ("aircraft", "origin", "destination")},
         **{name: pl.col(f"{name}0") for name in ("cabin", "bags", "bags_kg")},
         "seats": pl.min_horizontal(f"seats{s}" for s in NUMBERED),
-        "stop": pl.col("stop_code"),
+        "stop": pl.col("stop"),
         "layover": pl.when(pl.col("segments") == 2).then(pl.col("duration") - pl.col("minutes0") - pl.col("minutes1")),
         **{f"second_{name}": pl.col(f"{name}1") for name in ("cabin", "bags")},
     }
@@ -219,8 +215,5 @@ def _leg_faults(leg: int) -> list[pl.Expr]:
             pl.any_horizontal(f"unfit{s}" for s in NUMBERED),
             f"legs{leg} cabin, baggage or seats no whole number from 0 to {INT8_MAX}",
         ),
-        *(
-            _fault(lost(text, f"{name}_code"), f"legs{leg} {name} unknown to the train file")
-            for name, (text, _) in CODED.items()
-        ),
+        *(_fault(lost(text, name), f"legs{leg} {name} unknown to the train file") for name, (text, _) in CODED.items()),
     ]

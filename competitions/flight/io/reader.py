@@ -18,15 +18,7 @@ from competitions.flight.io.parquet import open_source
 from competitions.flight.io.schema import LEGS, TEST, TRAIN, WHERE
 from competitions.flight.io.sessions import build_sessions, group_rows, mark_booked, refuse_repeated_ids
 
-__all__ = [
-    "Codes",
-    "RawFiles",
-    "Searches",
-    "learn_codes",
-    "locate",
-    "read_searches",
-    "refuse_shared",
-]
+__all__ = ["Codes", "RawFiles", "Searches", "learn_codes", "locate", "read_searches", "refuse_shared"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +31,8 @@ class RawFiles:
 
 @dataclass(frozen=True)
 class Searches:
-    """One file. ``sessions``: one row per search, in order of appearance, ``coded``: how many of its options are
-    corporate fares; ``options``: one row per option, the options of a session together and in file order.
+    """One file. ``sessions``: one row per search, in order of appearance; ``options``: one row per option, the options
+    of a session together and in file order.
     """
 
     sessions: pl.DataFrame
@@ -67,8 +59,7 @@ def read_searches(path: Path, codes: Codes, labelled: bool) -> Searches:
         columns, row = columns[grouping.order], grouping.order
     options = columns.insert_column(0, row).insert_column(0, grouping.session)
     sessions, built = build_sessions(source, grouping, codes, options["back_segments"])
-    coded = options.group_by("session", maintain_order=True).agg(pl.col("coded").sum().cast(pl.Int32))["coded"]
-    sessions, booked = mark_booked(source, grouping, sessions.with_columns(coded), labelled)
+    sessions, booked = mark_booked(source, grouping, sessions, labelled)
     notes = [*source.notes, *grouped, *built, *(note for _, faults in parts for note in faults), *booked]
     return Searches(sessions, options, tuple(note for note in notes if note.rows))
 

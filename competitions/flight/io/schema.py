@@ -21,6 +21,7 @@ class Kind(Enum):
     TIME = "a date and time without a time zone"
 
 
+# As the files are read; the host writes its times in nanoseconds.
 DTYPES: dict[Kind, pl.DataType] = {
     Kind.INTEGER: pl.Int64(),
     Kind.REAL: pl.Float64(),
@@ -28,6 +29,7 @@ DTYPES: dict[Kind, pl.DataType] = {
     Kind.TEXT: pl.String(),
     Kind.TIME: pl.Datetime("ms"),
 }
+HOST_DTYPES = DTYPES | {Kind.TIME: pl.Datetime("ns")}
 LEGS = {0: "out_", 1: "back_"}
 SEGMENTS = range(4)
 SEGMENT_FIELDS = {
@@ -103,3 +105,15 @@ NEVER_NULL = ("Id", "companyID", "profileId", "ranker_id", "requestDate")
 def required(labelled: bool) -> tuple[str, ...]:
     """Name the columns that a file must have: ``labelled`` for train.parquet."""
     return tuple(name for name in LAYOUT if name != INDEX and (labelled or name != SELECTED))
+
+
+def file_schema(labelled: bool, index: bool = True) -> dict[str, pl.DataType]:
+    """Columns and types of the host's train.parquet (``labelled``) or test.parquet, in its order; ``index``: the last
+    one, too, which no reader needs.
+    """
+    return {name: HOST_DTYPES[LAYOUT[name]] for name in (*required(labelled), *([INDEX] if index else []))}
+
+
+def lay_out(rows: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Rows in the layout of a ``file_schema``: a column that they lack is null, one that it lacks is left out."""
+    return rows.select(name if name in rows.columns else pl.lit(None).alias(name) for name in schema).cast(schema)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.dataset import RankingDataset
 from common.learning.fit_task import Recipe
-from common.learning.gbdt import Ranker, fit, score_rows, shorten
+from common.learning.gbdt import Ranker, fit, predict, shorten
 from competitions.flight.ranking.training_data import FoldData
 
 ROWS = 200_000  # scored at a time
@@ -59,8 +59,7 @@ def refit_all(recipe: Recipe, cross: CrossFit, rows: RankingDataset, needed: boo
 def score_valid(valid: RankingDataset, ranker: Ranker) -> Floats:
     """A ranker's scores of the rows, some rows at a time."""
     starts = range(0, len(valid.features), ROWS)
-    slices = (np.asarray(valid.features[start : start + ROWS]) for start in starts)
-    return np.concatenate([score_rows(valid.names, features, [ranker])[:, 0] for features in slices])
+    return np.concatenate([predict(ranker, valid.names, valid.features[start : start + ROWS]) for start in starts])
 
 
 def average_curves(curves: Sequence[Sequence[float]], weights: Sequence[int]) -> Floats:

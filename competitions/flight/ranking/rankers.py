@@ -1,10 +1,11 @@
 """What each ranker is fitted with and from, and its scores of the test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from common.arrays import Floats
 from common.engine.progress import track
@@ -21,7 +22,6 @@ from competitions.flight.metrics import CUTOFF
 from competitions.flight.plan import Features, Plan
 from competitions.flight.ranking.cross_validation import CrossFit
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
-from competitions.flight.split import Snapshots
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ def stack_scores(crosses: Sequence[CrossFit]) -> Floats:
     return np.column_stack([np.concatenate(cross.scores) for cross in crosses])
 
 
-def score_test(
-    searches: Searches, snapshots: Snapshots, history: History, rankers: Sequence[Ranker], blocks: Sequence[str]
-) -> Matrix:
-    """Each ranker's scores of the test's options, in the order of ``options``; features live for one slice only."""
-    scores = np.empty((searches.options.height, len(rankers)), np.float32)
-    start = 0
-    for first, last in track(list(slice_sessions(searches.sessions, SLICE_ROWS)), "test"):
-        frame = build_features(searches, first, last, snapshots.assigned, history, blocks)
-        scores[start : start + frame.height] = score_rows(frame.columns, to_matrix(frame), rankers)
-        start += frame.height
-    return scores
+def build_slices(searches: Searches, history: History, blocks: Sequence[str], what: str) -> Iterator[pl.DataFrame]:
+    """The features of all options, in the order of ``options``, of some sessions at a time: no more lie in memory."""
+    for first, last in track(list(slice_sessions(searches.sessions, SLICE_ROWS)), what):
+        yield build_features(searches, first, last, history, blocks)
+
+
+def score_test(searches: Searches, history: History, rankers: Sequence[Ranker], blocks: Sequence[str]) -> Matrix:
+    """Each ranker's scores of the test's options, in the order of ``options``: (options, rankers)."""
+    slices = build_slices(searches, history, blocks, "test")
+    parts = [score_rows(frame.columns, to_matrix(frame), rankers).astype(np.float32) for frame in slices]
+    return np.concatenate(parts)

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
 from common.arrays import Floats
-from common.engine.progress import track
 from common.learning.chain import Chain, Order, judge_chain, order_rows, score_rule
-from common.learning.dataset import Matrix, RankingDataset
+from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.build import build_features
-from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import LARGE
 from competitions.flight.ranking.blending import Blend, Sizes, blend_scores, find_hits
-from competitions.flight.ranking.training_data import SLICE_ROWS, TrainingData
-from competitions.flight.split import Numbers, Snapshots
+from competitions.flight.ranking.rankers import build_slices
+from competitions.flight.ranking.training_data import TrainingData
+from competitions.flight.split import Numbers
 
 BLEND = "blend"
 # Orders without a ranker. The preferences are estimated from other bookings; "shown": by the position on the page.
@@ -62,16 +59,11 @@ def order_test(test: Searches, models: Sequence[str], scores: Matrix, blend: Ble
     return take_model(models, scores.astype(np.float64), blend, test.sessions["size"].to_numpy(), answer)
 
 
-def order_test_by_rule(test: Searches, snapshots: Snapshots, history: History, answer: str) -> Floats:
+def order_test_by_rule(test: Searches, history: History, answer: str) -> Floats:
     """The same by a plain rule."""
-    order, sizes = RULES[answer], test.sessions["size"].to_numpy()
-    values, start = np.zeros(test.options.height), 0
-    slices = [] if order is None else list(slice_sessions(test.sessions, SLICE_ROWS))
-    for first, last in track(slices, answer):
-        assert order is not None
-        name, sign = order
-        blocks = [name.partition("_")[0]]
-        column = build_features(test, first, last, snapshots.assigned, history, blocks)[name]
-        values[start : start + len(column)] = sign * column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        start += len(column)
+    values, sizes = np.zeros(test.options.height), test.sessions["size"].to_numpy()
+    if order := RULES[answer]:
+        feature, sign = order
+        slices = build_slices(test, history, [feature.partition("_")[0]], answer)
+        values = sign * np.concatenate([to_matrix(frame.select(feature))[:, 0] for frame in slices])
     return order_rows(values, np.repeat(np.arange(len(sizes)), sizes))

@@ -1,7 +1,7 @@
 """The train file as matrices: features slice by slice, negatives drawn once the features are there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from competitions.flight.features.build import build_views
 from competitions.flight.features.option_attributes import slice_sessions, take_options
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import MARGIN
-from competitions.flight.split import Snapshots, Split
+from competitions.flight.split import Split
 
 SLICE_ROWS = 200_000
 MOST_BLIND = 0.5
@@ -67,9 +67,10 @@ class TrainingData:
 def build_histories(log: BookingLog, split: Split, blocks: Sequence[str]) -> Histories:
     """The statistics of all snapshots of a split, as far as the feature ``blocks`` need them."""
     final = build_history(log, split.final, blocks)
+    if split.cross_fitted:
+        return Histories(final, tuple(build_history(log, fold.snapshots, blocks) for fold in split.folds))
     # By time the snapshots of the folds are among the final ones.
-    folds = [build_history(log, fold.snapshots, blocks) if split.cross_fitted else final for fold in split.folds]
-    return Histories(final, tuple(folds))
+    return Histories(final, tuple(replace(final, assigned=fold.snapshots.assigned) for fold in split.folds))
 
 
 def build_training_data(
@@ -82,11 +83,11 @@ def build_training_data(
     """
     rng = np.random.default_rng(seed)
     booked = searches.sessions["booked"].is_not_null().to_numpy() & ~mark_blind(split, blocks)
-    selections = [_Selection(split.final, histories.final, booked, np.zeros(len(booked), bool))]
+    selections = [_Selection(histories.final, booked, np.zeros(len(booked), bool))]
     for fold, history in zip(split.folds, histories.folds, strict=True):
         learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
         # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
-        selections.append(_Selection(fold.snapshots, history, learns & split.cross_fitted, judged))
+        selections.append(_Selection(history, learns & split.cross_fitted, judged))
     (final, _), *built = _build_rows(searches, selections, blocks, sample, rng)
     refuse_none(split.name, "train session of more than 1 option", final.sessions)
     hidden = hide_values(final.rows, sample.missing_share, rng)
@@ -120,7 +121,6 @@ def mark_blind(split: Split, blocks: Sequence[str]) -> Mask:
 class _Selection:
     """By session of the train file whether it ``learns`` and whether it is ``judged``, and what it looks back on."""
 
-    snapshots: Snapshots
     history: History
     learns: Mask
     judged: Mask
@@ -145,17 +145,13 @@ def _build_rows(
     sessions, names = searches.sessions, tuple[str, ...]()
     learning = [cap_sessions(sessions, selection.learns, sample) for selection in selections]
     buffers = [(_RowBuffer(), _RowBuffer()) for _ in selections]
+    parts = list(zip(selections, learning, buffers, strict=True))
     for first, last in track(list(slice_sessions(sessions, SLICE_ROWS)), "features"):
-        used = [
-            part
-            for part in zip(selections, learning, buffers, strict=True)
-            if (part[1] | part[0].judged)[first:last].any()
-        ]
+        used = [part for part in parts if (part[1] | part[0].judged)[first:last].any()]
         options = take_options(searches.options, sessions, first, last)
         marked = mark_options(options, sessions, sample.negatives, rng)
         owner = marked["session"].to_numpy()
-        views = [(selection.snapshots.assigned, selection.history) for selection, _, _ in used]
-        frames = build_views(searches, first, last, views, blocks) if used else ()
+        frames = build_views(searches, first, last, [selection.history for selection, _, _ in used], blocks)
         for (selection, learns, (train, valid)), frame in zip(used, frames, strict=True):
             names, matrix = names or tuple(frame.columns), to_matrix(frame)
             check_columns(names, frame.columns, f"The slice from session {first} on")

@@ -89,6 +89,11 @@ class Bookings:
     probability: Floats
     booked: Ints
 
+    @property
+    def booked_rows(self) -> Ints:
+        """The row of each session's booking."""
+        return self.first[:-1] + self.booked
+
 
 def draw_bookings(state: SimulationState, part: slice, choices: pl.DataFrame) -> Bookings:
     """Draw the booking of each session of ``part`` from its ``choices``."""
@@ -113,23 +118,21 @@ def list_choices(state: SimulationState, part: slice, options: pl.DataFrame) -> 
     """A row for each session of ``part`` and option of its search (twins have the same ones), with the session's tastes
     at its time and what of its legs they weigh.
     """
-    sessions = state.sessions[part].with_columns(session=np.arange(part.start, part.stop))
-    asked = sessions.select("session", "user", "time", "by_self", "search").join(
-        state.searches.drop("user", "test"), on="search", maintain_order="left"
-    )
-    choices = asked.with_columns(**find_tastes(state, asked)).join(options, on="search", maintain_order="left_right")
+    sessions = state.sessions[part].with_columns(session=np.arange(part.start, part.stop)).drop("joined", "test")
+    sessions = sessions.join(state.searches.drop("user", "test"), on="search", maintain_order="left")
+    choices = add_tastes(state, sessions).join(options, on="search", maintain_order="left_right")
     user, company, day = (choices[name].to_numpy() for name in ("user", "company", "day"))
     for way in ("out", "back"):
         leg = choices[way].to_numpy()
-        own = state.legs.select("duration", "departure")[np.maximum(leg, 0)]
+        own = state.legs[np.maximum(leg, 0)]
         habits = {"company_habit": (162, company), "habit": (163, user)}
         choices = choices.with_columns(
             pl.when(pl.col(way) >= 0).then(own["duration"]).alias(f"{way}_duration"),
             (own["departure"] / 60.0).alias(f"{way}_hour"),
-            *(
+            *[
                 pl.Series(f"{way}_{name}", renewed(state.seed, day, key, who, leg) < HABIT_SHARE)
                 for name, (key, who) in habits.items()
-            ),
+            ],
         )
     return choices
 
@@ -143,7 +146,6 @@ def compute_utilities(choices: pl.DataFrame) -> Floats:
 def list_terms() -> dict[str, pl.Expr]:
     """What each of ``WEIGHTS`` multiplies: a comparison within the session times a taste."""
     price, clerk = pl.col("price"), ~pl.col("by_self")
-    free = 0.6 * pl.col("exchange") + 0.8 * pl.col("free")
     terms = {
         "price": _taste("price") * pl.when(clerk).then(CLERK_PRICE).otherwise(1.0) * _above(price.log()),
         "dearer": price > price.min().over("session", "out", "back"),
@@ -151,7 +153,7 @@ def list_terms() -> dict[str, pl.Expr]:
         "policy": pl.when(clerk).then(CLERK_POLICY).otherwise(1.0) * pl.col("within"),
         "tariff": _taste("tariff") * (pl.col("tariff") >= 0),
         "bags": _taste("bags") * (pl.col("bags") > 0),
-        "flexible": _taste("flexible") * free,
+        "flexible": _taste("flexible") * (0.6 * pl.col("exchange") + 0.8 * pl.col("free")),
         "cabin": _taste("cabin") * (pl.col("fare") == BUSINESS),
         "carrier": _taste("carrier_weight").abs() * (pl.col("carrier") == _taste("carrier")),
         "company carrier": _taste("company_carrier_weight").abs() * (pl.col("carrier") == _taste("company_carrier")),
@@ -183,11 +185,13 @@ def _above(value: pl.Expr) -> pl.Expr:
     return value - value.min().over("session")
 
 
-def find_tastes(state: SimulationState, asked: pl.DataFrame) -> dict[str, Floats | Ints | pl.Series]:
-    """The tastes of each session at its time, by column; ``day``: since ``START``; ``clubs``: rows of the carriers."""
-    seed, people = state.seed, state.people.travellers[asked["user"]]
-    user, company = asked["user"].to_numpy(), asked["company"].to_numpy()
-    day = (asked["time"].to_numpy() - START) / DAY_S
+def add_tastes(state: SimulationState, sessions: pl.DataFrame) -> pl.DataFrame:
+    """The sessions with the tastes at their time; ``day``: since ``START``; ``clubs``: rows of ``CARRIERS``."""
+    seed, people = state.seed, state.people.travellers[sessions["user"]]
+    user, company, pair, flip, time = (
+        sessions[name].to_numpy() for name in ("user", "company", "pair", "flip", "time")
+    )
+    day = (time - START) / DAY_S
     tastes: dict[str, Floats | Ints] = {}
     for key, (name, (mean, own, shared)) in enumerate(TASTES.items()):
         liked = own * drifting_normal(seed, day, 60, key, user) + shared * drifting_normal(seed, day, 61, key, company)
@@ -200,14 +204,13 @@ def find_tastes(state: SimulationState, asked: pl.DataFrame) -> dict[str, Floats
     tastes["carrier"] = np.where(renewed(seed, day, 69, user) < 0.6, company_carrier, own_carrier)
     tastes["company_carrier"] = company_carrier
     for way, (name, mean_hour) in enumerate(MEAN_HOURS.items()):
-        direction = 2 * asked["pair"].to_numpy() + (asked["flip"].to_numpy() ^ bool(way))
-        wished: Floats = np.full(len(day), mean_hour)
+        direction, wished = 2 * pair + (flip ^ bool(way)), np.full(len(day), mean_hour)
         for number, keys in enumerate(((user,), (company,), (company, direction), (direction,))):
             wished = wished + HOURS[number] * drifting_normal(seed, day, 160, way, number, *keys)
         tastes[f"{name}_hour"] = wished
     held = [[CODES.index(carrier) for carrier in name.split("/")] for name in LOYALTY] + [[]]
     clubs = pl.Series(held, dtype=pl.List(pl.Int64)).gather(people["loyalty"].to_numpy() % len(held))
-    return {"day": day, "clubs": clubs, **{f"taste_{name}": values for name, values in tastes.items()}}
+    return sessions.with_columns(day=day, clubs=clubs, **{f"taste_{name}": values for name, values in tastes.items()})
 
 
 def drifting_normal(seed: int, day: Floats, *keys: ArrayLike) -> Floats:

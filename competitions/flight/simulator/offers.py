@@ -36,20 +36,14 @@ def list_options(state: SimulationState, searches: pl.DataFrame) -> pl.DataFrame
     ``bags``, ``cabin``, ``free`` (to change and cancel), ``exchange`` (allowed), ``within`` (the company's policy),
     ``tariff`` (code of its agreement with the carrier, -1 for none), ``seats`` (of the way out).
     """
-    out = _offer(state, searches, pl.col("flip"), "out_day")
+    out = _offer(state, searches, pl.col("flip"), "out_day").rename({"leg": "out"})
     sure = out.filter(pl.col("queue") == pl.col("queue").min().over("search")).select("search", sure="carrier")
     returns = searches.filter("round_trip").join(sure, on="search", maintain_order="left")
     back = _offer(state, returns, ~pl.col("flip"), "back_day").select(
         "search", "carrier", back="leg", back_fare="price", back_segments="segments"
     )
-    out = out.rename({"leg": "out"})
-    trips = pl.concat(
-        [
-            out.filter(~pl.col("round_trip")),
-            out.filter("round_trip").join(back, on=["search", "carrier"], maintain_order="left_right"),
-        ],
-        how="diagonal",
-    )
+    crossed = out.filter("round_trip").join(back, on=["search", "carrier"], maintain_order="left_right")
+    trips = pl.concat([out.filter(~pl.col("round_trip")), crossed], how="diagonal")
     both = ROUND_TRIP_PRICE * (pl.col("price") + pl.col("back_fare"))
     trips = trips.with_columns(
         pl.col("back").fill_null(-1),
@@ -66,14 +60,10 @@ def _offer(state: SimulationState, searches: pl.DataFrame, flip: pl.Expr, day: s
 
     A leg's rank in the queue is half its own and half the day's, so that the same legs tend to be offered, day by day.
     """
-    seed = state.seed
-    asked = searches.with_columns(
-        direction=2 * pl.col("pair") + flip.cast(pl.Int64), share=_share_kept(state, searches)
-    )
-    legs = asked.join(
-        state.legs.select("leg", "direction", "carrier", "segments", "lowest"),
-        on="direction",
-        maintain_order="left_right",
+    seed, direction = state.seed, 2 * pl.col("pair") + flip.cast(pl.Int64)
+    flown = state.legs.select("leg", "direction", "carrier", "segments", "lowest")
+    legs = searches.with_columns(direction=direction, share=_share_kept(state, searches)).join(
+        flown, on="direction", maintain_order="left_right"
     )
     leg, date = legs["leg"].to_numpy(), legs[day].to_numpy()
     early = 1.0 + 0.7 * (-pl.col("lead") / 6.0).exp()
@@ -83,18 +73,16 @@ def _offer(state: SimulationState, searches: pl.DataFrame, flip: pl.Expr, day: s
         price=pl.col("lowest") * level * pl.Series(np.exp(DATE_SIGMA * hashed_normal(seed, 113, leg, date))),
     )
     foreign = pl.col("carrier") != pl.col("sure") if "sure" in legs.columns else pl.lit(False)
-    rank = pl.col("queue") + foreign.cast(pl.Float64)
+    rank, share = pl.col("queue") + foreign.cast(pl.Float64), pl.col("share")
     # Below it lies the mean of two uniform numbers with the probability ``share``.
-    share = pl.col("share")
     limit = pl.when(share < 0.5).then((share / 2).sqrt()).otherwise(1 - ((1 - share) / 2).sqrt())
     return legs.filter((pl.col("queue") < limit) | (rank == rank.min().over("search")))
 
 
 def _share_kept(state: SimulationState, searches: pl.DataFrame) -> pl.Series:
     """Share of the legs of each way with which a search shows about ``target`` options."""
-    ways = (
-        state.legs.filter(pl.col("direction") % 2 == 0).group_by(pair=pl.col("direction") // 2, carrier="carrier").len()
-    )
+    outward = state.legs.filter(pl.col("direction") % 2 == 0)
+    ways = outward.group_by(pair=pl.col("direction") // 2, carrier="carrier").len()
     legs = ways.group_by("pair").agg(legs=pl.col("len").sum(), crossed=(pl.col("len").cast(pl.Int64) ** 2).sum())
     kept = pl.col("target") / FARES_SHOWN
     share = pl.when("round_trip").then((kept / pl.col("crossed")).sqrt()).otherwise(kept / pl.col("legs"))
@@ -131,21 +119,8 @@ def _add_fares(state: SimulationState, trips: pl.DataFrame) -> pl.DataFrame:
     ).filter(sold)
     cheap = pl.col("price") <= pl.col("cap") * pl.col("price").min().over("search")
     within = cheap & ((pl.col("fare") < BUSINESS) | pl.col("vip"))
-    kept = (
-        "search",
-        "out",
-        "back",
-        "carrier",
-        "segments",
-        "fare",
-        "price",
-        "taxes",
-        "bags",
-        "cabin",
-        "free",
-        "exchange",
-    )
-    return options.select(*kept, "tariff", "seats", within=within)
+    trip, terms = ("search", "out", "back", "carrier", "segments"), ("bags", "cabin", "free", "exchange", "tariff")
+    return options.select(*trip, "fare", "price", "taxes", *terms, "seats", within=within)
 
 
 def list_prices() -> pl.Expr:

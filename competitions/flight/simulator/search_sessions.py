@@ -68,14 +68,14 @@ def draw_state(scale: float, seed: int) -> SimulationState:
     """
     pairs = draw_pairs(max(30, round(CITY_PAIRS * scale**SLOW_POWER)), seed)
     people = draw_people(pairs, scale, seed)
-    parts = [_draw_file(people.travellers, round(TRAIN_SESSIONS * scale), "train", seed)]
-    parts.append(_draw_file(people.travellers, round(TEST_SESSIONS * scale), "test", seed))
-    sessions = pl.concat(parts).with_columns(search=(~pl.col("joined")).cum_sum().cast(pl.Int64) - 1)
+    parts = {"train": TRAIN_SESSIONS, "test": TEST_SESSIONS}
+    sessions = pl.concat(
+        _draw_file(people.travellers, round(count * scale), name, seed) for name, count in parts.items()
+    ).with_columns(search=(~pl.col("joined")).cum_sum().cast(pl.Int64) - 1)
     by_self = ~pl.col("test") | pl.Series(hashed(seed, 81, sessions["user"].to_numpy()) > NOT_BY_SELF)
     searches = _draw_searches(pairs, people, sessions.filter(~pl.col("joined")), seed)
-    return SimulationState(
-        pairs, draw_legs(pairs, seed), people, searches, sessions.with_columns(by_self=by_self), seed
-    )
+    sessions = sessions.with_columns(by_self=by_self)
+    return SimulationState(pairs, draw_legs(pairs, seed), people, searches, sessions, seed)
 
 
 def _draw_file(travellers: pl.DataFrame, count: int, name: str, seed: int) -> pl.DataFrame:

@@ -49,22 +49,14 @@ def draw_people(pairs: pl.DataFrame, scale: float, seed: int) -> People:
     )
     company = np.arange(known + unseen)
     weight = np.exp(COMPANY_SIGMA * hashed_normal(seed, 56, company))
-    companies = pl.DataFrame(
-        {
-            "code": 12_120 + 7 * rng.permutation(len(company)),
-            "cap": 1.25 + 1.1 * np.exp(0.6 * hashed_normal(seed, 54, company)),
-        }
-    )
+    cap = 1.25 + 1.1 * np.exp(0.6 * hashed_normal(seed, 54, company))
+    companies = pl.DataFrame({"code": 12_120 + 7 * rng.permutation(len(company)), "cap": cap})
     carrier = np.arange(len(CODES))
     agreed = hashed(seed, 75, company[:, None], carrier) < np.where(carrier == 0, AGREED_FIRST, AGREED_OTHERS)
     codes = (hashed(seed, 76, company[:, None], carrier) * TARIFF_CODES).astype(np.int64)
     travellers = _draw_travellers(weight, known, scale, rng)
-    return People(
-        companies,
-        np.where(agreed, codes, -1),
-        rng.choice(len(pairs), (len(company), ROUTE_SLOTS), p=pairs["weight"].to_numpy()),
-        travellers,
-    )
+    routes = rng.choice(len(pairs), (len(company), ROUTE_SLOTS), p=pairs["weight"].to_numpy())
+    return People(companies, np.where(agreed, codes, -1), routes, travellers)
 
 
 def _draw_travellers(weight: Floats, known: int, scale: float, rng: np.random.Generator) -> pl.DataFrame:

@@ -7,26 +7,15 @@ lost. What the host's files have of these, the reader's tests write by hand.
 import numpy as np
 import polars as pl
 
-from competitions.flight.io.schema import INDEX, LAYOUT, Kind, required
+from competitions.flight.io.schema import INDEX, SELECTED, file_schema, lay_out
 from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.legs import CITIES, CODES, DAY
 from competitions.flight.simulator.offers import FEE
 from competitions.flight.simulator.search_sessions import SimulationState
 from competitions.flight.simulator.travellers import LOYALTY
 
-DTYPES: dict[Kind, pl.DataType] = {
-    Kind.INTEGER: pl.Int64(),
-    Kind.REAL: pl.Float64(),
-    Kind.FLAG: pl.Boolean(),
-    Kind.TEXT: pl.String(),
-    Kind.TIME: pl.Datetime("ns"),
-}
+Columns = dict[str, pl.Expr | pl.Series]
 CLOCK = pl.Series([f"{minute // 60:02d}:{minute % 60:02d}:00" for minute in range(DAY)])  # no leg lasts a day
-
-
-def file_schema(labelled: bool) -> dict[str, pl.DataType]:
-    """Columns and types of train (``labelled``) or test in the organiser's order."""
-    return {name: DTYPES[LAYOUT[name]] for name in (*required(labelled), INDEX)}
 
 
 def make_table(
@@ -36,20 +25,21 @@ def make_table(
     for is null.
     """
     number = pl.int_range(first_id, first_id + pl.len())
-    columns: dict[str, pl.Expr | pl.Series] = {"Id": number, INDEX: number, **_session_columns(state, choices)}
-    columns |= _option_columns() | _leg_columns(state, choices, 0, "out") | _leg_columns(state, choices, 1, "back")
-    if selected is not None:
-        columns["selected"] = selected
-    schema = file_schema(selected is not None)
-    return choices.select(**{name: columns.get(name, pl.lit(None)) for name in schema}).cast(schema)  # type: ignore[arg-type]
+    columns: Columns = {"Id": number, INDEX: number, **_session_columns(state, choices), **_option_columns()}
+    for leg, way in enumerate(("out", "back")):
+        columns |= {f"legs{leg}_{name}": values for name, values in _leg_columns(state, choices, way).items()}
+    labelled = selected is not None
+    rows = choices.select(**columns, **({SELECTED: selected} if labelled else {}))
+    return lay_out(rows, file_schema(labelled))
 
 
-def _session_columns(state: SimulationState, choices: pl.DataFrame) -> dict[str, pl.Expr | pl.Series]:
+def _session_columns(state: SimulationState, choices: pl.DataFrame) -> Columns:
     """Columns that are constant in a session."""
     people = state.people.travellers[choices["user"]]
-    ends = state.pairs["start", "end"][choices["pair"]].with_columns(choices["flip", "round_trip"])
     cities = pl.Series(CITIES)
-    ends = ends.with_columns(start=cities.gather(ends["start"]), end=cities.gather(ends["end"]))
+    ends = choices.select("flip", "round_trip").with_columns(
+        cities.gather(state.pairs[name][choices["pair"]]).alias(name) for name in ("start", "end")
+    )
     start = pl.when("flip").then("end").otherwise("start")
     end = pl.when("flip").then("start").otherwise("end")
     back = pl.when("round_trip").then(pl.concat_str(pl.lit("/"), end, start)).otherwise(pl.lit(""))
@@ -70,7 +60,7 @@ def _session_columns(state: SimulationState, choices: pl.DataFrame) -> dict[str,
     }
 
 
-def _option_columns() -> dict[str, pl.Expr | pl.Series]:
+def _option_columns() -> Columns:
     """Price, taxes, the corporate tariff, and what the fare allows."""
     return {
         "corporateTariffCode": pl.when(pl.col("tariff") >= 0).then("tariff"),
@@ -85,21 +75,19 @@ def _option_columns() -> dict[str, pl.Expr | pl.Series]:
     }
 
 
-def _leg_columns(
-    state: SimulationState, choices: pl.DataFrame, number: int, way: str
-) -> dict[str, pl.Expr | pl.Series]:
+def _leg_columns(state: SimulationState, choices: pl.DataFrame, way: str) -> Columns:
     """Columns of one way; all null where there is none."""
     own = state.legs[np.maximum(choices[way], 0)]
     known, direct, cities, codes = choices[way] >= 0, own["segments"] == 1, pl.Series(CITIES), pl.Series(CODES)
     departure = choices[f"{way}_day"] * DAY + own["departure"]  # minutes since 1970
-    columns: dict[str, pl.Expr | pl.Series] = {
+    columns: Columns = {
         "departureAt": pl.lit(pl.from_epoch(departure * 60, "s")).dt.strftime("%Y-%m-%dT%H:%M:%S"),
         "arrivalAt": pl.lit(pl.from_epoch((departure + own["duration"]) * 60, "s")).dt.strftime("%Y-%m-%dT%H:%M:%S"),
         "duration": CLOCK.gather(own["duration"]),
     }
     ends = own["origin"], own["stop"].zip_with(~direct, own["destination"]), own["destination"]
     for segment, minutes in enumerate(("first", "second")):
-        fields: dict[str, pl.Expr | pl.Series] = {
+        fields: Columns = {
             "arrivalTo_airport_city_iata": cities.gather(ends[segment + 1]),
             "arrivalTo_airport_iata": cities.gather(ends[segment + 1]),
             "baggageAllowance_quantity": pl.col("bags"),
@@ -114,4 +102,4 @@ def _leg_columns(
         }
         flown = pl.lit(True) if segment == 0 else pl.lit(~direct)
         columns |= {f"segments{segment}_{name}": pl.when(flown).then(values) for name, values in fields.items()}
-    return {f"legs{number}_{name}": pl.when(known).then(values) for name, values in columns.items()}
+    return {name: pl.when(known).then(values) for name, values in columns.items()}

@@ -8,15 +8,8 @@ from typing import Any
 import polars as pl
 
 from competitions.flight.io.reader import Codes
-from competitions.flight.io.schema import INDEX, LAYOUT, SEGMENTS, SELECTED, TEST, TRAIN, Kind
+from competitions.flight.io.schema import INDEX, SEGMENTS, SELECTED, TEST, TRAIN, file_schema
 
-HOST_DTYPES: dict[Kind, pl.DataType] = {
-    Kind.INTEGER: pl.Int64(),
-    Kind.REAL: pl.Float64(),
-    Kind.FLAG: pl.Boolean(),
-    Kind.TEXT: pl.String(),
-    Kind.TIME: pl.Datetime("ns"),
-}
 CODES = Codes(
     carriers=pl.Series(["SU", "FV", "S7", "ВГ"]),
     airports=pl.Series(["SVO", "LED", "CEK", "KSZ"]),
@@ -103,7 +96,7 @@ def option(Id: int, session: str, **fields: Any) -> Row:
 
 def table(rows: Sequence[Row], labelled: bool = True) -> pl.DataFrame:
     """The rows in the types of the host's files."""
-    frame = pl.DataFrame(rows, schema={name: HOST_DTYPES[kind] for name, kind in LAYOUT.items()}, orient="row")
+    frame = pl.DataFrame(rows, schema=file_schema(labelled=True), orient="row")
     return frame if labelled else frame.drop(SELECTED)
 
 

@@ -10,7 +10,7 @@ from competitions.flight.features.booking_history import History, build_history,
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import FLIGHTS
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import Snapshots, take_snapshots
+from competitions.flight.split import take_snapshots
 
 START = 1_716_163_200_000  # 2024-05-20 00:00, a Monday, in ms
 MINUTE_MS = 60_000
@@ -32,7 +32,6 @@ SESSION: dict[str, tuple[Any, Any]] = {
     "loyalty": (pl.List(pl.Int16), ()),
     "size": (pl.Int32, None),
     "first": (pl.Int64, None),
-    "coded": (pl.Int32, None),
     "booked": (pl.Int32, 0),
 }
 FARE: dict[str, tuple[Any, Any]] = {
@@ -98,7 +97,7 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
     sizes = [len(one.options) for one in searches]
     firsts = np.cumsum([0, *sizes])[:-1]
     sessions = [
-        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first), **_count(one)} | one.session)
+        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first)} | one.session)
         for number, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
     ]
     options = [row for one in searches for row in one.options]
@@ -109,10 +108,6 @@ def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searc
         .insert_column(0, pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64))
         .insert_column(0, pl.Series("session", numbers, pl.Int32)),
     )
-
-
-def _count(one: Search) -> Row:
-    return {"coded": sum(row["coded"] for row in one.options)}
 
 
 def draw_searches(seed: int, count: int = 25, longest: int = 9, days: int = 28) -> Searches:
@@ -195,16 +190,18 @@ def _frame(rows: Sequence[Row], layout: dict[str, tuple[Any, Any]]) -> pl.DataFr
 # --- what the searches know of earlier bookings ---
 
 
-def look_back(searches: Searches, until: pl.Expr | pl.Series) -> tuple[Snapshots, History]:
+NO_HISTORY = History(pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}), {}, {})
+
+
+def look_back(searches: Searches, until: pl.Expr | pl.Series) -> History:
     """What every session sees of the searches' own bookings before ``until`` (ms)."""
     (snapshots,) = take_snapshots(searches.sessions, [searches.sessions.select("session", until=until)])
-    return snapshots, build_history(collect_bookings(searches), snapshots)
+    return build_history(collect_bookings(searches), snapshots)
 
 
 def build_seen(searches: Searches, until: pl.Expr | pl.Series, *blocks: str) -> pl.DataFrame:
     """The features of all options, every session looking back from ``until`` (ms)."""
-    snapshots, past = look_back(searches, until)
-    return build_features(searches, 0, searches.sessions.height, snapshots.assigned, past, blocks)
+    return build_features(searches, 0, searches.sessions.height, look_back(searches, until), blocks)
 
 
 # --- an oracle's tools: one session at a time, in plain Python ---

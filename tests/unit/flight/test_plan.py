@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine.decisions import Decision
 from common.engine.errors import UserError
 from common.time_units import DAY_MS
 from competitions.flight.competition import COMPETITION
@@ -107,22 +108,23 @@ def test_a_way_that_is_set_is_kept(way: str, expected: tuple[int, int]) -> None:
     decided = decide_validation(survey(500, 400, 0.5), load(f"split.validation={way}"))
     assert decided[0] == ("blocks" if way == "auto" else way)
     assert decided[1:3] == expected
-    assert (decided[3][1] == "set") == (way != "auto")
+    assert (decided[3].reason == "set") == (way != "auto")
 
 
 # --- the features ---
 
 
 def test_where_people_come_back_their_past_is_learned_from() -> None:
-    assert decide_features(survey(returning=0.5), load()) == ((PAST,), "travellers return")
+    decided = Decision("rank.blocks", "core pair lift taste", "travellers return")
+    assert decide_features(survey(returning=0.5), load()) == ((PAST,), decided)
 
 
 def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
-    offered, reason = decide_features(survey(), load())
+    offered, decision = decide_features(survey(), load())
     assert [each.blocks for each in offered] == [("core", "pair"), ("core", "pair", "lift")]
     assert [each.base_margin for each in offered] == [None, None]
     assert len({each.name for each in offered}) == 2
-    assert reason.startswith("travellers do not return")
+    assert decision.reason.startswith("travellers do not return")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
 def test_blocks_that_are_set_are_kept_alone(blocks: tuple[str, ...], returning: float, expected: str | None) -> None:
     config = load(f"rank.blocks={list(blocks)}")
     decided = decide_features(survey(returning=returning), config)
-    assert decided == ((Features("as set", blocks, expected),), "set")
+    assert decided == ((Features("as set", blocks, expected),), Decision("rank.blocks", " ".join(blocks), "set"))
 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +154,7 @@ def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pyte
 @pytest.mark.parametrize(("sessions", "trees"), [(19_999, SMALL_TREES), (20_000, LARGE_TREES)])
 def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str, Any]) -> None:
     config = load("rank.lightgbm_softmax.extra_trees=false")  # what is set stays
-    parameters, (size, reason) = decide_parameters(survey(sessions), config)
+    parameters, decision = decide_parameters(survey(sessions), config)
     assert list(parameters) == list(config.rank.models)
     for model, decided in parameters.items():
         given = config.rank.parameters_of(model)
@@ -161,8 +163,8 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
     assert parameters["lightgbm_softmax"]["num_leaves"] == trees["num_leaves"]
     assert parameters["catboost_softmax"]["depth"] == trees["depth"]
     assert not parameters["lightgbm_softmax"]["extra_trees"]
-    assert size == f"{trees['num_leaves']} leaves, at rates of 0.1, 0.2"
-    assert reason == f"{sessions:,} sessions with a booking"
+    words = f"{trees['num_leaves']} leaves, at rates of 0.1, 0.2"
+    assert decision == Decision("trees", words, f"{sessions:,} sessions with a booking")
 
 
 @pytest.mark.parametrize(("sessions", "rates"), [(1_999, [0.05, 0.1]), (2_000, [0.1, 0.2])])
@@ -188,7 +190,8 @@ def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
     sessions: int, given: tuple[str, ...], patience: int, seeds: int
 ) -> None:
     reason = "set" if len(given) == 2 else f"{sessions:,} sessions with a booking"
-    assert decide_fits(survey(sessions), load(*given)) == (patience, seeds, reason)
+    decision = Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", reason)
+    assert decide_fits(survey(sessions), load(*given)) == (patience, seeds, decision)
 
 
 # --- the plan ---

@@ -220,7 +220,7 @@ def lags_of(table: pl.DataFrame, snapshots: Snapshots) -> list[float]:
 
 def test_the_lags_are_those_of_the_test_and_none_is_longer_than_half_of_the_train_file() -> None:
     train, test = sessions(*range(10), 9.5), sessions(8, 9, 12.5, 13, 40)  # the very last session ends no file
-    assert (list_lags(train, test) / DAY_MS).tolist() == [0, 0, 3.5, 4, 4.5]
+    assert (list_lags(train, test, 5) / DAY_MS).tolist() == [0, 0, 3.5, 4, 4.5]
 
 
 def test_training_and_validation_sessions_look_back_as_far_behind_as_the_test() -> None:

@@ -64,7 +64,7 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
     sessions = searches.sessions
-    past = look_back(searches, pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))[1]
+    past = look_back(searches, pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
     for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
         seen = set(sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))["session"])
         assert seen

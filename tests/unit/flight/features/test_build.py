@@ -6,29 +6,26 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from competitions.flight.features.booking_history import History, build_history, collect_bookings
+from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import BLOCKS, build_features
-from competitions.flight.features.option_attributes import add_attributes
-from competitions.flight.features.session_chunk import SessionChunk
+from competitions.flight.features.option_attributes import SessionChunk, add_attributes
 from competitions.flight.io.reader import Searches
-from competitions.flight.split import take_snapshots
 from tests.unit.flight.flight_world import (
+    NO_HISTORY,
     Row,
     assert_column,
     by_session,
     draw_searches,
     known,
+    look_back,
     make_searches,
     search,
 )
 
-NOBODY = pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32})
-NOTHING = History({}, {})
-
 
 def make(searches: Searches, *blocks: str) -> pl.DataFrame:
     """Blocks that need no history."""
-    return build_features(searches, 0, searches.sessions.height, NOBODY, NOTHING, blocks)
+    return build_features(searches, 0, searches.sessions.height, NO_HISTORY, blocks)
 
 
 # --- the whole ---
@@ -40,43 +37,39 @@ def drawn() -> Searches:
 
 
 @pytest.fixture(scope="module")
-def assigned(drawn: Searches) -> tuple[pl.DataFrame, History]:
+def history(drawn: Searches) -> History:
     """Half of the sessions see half of the bookings, the others all."""
     times = drawn.sessions["time"].sort()
-    as_of = drawn.sessions.select("session", until=pl.Series([times[40], times[-1]] * 40))
-    (snapshots,) = take_snapshots(drawn.sessions, [as_of])
-    return snapshots.assigned, build_history(collect_bookings(drawn), snapshots)
+    return look_back(drawn, pl.Series([times[40], times[-1]] * 40))
 
 
-def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(
-    drawn: Searches, assigned: tuple[pl.DataFrame, History]
-) -> None:
-    frame = build_features(drawn, 0, 80, *assigned, BLOCKS)
+def test_a_feature_is_a_float_of_its_block_with_a_row_for_every_option(drawn: Searches, history: History) -> None:
+    frame = build_features(drawn, 0, 80, history, BLOCKS)
     assert frame.height == drawn.options.height
     assert set(frame.dtypes) == {pl.Float32}
     grains = [name.partition("_")[0] for name in frame.columns]
     assert list(dict.fromkeys(grains)) == list(BLOCKS)
-    few = build_features(drawn, 0, 80, *assigned, ["pair", "public"])
+    few = build_features(drawn, 0, 80, history, ["pair", "core"])
     assert_frame_equal(few, frame.select([*few.columns]))
     assert few.columns[0].startswith("pair_")
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 2), (7, 9), (13, 31), (78, 80)])
 def test_some_sessions_have_the_features_that_they_have_among_all(
-    drawn: Searches, assigned: tuple[pl.DataFrame, History], first: int, last: int
+    drawn: Searches, history: History, first: int, last: int
 ) -> None:
     start, end = drawn.sessions["first"][first], drawn.sessions["first"][last - 1] + drawn.sessions["size"][last - 1]
-    whole = build_features(drawn, 0, 80, *assigned, BLOCKS)[start:end]
-    assert_frame_equal(build_features(drawn, first, last, *assigned, BLOCKS), whole)
+    whole = build_features(drawn, 0, 80, history, BLOCKS)[start:end]
+    assert_frame_equal(build_features(drawn, first, last, history, BLOCKS), whole)
 
 
 def test_a_block_of_another_height_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def short(part: SessionChunk, _: History) -> pl.DataFrame:
         return part.options.select("price").head(1)
 
-    monkeypatch.setitem(BLOCKS, "public", short)
-    with pytest.raises(ValueError, match="block public has 1 rows for 2 options"):
-        make(make_searches(search()), "pair", "public")
+    monkeypatch.setitem(BLOCKS, "core", short)
+    with pytest.raises(ValueError, match="block core has 1 rows for 2 options"):
+        make(make_searches(search()), "pair", "core")
 
 
 def check_block(searches: Searches, block: str, expect: Callable[[Row, Sequence[Row]], Sequence[Row]]) -> None:

@@ -26,7 +26,6 @@ def attributes(*options: Row) -> pl.DataFrame:
 
 def test_prices_within_a_session_by_hand() -> None:
     table = attributes(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
-    assert_column(table["price_rank"], [2, 0, 2, None, 1])
     assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
     assert_column(table["position"], range(5))
 

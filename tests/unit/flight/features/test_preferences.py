@@ -244,7 +244,7 @@ def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Sear
 
 
 def know(*searches: Search) -> dict[str, pl.DataFrame]:
-    return look_back(make_searches(*searches), pl.lit(START + 999 * DAY_MS))[1].preferences
+    return look_back(make_searches(*searches), pl.lit(START + 999 * DAY_MS)).preferences
 
 
 def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
@@ -277,7 +277,7 @@ def test_the_block_by_an_oracle() -> None:
         search(*late[1:], booked=1, day=2, company=9, profile=77),
     )
     until = pl.lit(START + DAY_MS)
-    known, frame = look_back(searches, until)[1].preferences, build_seen(searches, until, "taste")
+    known, frame = look_back(searches, until).preferences, build_seen(searches, until, "taste")
     for name, weights in (
         (-2, ["everybody", "company", "profile"]),  # no route: no habit
         (-1, ["everybody"]),  # neither the company nor the traveller is known

@@ -105,13 +105,13 @@ COMMON = {
     **{"vip": False, "by_self": True, "male": False, "route": 0, "round_trip": True, "loyalty": []},
 }
 SESSIONS = [
-    {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "coded": 2, "booked": 1},
+    {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "booked": 1},
     {
         **{"session": 1, "ranker_id": "b", "time": NOON_MS + 999, "company": 501, "profile": 7001},
         **{"nationality": 0, "vip": True, "by_self": False, "male": True, "route": 1},
-        **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "coded": 0, "booked": 0},
+        **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "booked": 0},
     },
-    {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "coded": 1, "booked": 0},
+    {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "booked": 0},
 ]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
 from numpy.typing import NDArray
 
@@ -14,7 +13,6 @@ from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.config import FlightConfig
-from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import Features, Plan, make_plan
@@ -29,10 +27,8 @@ from competitions.flight.ranking.rankers import (
     measure_likelihood,
 )
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.split import Snapshots
-from tests.unit.flight.flight_world import draw_searches
+from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
 
-NO_SNAPSHOTS = Snapshots(pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}), pl.DataFrame())
 Floats = NDArray[np.float64]
 CHOSEN = Features("chosen", ("core", "taste"), "taste_total")
 
@@ -143,12 +139,11 @@ def ranker_on(names: Sequence[str], *blocks: str) -> Ranker:
 @pytest.mark.usefixtures("adding")
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     searches: Searches = draw_searches(3, count=20)
-    nothing = History({}, {})
-    frame = build_features(searches, 0, 20, NO_SNAPSHOTS.assigned, nothing, ["core", "public"])
-    fitted = [ranker_on(frame.columns, "core", "public"), ranker_on(frame.columns, "public")]
+    frame = build_features(searches, 0, 20, NO_HISTORY, ["core", "pair"])
+    fitted = [ranker_on(frame.columns, "core", "pair"), ranker_on(frame.columns, "pair")]
     expected = score_rows(frame.columns, to_matrix(frame), fitted)
     for rows in (12, 100_000):
         monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-        scores = rankers.score_test(searches, NO_SNAPSHOTS, nothing, fitted, ["core", "public"])
+        scores = rankers.score_test(searches, NO_HISTORY, fitted, ["core", "pair"])
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5)

@@ -12,7 +12,7 @@ from common.engine.errors import UserError
 from common.learning.dataset import RankingDataset, to_matrix
 from common.time_units import DAY_MS
 from competitions.flight.config import SampleSettings
-from competitions.flight.features.booking_history import LOOK_BACK, History, collect_bookings
+from competitions.flight.features.booking_history import LOOK_BACK, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.plan import MARGIN
@@ -26,16 +26,11 @@ from competitions.flight.ranking.training_data import (
     hide_values,
     mark_options,
 )
-from competitions.flight.split import Snapshots, Split, split_by_time, split_folds
-from tests.unit.flight.flight_world import START, draw_searches, make_searches, option, search
+from competitions.flight.split import Split, split_by_time, split_folds
+from tests.unit.flight.flight_world import NO_HISTORY, START, draw_searches, make_searches, option, search
 
-BLOCKS = ("public", "pair")
+BLOCKS = ("core", "pair")
 PAST = ("core", "lift", "taste")
-NO_SNAPSHOTS = Snapshots(
-    pl.DataFrame(schema={"session": pl.Int32, "snapshot": pl.Int32}),
-    pl.DataFrame(schema={"snapshot": pl.Int32, "session": pl.Int32}),
-)
-NO_HISTORY = History({}, {})
 
 
 def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> SampleSettings:
@@ -142,14 +137,6 @@ def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) 
     return build_training_data(searches, split, histories, blocks, sample(), 0), histories
 
 
-def build_matrix(
-    searches: Searches, snapshots: Snapshots, history: History, blocks: Sequence[str]
-) -> NDArray[np.float32]:
-    """The features of all options as the snapshots have it."""
-    frame = build_features(searches, 0, searches.sessions.height, snapshots.assigned, history, blocks)
-    return to_matrix(frame)
-
-
 def booked_rows(searches: Searches) -> NDArray[np.bool_]:
     options = searches.options.join(searches.sessions, on="session", how="left", maintain_order="left")
     position = pl.int_range(pl.len(), dtype=pl.Int32).over("session")
@@ -184,11 +171,11 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
 ) -> None:
     monkeypatch.setattr(training_data, "SLICE_ROWS", slice_rows)
     data = gather(searches, split)
-    whole = build_matrix(searches, NO_SNAPSHOTS, NO_HISTORY, BLOCKS)
+    whole = to_matrix(build_features(searches, 0, searches.sessions.height, NO_HISTORY, BLOCKS))
     everyone = pick(searches, LEARNS, split.folds[0].roles, 1)
     check_rows(searches, data.final, everyone, whole)
     assert data.sessions.tolist() == searches.options.filter(everyone)["session"].unique().sort().to_list()
-    assert data.final.names[0].startswith("public_")
+    assert data.final.names[0].startswith("core_")
     for fold, rows in zip(split.folds, data.folds, strict=True):
         check_rows(searches, rows.train, pick(searches, IS_TRAIN, fold.roles, 1), whole)
         judged = pick(searches, IS_VALID, fold.roles, 0)

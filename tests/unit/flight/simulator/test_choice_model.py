@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from common.arrays import Floats
-from competitions.flight.simulator import choice_model, offers, oracle, simulate
+from competitions.flight.simulator import choice_model, offers, simulate
 from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
 from competitions.flight.simulator.hashing import hashed, hashed_normal
 from competitions.flight.simulator.search_sessions import SimulationState, draw_state
@@ -112,8 +112,8 @@ def test_a_twin_mostly_books_what_the_first_of_its_search_booked(state: Simulati
 
 
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
-    ranks = [oracle.rank_sessions(bookings, state.sessions["search"][part]) for part, bookings, _ in chunks]
-    made = oracle.summarise_ranks(pl.concat(ranks))
+    ranks = [simulate.rank_sessions(bookings, state.sessions["search"][part]) for part, bookings, _ in chunks]
+    made = simulate.summarise_ranks(pl.concat(ranks))
     assert abs(made.score - made.expected) < 4 * made.error
     assert 0.58 < made.expected < 0.68
     small, middle, large = (made.details[f"hit_rate@3[{size}]"] for size in ("11-27", "28-160", "161+"))
@@ -125,10 +125,10 @@ def test_ranks_and_hit_rates_by_hand() -> None:
         [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
     )
     bookings = Bookings(np.array([0, 10, 21, 49]), probability, np.array([2, 3, 0]))
-    ranks = oracle.rank_sessions(bookings, pl.Series([0, 1, 2]))
+    ranks = simulate.rank_sessions(bookings, pl.Series([0, 1, 2]))
     assert ranks["rank"].to_list() == [2, 4, 1]  # ties in file order
     np.testing.assert_allclose(ranks["expected"], [0.8, 3 / 11, (28 + 27 + 26) / 406])
-    made = oracle.summarise_ranks(ranks)
+    made = simulate.summarise_ranks(ranks)
     assert made.queries == 2  # the first has too few options
     assert made.details == {
         **{"hit_rate@1": 0.5, "hit_rate@3": 0.5, "hit_rate@5": 1.0, "hit_rate@10": 1.0},
@@ -137,7 +137,7 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     assert made.score == 0.5
     assert made.error == pytest.approx(0.5 / 2**0.5)
     assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
-    twins = oracle.summarise_ranks(oracle.rank_sessions(bookings, pl.Series([0, 1, 1])))
+    twins = simulate.summarise_ranks(simulate.rank_sessions(bookings, pl.Series([0, 1, 1])))
     assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
 
 

@@ -7,9 +7,8 @@ import pytest
 
 from common.simulation.writer import Simulation
 from competitions.flight.io import reader
-from competitions.flight.io.schema import LAYOUT, SELECTED, TEST, TRAIN
+from competitions.flight.io.schema import SELECTED, TEST, TRAIN, file_schema
 from competitions.flight.simulator import simulate
-from tests.unit.flight.flight_rows import HOST_DTYPES
 
 SCALE, SEED = 0.02, 15
 
@@ -35,10 +34,8 @@ def test(made: Simulation) -> pl.DataFrame:
 
 
 def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
-    expected = {name: HOST_DTYPES[kind] for name, kind in LAYOUT.items()}
-    assert list(train.schema.items()) == list(expected.items())
-    del expected[SELECTED]
-    assert list(test.schema.items()) == list(expected.items())
+    for frame, labelled in ((train, True), (test, False)):
+        assert list(frame.schema.items()) == list(file_schema(labelled).items())
     assert (train.group_by("ranker_id").agg(pl.col(SELECTED).sum())[SELECTED] == 1).all()
 
 
