@@ -15,23 +15,15 @@ from competitions.mgtv import pipeline
 from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
 from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.target_encoding import tally_videos
+from competitions.mgtv.io.logs import DAY_SCHEMA
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.split import Slates, build_slates, hide_outcome
 from tests.results import as_result
 
 SETTINGS = FeatureSettings(blocks=BLOCKS)
 SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
-LOG = {
-    "day": pl.Int16,
-    "device": pl.Int32,
-    "video": pl.Int32,
-    "position": pl.Int16,
-    "shown": pl.Boolean,
-    "clicked": pl.Boolean,
-    "click_ms": pl.Int64,
-    "t": pl.Float32,
-    "answer": pl.Boolean,
-}
+LOG = {**DAY_SCHEMA, "t": pl.Float32, "answer": pl.Boolean}
+LOG.pop("play")
 VIDEOS = {
     "video": pl.Int32,
     "collection": pl.Int32,

@@ -10,10 +10,8 @@ from competitions.mgtv.competition import COMPETITION
     ("override", "words"),
     [
         ("features.blocks=['video', 'nope']", ["features.blocks", "nope", "comment"]),
-        ("features.blocks=['video', 'video']", ["features.blocks", "video", "twice"]),
         ("completion.blocks=-video,-device,-pair,-list,-profile,-comment", ["completion.blocks", "empty"]),
         ("truth.clip=-1", ["truth.clip", ">= 0"]),
-        ("split.valid_days=0", ["split.valid_days", ">= 1"]),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:

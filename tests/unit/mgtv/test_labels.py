@@ -100,17 +100,9 @@ def test_the_longest_play_needs_no_click_and_the_others_do() -> None:
 # --- the completion rate ---
 
 
-def rates(clip: float) -> list[float | None]:
+@pytest.mark.parametrize(("clip", "rates"), [(0.0, [2.5, 0.25]), (2.0, [2, 0.25]), (0.125, [0.125, 0.125])])
+def test_a_rate_is_seconds_by_duration_up_to_the_clip_and_unknown_where_either_is(
+    clip: float, rates: list[float]
+) -> None:
     day = make_day((1, 0, 0, 1, 25.0), (1, 1, 1, 2, 25.0), (1, 2, 2, 3, 25.0), (1, 3, 3, 4, 0.0), (1, 4, 4, 5, None))
-    marked = label_day(day, DURATIONS, settings(clip=clip))
-    assert marked.schema["t"] == pl.Float32
-    return marked["t"].to_list()
-
-
-def test_a_rate_is_seconds_by_duration_and_unknown_where_either_is() -> None:
-    assert rates(0.0) == [2.5, 0.25, None, 0, None]
-
-
-def test_a_clip_bounds_the_rate_and_0_leaves_it() -> None:
-    assert rates(2.0) == [2, 0.25, None, 0, None]
-    assert rates(0.125) == [0.125, 0.125, None, 0, None]
+    assert label_day(day, DURATIONS, settings(clip=clip))["t"].to_list() == [*rates, None, 0, None]

@@ -101,9 +101,7 @@ def list_chosen(*settings: str) -> tuple[tuple[str, ...], ...]:
 def test_a_registered_block_is_on_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRA_BLOCKS, "length", lambda history, slates, videos: slates.rows)
     assert all(blocks[-1] == "length" for blocks in list_chosen())
-    assert not any("length" in blocks for blocks in list_chosen("features.blocks=-length"))
     assert [("length" in blocks) for blocks in list_chosen("watch.blocks=-length")] == [True, False, True]
-    assert [("length" in blocks) for blocks in list_chosen("watch.blocks=pair")] == [True, False, True]
 
 
 def test_a_model_without_a_block_is_refused() -> None:

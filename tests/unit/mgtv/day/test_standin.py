@@ -8,7 +8,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.mgtv.day.standin import FIRST_DAY_MS, convert
-from competitions.mgtv.day.standin_tables import convert_profiles, convert_videos
+from competitions.mgtv.day.standin_tables import convert_videos
 from competitions.mgtv.io import reader, schema
 from tests.unit.mgtv.mgtv_raw_files import HOST
 
@@ -113,9 +113,7 @@ def test_the_reader_takes_it_without_a_fault(converted: Path) -> None:
     codes = reader.learn_codes(files)
     days = [reader.read_day(day, codes, HOST) for day in files.days]
     test, videos, profiles = (
-        reader.read_test(files, codes),
-        reader.read_videos(files, codes),
-        reader.read_profiles(files, codes),
+        read(files, codes) for read in (reader.read_test, reader.read_videos, reader.read_profiles)
     )
     assert [day.day for day in files.days] == list(range(1, 9))
     assert [day.frame.height for day in days] == [4, *[1] * 7]
@@ -139,21 +137,6 @@ def test_videos(tmp_path: Path) -> None:
         2: (60, 2, 8.0, 1, 1, 0, 1, 2, 4),
         3: (70, 1, None, 3, 0, 0, 1, 0, 0),
     }
-
-
-def test_profiles(tmp_path: Path) -> None:
-    path = write(tmp_path) / "data" / "user_features_pure.csv"
-    devices = pl.DataFrame({"user_id": [7, 5], "did": ["b", "a"]})
-    profiles = convert_profiles(path, devices)
-    assert tuple(profiles.columns) == schema.PROFILE_COLUMNS
-    first, second = (profiles.row(row, named=True) for row in (0, 1))
-    assert (first["did"], second["did"]) == ("b", "a")
-    assert [second[f"f{number}"] for number in range(7)] == [11, 9, 250, 366, 0, None, 1]
-    assert [first[f"f{number}"] for number in range(7)] == [501, 1e6, 4, 731, 1, 0, 0]
-    assert [second[f"f{number}"] for number in range(7, 25)] == list(range(18))
-    assert {first[f"f{number}"] for number in range(8, 25)} == {None}
-    assert {second[f"f{number}"] for number in range(25, 87)} == {None}
-    assert (first["f87"], second["f87"]) == ("UNKNOWN", "full_active")
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,3 @@ def test_a_test_whose_lists_were_sorted_or_shuffled_is_named() -> None:
     assert usual == []
     assert "vid is larger than the first in 100%" in by_vid[0]
     assert any("video is rarer" in what for what in by_chance)
-
-
-def test_a_short_test_says_nothing_of_the_order() -> None:
-    days = [make_lists(seed) for seed in range(3)]
-    assert not list(compare_order(days, make_lists(9, devices=20).sort("device", "video")))

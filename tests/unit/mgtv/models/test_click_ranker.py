@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.learning import fitters
-from common.learning.fit_task import UNWATCHED, Fit, FitTask, Recipe
+from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import WatchSettings
@@ -77,27 +76,10 @@ def test_a_planted_choice_is_learned() -> None:
     np.testing.assert_allclose(score(DAYS[3], again), score(DAYS[3], model), rtol=1e-5, atol=1e-5)
 
 
-@pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[FitTask]:
-    """What reaches the library, which is not called."""
-    tasks: list[FitTask] = []
-
-    def fit_nothing(task: FitTask) -> Fit:
-        tasks.append(task)
-        return None, 7, [1.0] * len(task.train.names), UNWATCHED
-
-    monkeypatch.setattr(fitters, "fit_lightgbm", fit_nothing)
-    return tasks
-
-
-def test_lists_of_one_are_no_training_rows(tasks: list[FitTask]) -> None:
-    days = [make_day([1, 2, 1, 3], [0, 1, 0, 2], day=1), make_day([1, 2], [0, 0], day=2)]
-    fit_watch(days, make_day([2, 1], [1, 0], day=3), blocks=("video",))
-    train, valid = tasks[0].train, tasks[0].valid
-    assert (train.group_sizes.tolist(), train.labels.tolist()) == ([2, 3, 2], [0, 1, 0, 0, 1, 1, 0])
-    assert np.concatenate(tasks[0].arrays)[:, 0].tolist() == [1, 2, 4, 5, 6, 1, 2]
-    assert valid is not None
-    assert (valid.group_sizes.tolist(), valid.features[:, 0].tolist()) == ([2], [0, 1])
+def test_lists_of_one_are_no_training_rows() -> None:
+    rows = click_ranker.thin(make_day([1, 2, 1, 3], [0, 1, 0, 2]).rows, make(blocks=("video",)))
+    assert (rows.group_sizes.tolist(), rows.labels.tolist()) == ([2, 3], [0, 1, 0, 0, 1])
+    assert rows.features[:, 0].tolist() == [1, 2, 4, 5, 6]
 
 
 # --- the calibration ---

@@ -203,30 +203,3 @@ def test_a_finished_episode_moves_the_pointer_and_an_abandoned_one_does_not(stat
     following = users.next_videos(catalogue, history, np.arange(3), TEST_DAY)[:, 1]
     out = catalogue.videos.release[episode + np.array([1, 0, 2])] <= TEST_DAY
     assert following.tolist() == np.where(out, episode + np.array([1, 0, 2]), -1).tolist()
-
-
-def test_what_was_shown_is_remembered_in_a_ring(state: SimulationState) -> None:
-    history = copy_of(state.history)
-    history.shown[:2], history.shows[:2] = -1, 0
-    device, video = np.repeat([0, 1], [20, 3]), np.arange(23)
-    users.record_impressions(history, device, np.append(np.arange(20), np.arange(3)), video)
-    assert set(history.shown[0].tolist()) == set(range(4, 20))
-    assert history.shown[1, :4].tolist() == [20, 21, 22, -1]
-    assert history.shows[:2].tolist() == [20, 3]
-    users.record_impressions(history, np.array([0, 0]), np.array([0, 1]), np.array([90, 91]))
-    assert set(history.shown[0].tolist()) == {*range(6, 20), 90, 91}
-
-
-def test_new_videos_come_out_every_day_and_heat_up_their_programme(state: SimulationState) -> None:
-    videos, heat = state.catalogue.videos, state.catalogue.collections.heat
-    daily = np.bincount(videos.release[videos.release >= 1])
-    assert (daily[1 : TEST_DAY + 1] >= 3).all()
-    assert daily[TEST_DAY] < 2 * daily[15 : TEST_DAY - 1].mean()  # the day asked about is a day like any other
-    assert (videos.release < 1).mean() > 0.3
-    steps = np.diff(heat, axis=0)
-    new = np.zeros(heat.shape, bool)
-    episodes = videos.kind == FEATURE
-    inside = episodes & (videos.release >= 1) & (videos.release <= TEST_DAY)
-    new[videos.release[inside], videos.collection[inside]] = True
-    assert steps[new[1:] & ~new[:-1]].mean() > 0.4
-    assert abs(steps[:, ~new.any(axis=0)].mean()) < 0.02

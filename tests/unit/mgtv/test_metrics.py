@@ -1,10 +1,9 @@
-"""What a run reports of its scores: summed up by hand, a ladder of all days pooled, each day."""
+"""Scores summed up by hand, and a ladder of all days pooled."""
 
 import numpy as np
 import pytest
 
-from competitions.mgtv.metrics import judge, measure, pool_ladder, sum_up
-from competitions.mgtv.models import click_ranker, decision
+from competitions.mgtv.metrics import judge, pool_ladder, sum_up
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Predictions
 from tests.unit.mgtv.mgtv_world import Floats, make_day
@@ -64,19 +63,3 @@ def test_the_decision_weighs_what_is_expected_and_days_by_their_devices() -> Non
     scores = judge(predictions, [one, other])
     assert scores["hit_rate"] == scores["score"] == 0.5
     assert scores["log_likelihood"] == pytest.approx(np.log([0.9, 0.2, 0.2, 0.8]).mean())
-
-
-def test_the_answer_and_each_day_are_measured() -> None:
-    rng = np.random.default_rng(0)
-    days = [make_day([3] * 40, rng.integers(0, 3, 40).tolist(), rates=rng.random(120) + 0.1, day=day) for day in (7, 8)]
-    scores = [day.rows.labels * 2 + rng.normal(size=120) for day in days]
-    draw, pairs = rng.random, zip(days, scores, strict=True)
-    predictions = [predict(day, draw(120).tolist(), (draw(120) / 2 + 0.5).tolist(), own) for day, own in pairs]
-    mixed = click_ranker.mix_across(days, scores)
-    measured = measure(predictions, mixed)
-    assert measured.final == judge(predictions, mixed)
-    paired = list(zip(predictions, mixed, strict=True))
-    assert measured.days == {part.day.day: judge([part], [own]) for part, own in paired}
-    assert measured.days[7] != measured.days[8]
-    climbed = [decision.climb(part.day, own, part.rewards) for part, own in paired]
-    assert measured.ladder == pool_ladder(climbed)
