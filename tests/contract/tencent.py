@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,18 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
-from tests.contract.contract import Change, Contract, Mutation, Results, edit_lines, edit_row
-from tests.contract.tencent_faults import BAD_INPUTS
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines, edit_row
 from tests.contract.tencent_planted import (
+    INDEXER,
+    QUERIES,
+    SEQUENCES,
     add_future,
-    read_sequences,
+    edit_users,
     replace_future,
     write_popular,
     write_raw,
-    write_sequences,
 )
+from tests.unit.tencent.tencent_files import write_pickle
 
 LENGTH = 20
 EARLIER = 3
@@ -82,6 +86,40 @@ JSON_MUTATIONS = {
 }
 
 
+class Runs:
+    """Something that a pickle must not make: reading it would run a command."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, ("false",)
+
+
+def remove_all(folder: Path) -> None:
+    shutil.rmtree(folder / schema.TRAIN)
+    shutil.rmtree(folder / schema.EVAL)
+
+
+def write_runs(folder: Path) -> None:
+    write_pickle(folder / INDEXER, Runs())
+
+
+def no_clicks(lines: list[list[list[Any]]]) -> None:
+    for row in (row for line in lines for row in line):
+        row[4] = row[4] and 0
+
+
+BAD_INPUTS = {
+    "neither layout": BadInput(remove_all, ("seq.jsonl", "competition layout", "release layout", "data/tencent/raw")),
+    "no sequences": BadInput(
+        lambda folder: (folder / SEQUENCES).unlink(), ("seq.jsonl", "missing", "data/tencent/raw")
+    ),
+    "a user twice": BadInput(
+        edit_users(QUERIES, lambda lines: lines.append(lines[2])), ("predict_seq.jsonl", "line 165", "line 3")
+    ),
+    "a pickle that runs something": BadInput(write_runs, ("indexer.pkl", "system")),
+    "no click": BadInput(edit_users(SEQUENCES, no_clicks), ("click", "held out")),
+}
+
+
 def take(results: Results, name: str) -> Any:
     (matches,) = [value for step, value in results if step == name]
     return matches
@@ -133,9 +171,12 @@ def find_answers(results: Results) -> pl.DataFrame:
 
 def move(folder: Path) -> str:
     """The sequences of the test two years later."""
-    path = folder / schema.EVAL / schema.PREDICT_SEQUENCES
-    lines = [[[*row[:5], row[5] + 730 * DAY_S] for row in line] for line in read_sequences(path)]
-    write_sequences(path, lines)
+
+    def later(lines: list[list[list[Any]]]) -> None:
+        for row in (row for line in lines for row in line):
+            row[5] += 730 * DAY_S
+
+    edit_users(QUERIES, later)(folder)
     return "730 days later"
 
 

@@ -9,6 +9,7 @@ is asked for some more: ads that no history has, and that only their content tel
 
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,7 @@ import polars as pl
 from common.time_units import DAY_S
 from competitions.tencent import submission
 from competitions.tencent.io import schema
-from tests.unit.tencent import tencent_files
-from tests.unit.tencent.tencent_files import FEATURES, World, write_lines
+from tests.unit.tencent.tencent_files import FEATURES, World, write_competition, write_lines
 
 POSITIONS, RENEWED, NEW = 120, 6, 6  # places; those with a new ad in the log, and when the target is asked for
 ADS = POSITIONS + RENEWED + NEW
@@ -33,6 +33,9 @@ LATER = 5  # every so many users the reference time is a day later
 WIDTH = 32
 VALUES = {"122": 40_000}  # many, so that the largest file of a run is a model's
 FEW_VALUES = 20
+
+SEQUENCES, QUERIES = f"{schema.TRAIN}/{schema.SEQUENCES}", f"{schema.EVAL}/{schema.PREDICT_SEQUENCES}"
+INDEXER = f"{schema.TRAIN}/{schema.INDEXER}"
 
 Event = tuple[int, int | None, int]  # ad, action, seconds
 
@@ -148,38 +151,25 @@ def to_files(world: Planted) -> World:
 
 
 def write_raw(folder: Path, truth: Path) -> None:
-    write_competition(folder, truth, plant())
-
-
-def write_competition(folder: Path, truth: Path, world: Planted) -> None:
-    tencent_files.write_competition(folder, to_files(world))
-    write_truth(truth, world)
-
-
-def write_release(folder: Path, truth: Path, world: Planted) -> None:
-    """The same data in the release layout, users in the order of the predict file. There must be no strangers."""
-    tencent_files.write_release(folder, to_files(world))
-    write_truth(truth, world)
+    world = plant()
+    write_competition(folder, to_files(world))
+    truth.parent.mkdir(parents=True, exist_ok=True)
+    rows = [(one.name, world.oid[one.answer]) for one in world.test_persons()]
+    pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(truth)
 
 
 def write_sequences(path: Path, lines: list[list[list[Any]]]) -> None:
     write_lines(path, lines, path.with_name(path.name.replace(".jsonl", "_offsets.pkl")))
 
 
-def write_truth(path: Path, world: Planted) -> None:
-    rows = [(one.name, world.oid[one.answer]) for one in world.test_persons()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(rows, schema=["user", "creative_id"], orient="row").write_csv(path)
-
-
 def write_popular(folder: Path, path: Path) -> None:
-    numbers = pickle.loads((folder / schema.TRAIN / schema.INDEXER).read_bytes())
+    numbers = pickle.loads((folder / INDEXER).read_bytes())
     names, oids = ({rid: key for key, rid in numbers[kind].items()} for kind in ("u", "i"))
-    lines = read_sequences(folder / schema.TRAIN / schema.SEQUENCES)
+    lines = read_sequences(folder / SEQUENCES)
     items = pl.Series("item", [row[1] for line in lines for row in line if row[1]])
     ten = items.value_counts().sort("count", "item", descending=[True, False])["item"][: submission.TOP]
     ads = [oids[rid] for rid in ten]
-    test = [line[0][0] for line in read_sequences(folder / schema.EVAL / schema.PREDICT_SEQUENCES)]
+    test = [line[0][0] for line in read_sequences(folder / QUERIES)]
     rows = [(names.get(user, user), *ads) for user in test]
     pl.DataFrame(rows, schema=list(submission.COLUMNS), orient="row").write_csv(path)
 
@@ -188,9 +178,19 @@ def read_sequences(path: Path) -> list[list[list[Any]]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def edit_users(name: str, edit: Callable[[list[list[list[Any]]]], object]) -> Callable[[Path], None]:
+    """An edit in place of the lines of a sequence file, offsets as they then are."""
+
+    def apply(folder: Path) -> None:
+        lines = read_sequences(folder / name)
+        edit(lines)
+        write_sequences(folder / name, lines)
+
+    return apply
+
+
 def list_files(folder: Path) -> list[tuple[Path, list[list[list[Any]]]]]:
-    paths = (folder / schema.TRAIN / schema.SEQUENCES, folder / schema.EVAL / schema.PREDICT_SEQUENCES)
-    return [(path, read_sequences(path)) for path in paths]
+    return [(folder / name, read_sequences(folder / name)) for name in (SEQUENCES, QUERIES)]
 
 
 def hidden_rows(folder: Path) -> list[tuple[int, int, int]]:
@@ -198,7 +198,7 @@ def hidden_rows(folder: Path) -> list[tuple[int, int, int]]:
     (user, second, ad).
     """
     hidden = []
-    for line in read_sequences(folder / schema.TRAIN / schema.SEQUENCES):
+    for line in read_sequences(folder / SEQUENCES):
         events = [row for row in line if row[1]]
         clicks = [row[5] for row in events if row[4]]
         own = max([REFERENCE, *(time + 1 for time in clicks)])

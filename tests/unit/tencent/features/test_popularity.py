@@ -1,5 +1,6 @@
 """Popularity at a query's time: windows beside a plain count; nothing of what the query's own user does next."""
 
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -63,7 +64,8 @@ def test_windows_are_those_of_a_plain_count(seed: int) -> None:
     catalogue = make_catalogue(12, seed=seed)
     rows = CatalogueRows(np.array([1, 3, 4, 7, 8, 12]))
     drawn = zip(rng.integers(1, 12, 300), rng.integers(-1, 3, 300), rng.integers(-160, 160, 300), strict=True)
-    events = sorted(((int(ad), int(action), int(NOW + half * HOUR_S // 2)) for ad, action, half in drawn), key=last_of)
+    events = [(int(ad), int(action), int(NOW + half * HOUR_S // 2)) for ad, action, half in drawn]
+    events.sort(key=operator.itemgetter(2))
     log = AdLog(whole(make_sequences(events[::2], events[1::2])), catalogue, rows, BOTH)
     for moment in (NOW, NOW + 17 * HOUR_S // 2, NOW - 40 * HOUR_S, NOW + 1):
         columns = describe(log, moment)
@@ -93,10 +95,6 @@ def test_windows_are_those_of_a_plain_count(seed: int) -> None:
     assert not near[12]  # an ad of nobody is among them
 
 
-def last_of(event: Event) -> int:
-    return event[-1]
-
-
 def test_a_column_of_your_own_is_measured_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     log = make_sequences([(1, 1, 1), (2, 0, 2)], [(3, 1, 1)])
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
@@ -113,14 +111,10 @@ def test_a_column_of_your_own_is_measured_beside_the_others(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("kinds", [(EVENTS,), BOTH])
-@pytest.mark.parametrize("action", [0, 1])
-def test_the_columns_are_those_of_the_plan_whatever_a_history_holds(action: int, kinds: tuple[str, ...]) -> None:
+def test_the_columns_are_those_of_the_plan_whatever_a_history_holds(kinds: tuple[str, ...]) -> None:
     """Where the whole log has nothing but clicks, they are not counted twice."""
-    log = AdLog(whole(make_sequences([(1, action, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])), kinds)
-    columns = describe(log, 5)
-    assert {name.split()[0] for name in columns if name.startswith(BOTH)} == {*kinds}
-    if CLICKS in kinds:
-        assert columns["clicks in all"][0] == pytest.approx(np.log(action + FLOOR))
+    log = AdLog(whole(make_sequences([(1, 0, 5)])), make_catalogue(3), CatalogueRows(np.array([1, 2])), kinds)
+    assert {name.split()[0] for name in describe(log, 5) if name.startswith(BOTH)} == {*kinds}
 
 
 def test_where_times_only_give_the_order_events_alone_are_counted() -> None:
@@ -220,11 +214,9 @@ def test_what_popularity_weighs_decides_who_is_in_the_pool() -> None:
     events = [[(1, 0, NOW)] * 9, [(2, 1, NOW)] * 5, [(3, 0, NOW)] * 2]
     log = make_sequences(*events)
     fold = build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None)
-    chosen = [
-        choose_pools(whole(log), make_catalogue(11), fold, 1, {f"{kind} 1 h before": 1.0}, BOTH).rows[0].tolist()
-        for kind in BOTH
-    ]
-    assert chosen == [[1], [2]]
+    for kind, chosen in ((EVENTS, 1), (CLICKS, 2)):
+        weights = {f"{kind} 1 h before": 1.0}
+        assert choose_pools(whole(log), make_catalogue(11), fold, 1, weights, BOTH).rows[0].tolist() == [chosen]
 
 
 @pytest.mark.parametrize(
@@ -250,27 +242,6 @@ def test_queries_of_few_times_make_as_many_groups(times: list[int], groups: int)
     assert np.sort(np.concatenate(pools.split(asked.query_times))).tolist() == [*range(len(times))]
     measured = measure_popularity(whole(log), make_catalogue(22), asked, pools, BOTH)
     assert [len(popularity.pool) for popularity in measured] == [5] * groups
-
-
-def test_of_all_candidates_so_many_queries_are_one_group_as_a_step_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    log, fold = plant_halves(120)
-    monkeypatch.setattr(popularity_module, "GROUP_QUERIES", 50)
-    pools = choose_pools(whole(log), make_catalogue(22), fold, 22, WEIGHTS, BOTH)
-    assert [pool.tolist() for pool in pools.rows] == [[*range(1, 23)]] * 3
-    assert [len(own) for own in pools.split(fold.query_times)] == [40] * 3
-
-
-def test_pools_by_hand() -> None:
-    """The second group begins at 20, the third at 30; of one time nobody asks."""
-    pools = Pools(np.array([20, 30]), tuple(CatalogueRows(np.array(rows)) for rows in ([1, 2], [2, 3], [4, 5])))
-    times: Int64s = np.array([35, 19, 30, 10, 31])
-    assert [own.tolist() for own in pools.split(times)] == [[1, 3], [], [0, 2, 4]]
-    assert [(own.tolist(), pool.tolist()) for own, pool in pools.pair(times)] == [
-        ([1, 3], [1, 2]),
-        ([], [2, 3]),
-        ([0, 2, 4], [4, 5]),
-    ]
-    assert pools.count_inside(times, np.array([4, 2, 3, 3, 5])) == 3  # 4, 2 and 5; 3 is in the pool of nobody
 
 
 # --- what may be known ---
