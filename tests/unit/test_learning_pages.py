@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.benches.figures import learning
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page in sorted((ROOT / "competitions/learning").glob("*.md")) if not page.name.endswith(".zh.md")]
 PRIVATE_WORDS = re.compile(r"\b(rungs?|verbs?|stand-ins?|(?<!small )worlds?|verdicts?|slates?)\b", re.IGNORECASE)
@@ -40,18 +38,3 @@ def test_a_function_that_a_page_names_stands_in_the_file_that_it_links(page: Pat
 def test_a_page_has_none_of_the_words_of_this_house(page: Path) -> None:
     prose = re.sub("`[^`\n]+`", "", FENCED.sub("", page.read_text(encoding="utf-8")))
     assert PRIVATE_WORDS.findall(prose) == []
-
-
-LOOKS_AHEAD = {("news", "popularity"), ("tencent", "popularity-now")}  # windows on both sides of the query
-BEHIND, ATTRIBUTES = re.compile("behind|both sides|前后"), re.compile("attributes|属性")
-
-
-@pytest.mark.parametrize("page", learning.list_pages(), ids=lambda page: page.name)
-def test_a_page_says_what_a_method_reads_that_others_do_not(page: Path) -> None:
-    """Popularity around the query counts what came behind it; ``counts`` spreads scores over attributes."""
-    text = page.read_text(encoding="utf-8")
-    shown = [method for mark in learning.BLOCK.finditer(text) for method in learning.list_methods(mark["methods"])]
-    assert BEHIND.search(text) or not LOOKS_AHEAD & {method[:2] for method in shown}
-    assert [
-        method for method in shown if method[:2] == ("tencent", "counts") and not ATTRIBUTES.search(method[2])
-    ] == []

@@ -1,4 +1,4 @@
-"""What a page names is there: paths, commands, options, words of a log; and it is short. Links: `make site`."""
+"""What a page names is there: paths, commands, options; and it is short. Links: `make site`."""
 
 import importlib.util
 import re
@@ -50,13 +50,6 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
         for verb, words in re.findall(r"-m competitions (\w+)(.*)", code):
             known = {option for parameter in verbs[verb].params for option in parameter.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+", words)) <= known, code
-
-
-@of_today
-def test_what_a_page_quotes_of_a_log_is_there(page: Path) -> None:
-    text = " ".join(page.read_text().split())
-    quoted = re.findall(r"LOG\.md\]\(([^)\s]+)\)\)?[,\N{FULLWIDTH COMMA}] ?\"([^\"]+)\"", text)
-    assert [(log, words) for log, words in quoted if words not in (page.parent / log).read_text()] == []
 
 
 WORDS = {"competitions/LEARNING.md": 6_000} | {

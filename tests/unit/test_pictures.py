@@ -23,13 +23,3 @@ def test_a_picture_is_drawn_of_todays_figures(language: int) -> None:
         ElementTree.fromstring(picture)
         kept = pictures.PICTURES / f"{name}{pictures.LANGUAGES[language]}.svg"
         assert kept.read_text() == picture, "python -m tests.benches.pictures"
-
-
-def test_the_ladder_shows_each_method_with_its_score() -> None:
-    scores = {row["rung"]: row["score"].split(" ± ") for row in ROWS}
-    drawn = pictures.draw_ladder(ROWS, TITLE, 0)
-    assert len(pictures.METHODS) <= 10
-    for key, stage, name in pictures.METHODS:
-        assert name[0] in drawn
-        assert stage.colour in drawn
-        assert " ± ".join(f"{float(part):.4f}" for part in scores[key]) in drawn

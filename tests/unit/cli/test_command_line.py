@@ -9,8 +9,6 @@ import polars as pl
 import pytest
 
 from common.day.hosts import TRUTH
-from common.engine.errors import UserError
-from competitions import NAMES, find_competition
 from competitions.cli import execution
 from competitions.cli.options import RunOptions
 from competitions.news.simulator.simulate import simulate
@@ -85,15 +83,6 @@ def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: 
 @pytest.mark.parametrize("words", [("--build", ""), ("--raw", " ")])
 def test_an_empty_name_is_no_folder(call: Call, words: tuple[str, ...]) -> None:
     assert_refused(call("run", "news", *words), "An empty name is no folder")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_folder_in_place_of_a_submission_is_refused(name: str, tmp_path: Path) -> None:
-    suffix = {"tencent": ".json", "flight": ".parquet"}.get(name, ".csv")
-    path = tmp_path / f"submission{suffix}"
-    path.mkdir()
-    with pytest.raises(UserError, match="is a directory, not a file; name the submission file to check"):
-        find_competition(name).score(path, tmp_path / "truth.csv", None)
 
 
 @pytest.mark.parametrize("odd", ["line\nend", "half\udcff"])

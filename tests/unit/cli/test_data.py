@@ -273,8 +273,3 @@ def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: 
         file.touch()
     assert data_verbs.describe_boards(record) == f"It is for board B; use ARGS={setting}=A for board A"
     assert data_verbs.describe_boards(make_record(name="flight")) is None
-
-
-def test_a_run_of_another_competition_is_refused(kaggle: list[Any], runs: Path) -> None:
-    with pytest.raises(UserError, match="is a run of flight, not of news"):
-        data_verbs.submit("news", str(runs / "20260101-000000-000"))

@@ -73,8 +73,3 @@ def test_on_a_cluster_all_fits_are_stated_before_one_is_read(tmp_path: Path) -> 
     work.cluster = cast(Any, object())
     assert add_fits(first, inputs, work).fits == alone
     assert calls == ["judge", *["validate", "judge"] * 2, *["validate"] * 2, *["judge"] * 2]
-
-
-def test_one_fit_has_no_spread(tmp_path: Path) -> None:
-    judged = run_fits(tmp_path, 1)
-    assert (judged.queries["score"].to_list(), judged.fits) == ([0.0, 1.0], ())

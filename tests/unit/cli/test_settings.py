@@ -53,14 +53,6 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "key", "word"), LISTS)
-def test_one_bare_word_is_a_list_of_one(name: str, key: str, word: str) -> None:
-    config = msgspec.to_builtins(find_competition(name).load_config([f"{key}={word}"]))
-    for part in key.split("."):
-        config = config[part]
-    assert list(config) == [word]
-
-
 @pytest.mark.parametrize(
     ("name", "section"),
     [
@@ -112,12 +104,3 @@ def refuse(name: str, setting: str) -> str | None:
     except UserError as error:
         return str(error)
     return None
-
-
-@pytest.mark.parametrize("name", FINISHED)
-def test_the_quick_settings_fit_and_say_how_they_are_used(name: str) -> None:
-    competition = find_competition(name)
-    path = competition.folder / "quick.toml"
-    assert competition.load_config([f"@{path}"]) != competition.load_config()
-    assert f"@competitions/{name}/quick.toml" in path.read_text()
-    assert "--until cv" in path.read_text()

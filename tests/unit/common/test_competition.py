@@ -7,7 +7,6 @@ import pytest
 
 from common.competition import Competition
 from common.day.hosts.simulated import REPORT
-from common.engine.errors import UserError
 from competitions import NAMES, find_competition, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
@@ -59,20 +58,6 @@ def test_without_files_a_set_is_simulated_once_and_said_so(
     folders = {competition.choose_raw(None, scale, seed, BUILD) for scale, seed in ((0.5, 0), (0.5, 1), (None, 0))}
     assert len(folders) == 3
     assert written[-1][1] == competition.host.scale
-
-
-def test_without_a_simulator_the_files_are_asked_for(written: Written, tmp_path: Path) -> None:
-    competition = find_competition("news")
-    competition = dataclasses.replace(competition, host=dataclasses.replace(competition.host, write=None))
-    for ask in (
-        lambda: competition.choose_raw(None, None, 0, BUILD),
-        lambda: competition.simulate(None, None, 0, BUILD),
-    ):
-        with pytest.raises(UserError, match=r"There is no simulator here: put Tianchi's files .* into data/news/raw"):
-            ask()
-    (tmp_path / "mine").mkdir()
-    assert competition.choose_raw(tmp_path / "mine", None, 0, BUILD) == tmp_path / "mine"
-    assert not BUILD.exists()
 
 
 @pytest.mark.parametrize(("name", "file"), [(name, file) for name, files in FILES.items() for file in files])

@@ -143,12 +143,6 @@ def test_results_go_as_keys_and_come_back_from_the_store(run: Run, tmp_path: Pat
     assert all(record.kept for record in alone.timings)
 
 
-def test_what_a_result_was_made_of_stays_here(run: Run) -> None:
-    first = run.step(add_all, [np.ones(LARGE)], name="first")
-    assert run.step(add_all, [first], name="second").value == LARGE
-    assert client_of(run).sent["second"] < 5_000
-
-
 def test_each_step_is_computed_once_and_noted_with_its_worker(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         assert run.step(count_to, 3).value.tolist() == [0, 1, 2]

@@ -157,18 +157,6 @@ def stop() -> int:
     raise KeyboardInterrupt
 
 
-def test_before_the_first_computed_step_stands_what_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = Run(tmp_path / "run", tmp_path / "cache")
-    run.step(make_frame, 3)
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    run = Run(tmp_path / "run", tmp_path / "cache")
-    run.step(make_frame, 3)
-    run.step(make_frame, 4, name="second")
-    run.step(make_frame, 5, name="third")
-    first, *others = capsys.readouterr().err.splitlines()
-    assert (first, len(others)) == ("  1 step is kept from an earlier run", 2)
-
-
 def test_a_step_that_is_interrupted_says_what_is_kept_and_leaves_nothing(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     run.step(make_frame, 1)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from common.learning.conditional_logit import CLIP, fit_choices, fit_logit
-from common.learning.dataset import ColumnsError, RankingDataset
+from common.learning.dataset import RankingDataset
 
 Array = NDArray[np.float64]
 
@@ -127,11 +127,3 @@ def test_a_value_missing_in_test_only_counts_as_the_mean_and_outliers_are_clippe
     utilities = model.predict(["x0"], np.array([[np.nan], [model.centre[0]], [1e38], [-1e38]], np.float32))
     assert utilities[:2].tolist() == [0, 0]
     np.testing.assert_allclose(utilities[2:], model.weights[0] * np.array([CLIP, -CLIP]), rtol=1e-6)
-
-
-def test_other_columns_than_those_of_the_fit_are_refused() -> None:
-    rows = plant(30, [1.0, -1.0], 3)
-    model = fit_logit(rows, 0.1)
-    for names in (("x0",), ("x1", "x0"), ("x0", "x1", "x2")):
-        with pytest.raises(ColumnsError, match=r"^What the conditional logit is to score has other columns"):
-            model.predict(names, rows.features[:, [0] * len(names)])

@@ -281,12 +281,6 @@ def test_a_matrix_of_fewer_columns_than_names_is_refused() -> None:
         predict(ranker_on(*COLUMNS), COLUMNS, THREE[:, :2])
 
 
-def test_validation_rows_of_other_columns_are_refused_before_a_fit() -> None:
-    other = replace(VALID, names=NAMES[::-1], features=VALID.features[:, ::-1])
-    with pytest.raises(ColumnsError, match=r"^The validation set of xgboost has other columns"):
-        fit(Recipe("xgboost", SETTINGS["xgboost"], 3, 2, 0), TRAIN, other)
-
-
 # --- what scores start from ---
 
 

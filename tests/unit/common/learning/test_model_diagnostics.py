@@ -6,13 +6,11 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from common.learning.dataset import Matrix, RankingDataset
-from common.learning.gbdt import Ranker
 from common.learning.metrics import reciprocal_ranks
 from common.learning.model_diagnostics import (
     calibrate,
     permute,
     sample_queries,
-    share_gains,
 )
 
 NAMES = ("planted", "noise", "of_query")
@@ -37,26 +35,7 @@ def metric(scores: NDArray[np.float64], rows: RankingDataset) -> NDArray[np.floa
     return reciprocal_ranks(scores, rows.labels, rows.group_sizes, 5)
 
 
-def ranker(kind: str, gain: dict[str, float], curve: tuple[float, ...] = (), rounds: int = 1) -> Ranker:
-    return Ranker(kind, None, rounds, gain, curve, "ndcg@5" if curve else "")
-
-
 # --- gain ---
-
-
-@pytest.mark.parametrize(
-    ("gains", "shares"),
-    [
-        ([{"x": 30.0, "y": 10.0}, {"y": 1.0, "z": 1.0}], {"x": 0.375, "y": 0.375, "z": 0.25}),
-        ([{"x": 3.0, "y": 1.0}, {"x": 0.0, "w": 0.0}], {"x": 0.75, "y": 0.25, "w": 0.0}),  # it has learned nothing
-        ([{"x": 0.0}], {"x": 0.0}),
-        ([], {}),
-    ],
-)
-def test_gain_is_the_mean_of_the_models_own_shares(gains: list[dict[str, float]], shares: dict[str, float]) -> None:
-    found = share_gains([ranker("a", gain) for gain in gains])
-    assert found == pytest.approx(shares)
-    assert list(found) == list(shares)
 
 
 # --- permutation ---
