@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from common.day.hosts import Basis, find_basis
-from common.day.revision import Code
 from common.engine.errors import UserError
 from common.engine.stored_entry import StepRecord
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
@@ -131,6 +130,16 @@ class Stamp(msgspec.Struct, frozen=True):
     machine: str
     load: float
     date: str
+
+
+class Code(msgspec.Struct):
+    """The commit, None where git knows none; whether the source was ``changed`` since; a digest of each changed file
+    ("": removed).
+    """
+
+    revision: str | None = None
+    changed: bool = False
+    files: dict[str, str] = {}
 
 
 class Data(msgspec.Struct, kw_only=True):
