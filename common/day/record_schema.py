@@ -91,18 +91,13 @@ class AnswerRecord(msgspec.Struct):
     lost: int = 0
 
 
-class Shuffled(msgspec.Struct):
-    """What a shuffled feature loses; the features that are the score of an earlier stage."""
-
-    lost: str = "score"
-    given: list[str] = []
-
-
 class Diagnostics(msgspec.Struct, kw_only=True):
-    """Why the score of a whole run is what it is; empty in one that stopped after validation."""
+    """Why the score of a whole run is what it is; empty in one that stopped after validation. ``given``: features that
+    are the score of an earlier stage.
+    """
 
     importance: list[Importance] = []
-    features: Shuffled = msgspec.field(default_factory=Shuffled)
+    given: list[str] = []
     drift: Drift | None = None
     curves: list[Curve] = []
     answers: AnswerRecord = msgspec.field(default_factory=AnswerRecord)
