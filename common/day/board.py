@@ -53,28 +53,24 @@ def find_board(record: RunRecord, folder: Path) -> Board | None:
     return board if board is not None and board.metric == record.metric else None
 
 
-def find_neighbours(score: float, board: Board) -> tuple[KnownScore | None, KnownScore | None]:
-    """The next mark below a score, or at it, and the next above."""
-    below = next((mark for mark in board.marks if mark.score <= score), None)
-    return below, next((mark for mark in reversed(board.marks) if mark.score > score), None)
-
-
 def position(score: float, board: Board) -> str:
     """Between which marks a score lies: "between .5308 (8th place) and .53672 (4th place)"."""
-    below, above = find_neighbours(score, board)
-    if below and above:
-        return f"between {name_mark(below)} and {name_mark(above)}"
-    if below:
-        return f"at or above {name_mark(below)}, the best known score"
-    return f"below {name_mark(above)}, the lowest known score" if above else "on no board"
+    above = [mark for mark in board.marks if mark.score > score]
+    below = [mark for mark in board.marks if mark.score <= score]
+    if not above:
+        return f"at or above {name_mark(below[0])}, the best known score"
+    if not below:
+        return f"below {name_mark(above[-1])}, the lowest known score"
+    return f"between {name_mark(below[0])} and {name_mark(above[-1])}"
 
 
 def position_briefly(score: float, board: Board) -> str:
-    """The same for a column."""
-    below, above = (mark and mark.name for mark in find_neighbours(score, board))
-    if below and above:
-        return f"{below} < {above}"
-    return f">= {below}" if below else f"< {above}"
+    """The same for a column: the next mark below and the next above."""
+    above = [mark.name for mark in board.marks if mark.score > score]
+    below = [mark.name for mark in board.marks if mark.score <= score]
+    if above and below:
+        return f"{below[0]} < {above[-1]}"
+    return f">= {below[0]}" if below else f"< {above[-1]}"
 
 
 def name_mark(mark: KnownScore) -> str:

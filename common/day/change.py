@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from common.day.difference import Difference, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.revision import list_differing
+from common.day.stamp import list_differing
 from common.engine.errors import UserError
 
 READ = 100  # runs, newest first

@@ -8,8 +8,8 @@ import polars as pl
 from common.day.change import list_changed_settings, list_first
 from common.day.difference import Difference, compute_difference, pair_truth, read_pair
 from common.day.record_schema import NORMAL_95, Row, RunRecord
-from common.day.revision import list_differing
 from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
+from common.day.stamp import list_differing
 from common.engine.errors import UserError
 
 BEFORE, AFTER = pl.col("before"), pl.col("after")

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from common.day.hosts import Basis, find_basis
-from common.day.revision import Code
 from common.engine.errors import UserError
 from common.engine.stored_entry import StepRecord
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
@@ -92,18 +91,13 @@ class AnswerRecord(msgspec.Struct):
     lost: int = 0
 
 
-class Shuffled(msgspec.Struct):
-    """What a shuffled feature loses; the features that are the score of an earlier stage."""
-
-    lost: str = "score"
-    given: list[str] = []
-
-
 class Diagnostics(msgspec.Struct, kw_only=True):
-    """Why the score of a whole run is what it is; empty in one that stopped after validation."""
+    """Why the score of a whole run is what it is; empty in one that stopped after validation. ``given``: features that
+    are the score of an earlier stage.
+    """
 
     importance: list[Importance] = []
-    features: Shuffled = msgspec.field(default_factory=Shuffled)
+    given: list[str] = []
     drift: Drift | None = None
     curves: list[Curve] = []
     answers: AnswerRecord = msgspec.field(default_factory=AnswerRecord)
@@ -131,6 +125,16 @@ class Stamp(msgspec.Struct, frozen=True):
     machine: str
     load: float
     date: str
+
+
+class Code(msgspec.Struct):
+    """The commit, None where git knows none; whether the source was ``changed`` since; a digest of each changed file
+    ("": removed).
+    """
+
+    revision: str | None = None
+    changed: bool = False
+    files: dict[str, str] = {}
 
 
 class Data(msgspec.Struct, kw_only=True):

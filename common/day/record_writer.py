@@ -13,8 +13,8 @@ import polars as pl
 from msgspec import structs
 
 from common.day.evidence import describe_answers, list_lost
-from common.day.judged import CANDIDATES, LIKELIHOOD, LOST, Details, Judged
-from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, Shuffled, read_record
+from common.day.judged import CANDIDATES, LOST, Details, Judged
+from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
 from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_behind, describe_queries
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, find_stop
@@ -101,14 +101,13 @@ class RecordWriter:
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""
         files, insight = judged.submissions, judged.insight
-        features = Shuffled(LIKELIHOOD, list(insight.given)) if insight else Shuffled()
         self._content = {
             **structs.asdict(start),
             "metric": judged.metric,
             "meaning": judged.meaning,
             "submission": {"paths": [str(file.path) for file in files], "rows": files[0].rows if files else 0},
             "notes": [note.as_row() for note in self.run.notes],
-            "insight": structs.asdict(Diagnostics(features=features)),
+            "insight": structs.asdict(Diagnostics(given=list(insight.given) if insight else [])),
             **{"truth": None, "rivals": [], "tables": [], "features": [], "summary": {}},  # until known
         }
         self.add_scores(judged)

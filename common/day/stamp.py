@@ -1,24 +1,27 @@
-"""The stamp of a figure: by which version, on which machine, beside what load, on which day.
+"""The stamp of a run or a figure: by which version and code, on which machine, beside what load, on which day.
 
 Runs, ladders and labs leave it beside their figures; ``make figures-NAME`` writes pages from these.
 """
 
 import datetime
+import hashlib
 import os
 import platform
+import subprocess
 import tomllib
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from common.day.record_schema import Row
+from common.day.record_schema import Code, Row
 from common.day.record_schema import Stamp as Stamp
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.io.submission import write_bytes
 
+SOURCE = ("common", "competitions")
 CPUINFO = Path("/proc/cpuinfo")
 FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
 STAMP, FOLDER = "stamp", "folder"  # in the JSON of a ladder: when it was climbed whole, of which raw files
@@ -47,6 +50,47 @@ def name_processor() -> str:
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine()).replace("(R)", "").replace("(TM)", "")
+
+
+# --- the code ---
+
+
+def find_revision() -> Code:
+    """The code that runs: the commit, and the files that differ from it, by their content."""
+    head = (_run_git("rev-parse", "--short=10", "HEAD") or "").strip()
+    status = _run_git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", *SOURCE) or ""
+    files = {line[3:]: _digest(line[3:]) for line in status.split("\0") if line}
+    return Code(head or None, bool(files), files)
+
+
+def list_differing(one: Code, other: Code) -> list[str] | None:
+    """The source files in which the code of two runs differs; None where git does not know a revision."""
+    paths = {*one.files, *other.files}
+    differing = {path for path in paths if one.files.get(path) != other.files.get(path)}
+    if one.revision != other.revision:
+        changed = _run_git("diff", "--name-only", "-z", str(one.revision), str(other.revision), "--", *SOURCE)
+        if changed is None:
+            return None
+        differing |= set(filter(None, changed.split("\0")))
+    return sorted(differing)
+
+
+def _digest(path: str) -> str:
+    try:
+        return hashlib.blake2b((PROJECT_ROOT / path).read_bytes(), digest_size=8).hexdigest()
+    except OSError:
+        return ""
+
+
+def _run_git(*words: str) -> str | None:
+    try:
+        ended = subprocess.run(["git", *words], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    except OSError:  # no git on this machine
+        return None
+    return ended.stdout if ended.returncode == 0 else None
+
+
+# --- figures ---
 
 
 class Figure(msgspec.Struct):

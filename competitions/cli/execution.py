@@ -15,9 +15,8 @@ from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.record_schema import RECORD, RunRecord, RunStart
 from common.day.record_writer import RecordWriter
 from common.day.report.page import write_report
-from common.day.revision import find_revision
 from common.day.run_record import describe_data
-from common.day.stamp import make_stamp
+from common.day.stamp import find_revision, make_stamp
 from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError

@@ -29,7 +29,7 @@ from common.day.hosts import TRUTH
 from common.day.hosts.verify import list_files
 from common.day.record_schema import RECORD, SCORES, Row, read_record
 from common.day.report.formatting import with_error
-from common.day.revision import Code, find_revision
+from common.day.stamp import Code, find_revision
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
 from common.io.submission import write_bytes

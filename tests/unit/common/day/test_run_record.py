@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from common.day import revision, run_record
-from common.day.record_schema import RunRecord, read_record
+from common.day import run_record, stamp
+from common.day.record_schema import Code, RunRecord, read_record
 from common.day.record_writer import RecordWriter
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -121,11 +121,11 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unknown = revision.Code(None, False, {})
-    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
-    assert revision.find_revision() == unknown
+    unknown = Code(None, False, {})
+    monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
+    assert stamp.find_revision() == unknown
     monkeypatch.setenv("PATH", "")
-    assert revision.find_revision() == unknown
+    assert stamp.find_revision() == unknown
 
 
 def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -137,19 +137,19 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     for name in ("kept", "edited", "removed"):
         (tmp_path / "common" / f"{name}.py").write_text(name)
     git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
-    monkeypatch.setattr(revision, "PROJECT_ROOT", tmp_path)
-    first = revision.find_revision()
+    monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
+    first = stamp.find_revision()
     assert (first.changed, first.files) == (False, {})
     (tmp_path / "common" / "edited.py").write_text("anew")
     (tmp_path / "common" / "new file.py").write_text("new")
     (tmp_path / "common" / "removed.py").unlink()
     (tmp_path / "notes.txt").write_text("no source")
-    second = revision.find_revision()
+    second = stamp.find_revision()
     assert second.changed
     assert list(second.files) == ["common/edited.py", "common/removed.py", "common/new file.py"]
     assert second.files["common/removed.py"] == ""
     git("add", "."), git("commit", "-qm", "second")
-    third = revision.find_revision()
+    third = stamp.find_revision()
     assert (third.changed, third.revision == first.revision) == (False, False)
-    assert revision.list_differing(first, third) == sorted(second.files)
-    assert revision.list_differing(first, second) == sorted(second.files)
+    assert stamp.list_differing(first, third) == sorted(second.files)
+    assert stamp.list_differing(first, second) == sorted(second.files)

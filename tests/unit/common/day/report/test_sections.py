@@ -35,7 +35,6 @@ def test_what_moves_nothing_is_never_sure() -> None:
     record["insight"]["importance"] = [
         {"feature": name, "gain": 0.1, "permutation": loss, "error": error} for name, loss, error in losses
     ]
-    record["insight"]["features"] = {"lost": "log likelihood", "given": []}
     drawn = features(read(record))
     assert drawn is not None
     column = drawn["marks"].columns[1]
