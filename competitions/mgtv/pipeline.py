@@ -246,7 +246,7 @@ def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence
     """Fit the completion model on the plays of the days before the validation days."""
     settings, name, (train, held) = config.completion, f"{name_days(valid)}.fit.completion", cut_days(labelled, valid)
     plays = list_plays(train, settings), list_plays(held, settings, answers=True)
-    return run.step(completion.fit_early, *plays, settings, config.model_seed, name=name)
+    return run.step(completion.fit, *plays, settings, config.model_seed, name=name)
 
 
 def list_plays(

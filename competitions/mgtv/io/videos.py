@@ -23,18 +23,8 @@ WORDS = {
 SHORTEST_S, LONGEST_S = 1.0, 86_400.0  # other durations are wrong: the means of a slate would follow them
 NONE_COLUMNS, NONE_VALUES = ("item_cid", "sid"), ("0", "-1")  # that mean none there: earlier editions write 0
 ORDER = (
-    "video",
-    "vid",
-    "collection",
-    "type",
-    "duration",
-    "source",
-    "channel",
-    "intact",
-    "stype",
-    "serial",
-    "series",
-    "known",
+    *("video", "vid", "collection", "type", "duration", "source", "channel"),
+    *("intact", "stype", "serial", "series", "known"),
 )
 
 

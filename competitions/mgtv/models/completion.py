@@ -146,23 +146,20 @@ def join_plays(days: Sequence[Plays]) -> Plays:
     return Plays(days[0].names, features[-MOST_PLAYS:], rates[-MOST_PLAYS:])
 
 
-def fit_early(train: Sequence[Plays], valid: Sequence[Plays], settings: CompletionSettings, seed: int) -> Completion:
-    """Fit on the plays of the training days; the answers' plays of the validation days stop it."""
-    return fit(join_plays(train), join_plays(valid), settings, seed)
-
-
 def refit(days: Sequence[Plays], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
     """Fit on all days, for the rounds that the early stop found."""
-    return fit(join_plays(days), None, msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
+    return fit(days, [], msgspec.structs.replace(settings, rounds=max(early.rounds, 1)), seed)
 
 
-def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> Completion:
-    """Fit the probabilities of the bins of the training plays.
+def fit(days: Sequence[Plays], valid: Sequence[Plays], settings: CompletionSettings, seed: int) -> Completion:
+    """Fit the probabilities of the bins of the plays of some days.
 
-    With ``valid`` plays the fit ends where their likelihood has not risen for ``patience`` rounds.
+    With plays of ``valid`` days, their answers', the fit ends where their likelihood has not risen for ``patience``
+    rounds.
     """
     import lightgbm
 
+    train = join_plays(days)
     bins, names, blocks = make_bins(train.rates, settings.bins), train.names, tuple(settings.blocks)
     if len(bins.table) == 1:
         return Completion(bins, None, names, blocks, 0)
@@ -170,9 +167,10 @@ def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: i
     data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
     held: list[lightgbm.Dataset] = []
     callbacks: list[Any] = []
-    if valid is not None:
-        check_columns(names, valid.names, "The plays of validation")
-        held = [lightgbm.Dataset(valid.features, bins.index(valid.rates), reference=data)]
+    if valid:
+        last = join_plays(valid)
+        check_columns(names, last.names, "The plays of validation")
+        held = [lightgbm.Dataset(last.features, bins.index(last.rates), reference=data)]
         callbacks = [lightgbm.early_stopping(settings.patience, verbose=False)]
     try:
         model = lightgbm.train(parameters, data, settings.rounds, held, callbacks=callbacks)

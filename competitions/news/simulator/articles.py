@@ -29,6 +29,7 @@ HOURS = 45 * 24  # hour bins from START_MS on; the last straggler clicks on 2017
 CONTINUE_SHARES = (0.63, 0.04, 0.33)
 OPEN_SHARES = (0.9, 0.1, 0.0)
 REPEAT_FACTOR = 0.047
+TASTE_DECAY = 0.6  # weight of a favourite category against the one before it; weights add up to 1
 LINKS = 24  # neighbours an article can lead to
 LINK_DECAY = 1.5  # weight of the r-th neighbour: r ** -LINK_DECAY, times its popularity ** LINK_POPULARITY
 LINK_POPULARITY = 0.7
@@ -89,12 +90,13 @@ class LiveCatalogue:
 
 @dataclass(frozen=True)
 class ClickContext:
-    """One row per click about to happen: hour, last clicked live article (-1: a session opens), tastes."""
+    """One row per click about to happen: hour, last clicked live article (-1: a session opens), and ``tastes`` (n, k):
+    the user's favourite categories, the dearest first.
+    """
 
     hour: Ints
     previous: Ints
-    tastes: Ints  # (n, k) categories
-    taste_weights: Floats  # (n, k)
+    tastes: Ints
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,10 @@ def click_distribution(live: LiveCatalogue, context: ClickContext) -> ClickDistr
     start, end = live.bounds[context.hour, 0], live.bounds[context.hour, -1]
     total = live.cumulative[end] - live.cumulative[start]
     shares = np.where((context.previous < 0)[:, None], OPEN_SHARES, CONTINUE_SHARES)
-    mass = np.sum(context.taste_weights * category_mass(live, context), axis=1, keepdims=True)
-    taste = np.divide(shares[:, 1:2], mass, out=np.zeros_like(mass), where=mass > 0) * context.taste_weights
+    weights = TASTE_DECAY ** np.arange(context.tastes.shape[1])
+    weights /= weights.sum()
+    mass = np.sum(weights * category_mass(live, context), axis=1, keepdims=True)
+    taste = np.divide(shares[:, 1:2], mass, out=np.zeros_like(mass), where=mass > 0) * weights
     near = live.neighbours[context.previous]
     pull = freshness(context.hour[:, None] - live.born[near], live.height[near], live.evergreen[near])
     pull *= live.link_weights[context.previous]

@@ -53,12 +53,6 @@ ALL_CLICKS = {
     "same category as the click before, in a session": (pl.col("category_before") == CATEGORY)
     .filter(GAP <= SESSION_BREAK_MS)
     .mean(),
-    "environment 4": (pl.col("click_environment") == 4).mean(),
-    "device group 3": (pl.col("click_deviceGroup") == 3).mean(),
-    "os 2": (pl.col("click_os") == 2).mean(),
-    "country 1": (pl.col("click_country") == 1).mean(),
-    "region 25": (pl.col("click_region") == 25).mean(),
-    "referrer 1": (pl.col("click_referrer_type") == 1).mean(),
 }
 
 

@@ -20,7 +20,7 @@ from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator import articles
 from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue
 from competitions.news.simulator.sessions import Sessions, make_sessions
-from competitions.news.simulator.users import Ranking, draw_devices, draw_items, make_queries, make_users, rank_best
+from competitions.news.simulator.users import Ranking, draw_devices, draw_items, draw_tastes, make_queries, rank_best
 
 VERSION = 2  # goes up when the same scale and seed give other files
 TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623
@@ -83,9 +83,9 @@ def _write_all(folder: Path, sizes: Sizes, seed: int) -> Oracle:
     live = articles.make_live_catalogue(catalogue, seed)
     clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
     sessions = make_sessions((sizes.train_users, sizes.test_users), clicks, seed)
-    users = make_users(live, len(sessions.counts), seed)
-    items = draw_items(live, users, sessions, seed)
-    queries = make_queries(users, sessions, items)
+    tastes = draw_tastes(live, len(sessions.counts), seed)
+    items = draw_items(live, tastes, sessions, seed)
+    queries = make_queries(tastes, sessions, items)
     hidden = np.cumsum(sessions.counts)[sizes.train_users :] - 1
     oracle = judge(rank_best(live, queries), items[hidden])
     _write_logs(folder, sessions, catalogue.live[items], hidden, seed)

@@ -18,7 +18,6 @@ from competitions.news.simulator.articles import ClickContext, LiveCatalogue
 from competitions.news.simulator.sessions import Sessions
 
 TASTES = 5  # favourite categories of a user
-TASTE_DECAY = 0.6  # weight of each against the one before it
 RANKED = 5
 BLOCK_CELLS = 4_000_000  # (query, article) pairs scored at once
 SAME_REFERRER = 0.6  # a session comes from the user's usual referrer, else from any
@@ -26,14 +25,6 @@ SAME_REFERRER = 0.6  # a session comes from the user's usual referrer, else from
 DEVICES, LOCATIONS, REFERRERS = (
     read_csv(Path(__file__).with_name(f"{table}.csv")) for table in ("devices", "locations", "referrers")
 )
-
-
-@dataclass(frozen=True)
-class Users:
-    """One row a user: favourite categories, all different, and their weights, both (n, k); weights add up to 1."""
-
-    tastes: Ints
-    taste_weights: Floats
 
 
 @dataclass(frozen=True)
@@ -51,8 +42,8 @@ class Ranking:
     chances: Floats
 
 
-def make_users(live: LiveCatalogue, count: int, seed: int) -> Users:
-    """Draw each user's favourite categories, popular ones more often."""
+def draw_tastes(live: LiveCatalogue, count: int, seed: int) -> Ints:
+    """Each user's favourite categories (users, k), all different, popular ones more often."""
     rng = np.random.default_rng([6, seed])
     size = np.bincount(live.category, weights=live.popularity)
     kept = min(TASTES, int(np.count_nonzero(size)))
@@ -62,11 +53,10 @@ def make_users(live: LiveCatalogue, count: int, seed: int) -> Users:
         with np.errstate(divide="ignore"):
             key = rng.standard_exponential((rows.stop - rows.start, len(size))) / size
         tastes[rows] = articles.top_columns(-key, kept)[0]
-    weights = TASTE_DECAY ** np.arange(kept)
-    return Users(tastes, np.tile(weights / weights.sum(), (count, 1)))
+    return tastes
 
 
-def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int) -> Ints:
+def draw_items(live: LiveCatalogue, tastes: Ints, sessions: Sessions, seed: int) -> Ints:
     """The live article of every click, drawn from P; round k draws the k-th click of all users that have one."""
     rng = np.random.default_rng([7, seed])
     order = np.argsort(-sessions.counts, kind="stable")  # so that each round is about a prefix of the users
@@ -78,7 +68,7 @@ def draw_items(live: LiveCatalogue, users: Users, sessions: Sessions, seed: int)
         active = int(np.searchsorted(-sessions.counts[order], -k))
         click, user = first[:active] + k, order[:active]
         previous = np.where(sessions.opens[click], -1, history[k - 1, :active])
-        context = ClickContext(hour[click], previous, users.tastes[user], users.taste_weights[user])
+        context = ClickContext(hour[click], previous, tastes[user])
         items[click] = history[k, :active] = draw_unseen(live, context, history[:k, :active], rng)
     return items
 
@@ -114,15 +104,14 @@ def _draw(live: LiveCatalogue, context: ClickContext, masses: Floats, rows: Ints
     return np.asarray(np.where(part < links, linked, listed), dtype=np.int64)
 
 
-def make_queries(users: Users, sessions: Sessions, items: Ints) -> Queries:
+def make_queries(tastes: Ints, sessions: Sessions, items: Ints) -> Queries:
     """Hide the last click of every test user."""
     counts = sessions.counts[sessions.train_users :]
     last = (np.cumsum(sessions.counts) - 1)[sessions.train_users :]
-    test = slice(sessions.train_users, None)
     steps = np.arange(1, int(counts.max()))
     seen = np.where(steps < counts[:, None], items[np.maximum(last[:, None] - steps, 0)], -1)
     hour = (sessions.time[last] - articles.START_MS) // HOUR_MS
-    return Queries(hour, seen[:, 0], users.tastes[test], users.taste_weights[test], seen)
+    return Queries(hour, seen[:, 0], tastes[sessions.train_users :], seen)
 
 
 def rank_best(live: LiveCatalogue, queries: Queries) -> Ranking:

@@ -17,7 +17,6 @@ from competitions.mgtv.models.completion import (
     Plays,
     best_answers,
     fit,
-    fit_early,
     join_plays,
     make_bins,
     mean_and_median,
@@ -141,8 +140,8 @@ def take(rows: slice) -> Plays:
     return Plays(KEYS, FEATURES[rows], RATES[rows])
 
 
-def fitted(valid: bool = True, rounds: int = 60, seed: int = 1) -> Completion:
-    return fit(take(slice(1000)), take(slice(1000, None)) if valid else None, make_settings(rounds), seed)
+def fitted() -> Completion:
+    return fit([take(slice(1000))], [take(slice(1000, None))], make_settings(60), 1)
 
 
 def test_a_planted_distribution_is_learned() -> None:
@@ -209,26 +208,18 @@ def test_plays_are_clicked_rows_with_a_known_rate_above_0(monkeypatch: pytest.Mo
     assert (latest.rates.tolist(), latest.features[:, 0].tolist()) == ([0.3, 0.9, 0.8], [202, 301, 302])
 
 
-def test_the_fit_is_stopped_by_the_answers_of_all_validation_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[Plays, Plays | None, CompletionSettings]] = []
-
-    def fit(train: Plays, valid: Plays | None, settings: CompletionSettings, seed: int) -> None:
-        calls.append((train, valid, settings))
-
-    monkeypatch.setattr(completion, "fit", fit)
-    held = list_plays(day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0), answers=True)
-    fit_early(list_plays(*PLAYED), held, PLAY_SETTINGS, 8)
-    train, valid, settings = calls[0]
-    assert (train.rates.tolist(), settings) == ([0.5, 0.25, 0.1, 0.3, 0.9, 0.8], PLAY_SETTINGS)
-    assert valid is not None
-    assert (valid.features[:, 0].tolist(), valid.rates.tolist()) == ([401, 500], [0.6, 0.2])
-    for rounds, expected in ((7, 7), (0, 1)):
-        early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), (), rounds)
+def test_the_fit_is_stopped_by_the_answers_and_the_refit_takes_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = join_plays(list_plays(day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0), answers=True))
+    assert (held.features[:, 0].tolist(), held.rates.tolist()) == ([401, 500], [0.6, 0.2])
+    rounds: list[int] = []
+    monkeypatch.setattr(completion, "fit", lambda days, valid, settings, seed: rounds.append(settings.rounds))
+    for found in (7, 0):
+        early = Completion(make_bins(np.array([0.5]), 2, 10), None, (), (), found)
         refit(list_plays(*PLAYED), early, PLAY_SETTINGS, 8)
-        assert (calls[-1][1], calls[-1][2].rounds) == (None, expected)
+    assert rounds == [7, 1]
 
 
 def test_what_the_library_refuses_is_a_user_error() -> None:
     settings = msgspec.structs.replace(PLAY_SETTINGS, parameters={"boosting": "abc"})
     with pytest.raises(UserError, match="completion cannot be fitted: Unknown boosting type abc"):
-        fit_early(list_plays(day(1, [0.5, 0.25, 0.1, 0.3])), list_plays(day(4, [0.7, 0.6, 0.4])), settings, 8)
+        fit(list_plays(day(1, [0.5, 0.25, 0.1, 0.3])), list_plays(day(4, [0.7, 0.6, 0.4])), settings, 8)

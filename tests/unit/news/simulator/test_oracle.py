@@ -17,24 +17,25 @@ from competitions.news.simulator.users import (
     Queries,
     Ranking,
     draw_items,
+    draw_tastes,
     draw_unseen,
     make_queries,
-    make_users,
     rank_best,
     score_hour,
 )
 
 Tiny = tuple[LiveCatalogue, Queries, np.ndarray]  # a catalogue, its queries and their hidden live articles
 LATE_HOUR = 900  # long after the main days: few articles but the evergreens
+BUSY_HOUR = 133  # with many articles, and a category without any
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Tiny:
     newspaper = make_live_catalogue(make_catalogue(900, 400, 12, seed=5), seed=5)
     sessions = make_sessions((60, 40), (400, 500), seed=5)
-    users = make_users(newspaper, 100, seed=5)
-    items = draw_items(newspaper, users, sessions, seed=5)
-    return newspaper, make_queries(users, sessions, items), items[np.cumsum(sessions.counts)[60:] - 1]
+    tastes = draw_tastes(newspaper, 100, seed=5)
+    items = draw_items(newspaper, tastes, sessions, seed=5)
+    return newspaper, make_queries(tastes, sessions, items), items[np.cumsum(sessions.counts)[60:] - 1]
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +46,21 @@ def hard(tiny: Tiny) -> Queries:
     previous[:5] = -1
     previous[5:10] = np.flatnonzero(newspaper.evergreen)[0]
     hour[10:15] = LATE_HOUR
-    tastes, weights = queries.tastes.copy(), queries.taste_weights.copy()
-    tastes[10:12, 0] = np.flatnonzero(np.diff(newspaper.bounds[LATE_HOUR]) == 0)[0]
-    weights[10:12] = 0.0
-    weights[10:12, 0] = 1.0
-    weights[30:32] = 0.0  # no taste, but links
-    return Queries(hour, previous, tastes, weights, queries.seen)
+    tastes = queries.tastes.copy()
+    hour[30:32] = BUSY_HOUR
+    listed = newspaper.rows[newspaper.bounds[BUSY_HOUR, 0] : newspaper.bounds[BUSY_HOUR, -1]]
+    previous[30:32] = listed[~newspaper.evergreen[listed]][:2]
+    for query in (10, 11, 30, 31):  # no taste, the last two with links
+        empty = np.flatnonzero(np.diff(newspaper.bounds[hour[query]]) == 0)
+        tastes[query] = empty[np.arange(tastes.shape[1]) % len(empty)]
+    return Queries(hour, previous, tastes, queries.seen)
 
 
 def chance_by_hand(newspaper: LiveCatalogue, queries: Queries, query: int) -> dict[int, float]:
     """P of every article with a chance, from the formula in articles.py, one article at a time."""
     hour, previous = int(queries.hour[query]), int(queries.previous[query])
-    tastes = dict(zip(queries.tastes[query].tolist(), queries.taste_weights[query].tolist(), strict=True))
+    weights = articles.TASTE_DECAY ** np.arange(queries.tastes.shape[1])
+    tastes = dict(zip(queries.tastes[query].tolist(), (weights / weights.sum()).tolist(), strict=True))
     seen = set(queries.seen[query].tolist())
 
     def fresh(item: int) -> float:
@@ -117,7 +121,7 @@ def test_clicks_are_drawn_from_the_distribution_of_the_oracle(tiny: Tiny) -> Non
     known = members[np.argsort(-newspaper.popularity[members])[:4]]
     linked = members[newspaper.link_weights[members].sum(axis=1) > 0]
     tastes = np.unique(newspaper.category[members])[:2]
-    one = ClickContext(np.array([hour]), linked[:1], tastes[None], np.array([[0.7, 0.3]]))
+    one = ClickContext(np.array([hour]), linked[:1], tastes[None])
     many = ClickContext(*(np.repeat(part, users, axis=0) for part in vars(one).values()))
     seen = np.repeat(known[:, None], users, axis=1).astype(np.int32)
     drawn = draw_unseen(newspaper, many, seen, np.random.default_rng(1))
@@ -138,7 +142,7 @@ def test_a_query_ends_before_the_hidden_click(tiny: Tiny) -> None:
     newspaper = tiny[0]
     sessions = make_sessions((60, 40), (400, 500), seed=5)
     items = np.arange(900)  # every click another article
-    queries = make_queries(make_users(newspaper, 100, seed=5), sessions, items)
+    queries = make_queries(draw_tastes(newspaper, 100, seed=5), sessions, items)
     hidden = np.cumsum(sessions.counts)[60:] - 1
     assert (queries.previous == hidden - 1).all()
     assert ((queries.seen >= 0).sum(axis=1) == sessions.counts[60:] - 1).all()

@@ -91,9 +91,6 @@ ABSOLUTE = {
     **dict.fromkeys((f"clicks on the top {top} categories" for top in (5, 20)), 0.15),
     "clicks on the 5 top articles of their hour": 0.08,
     "same category as the click before, in a session": 0.08,
-    **dict.fromkeys(("environment 4", "country 1"), 0.03),
-    **dict.fromkeys(("device group 3", "os 2", "region 25"), 0.06),
-    "referrer 1": 0.05,
 }
 
 
