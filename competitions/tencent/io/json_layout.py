@@ -20,13 +20,11 @@ from competitions.tencent.corpus import Int8s, Int32s, Int64s, Names, RawFiles, 
 from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, parse_id
 from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines, refuse_any
-from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, MAX_SECONDS, NULL_ACTION
+from competitions.tencent.io.schema import CONVERSION, EXPOSURE, ITEM_FEATURES, MAX_SECONDS, NULL_ACTION
 
 LARGEST = 1 << 62  # id or value of a feature that is taken
 VALUE: Any = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] | str | None
-ACTIONS = (EXPOSURE, CLICK, CONVERSION)
-ACTION: Any = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-
+ACTION: Any = Annotated[int, msgspec.Meta(ge=EXPOSURE, le=CONVERSION)]
 
 # A JSON object of features; further keys are skipped without being looked at.
 ItemFeatures: Any = msgspec.defstruct(
@@ -53,7 +51,7 @@ ROW: Any = tuple[
     Annotated[int, msgspec.Meta(ge=1, le=LARGEST)] | None,
     msgspec.Raw,  # the user's features, which nothing reads
     msgspec.Raw,  # looked at only where the item is unseen
-    Annotated[int, msgspec.Meta(ge=0, le=2)] | None,
+    ACTION | None,
     Annotated[int, msgspec.Meta(ge=0, le=MAX_SECONDS)] | None,
 ]
 LINE: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(list[ROW])
@@ -176,12 +174,7 @@ def read_actions(files: RawFiles, test: Names, indexer: Indexer) -> tuple[Int8s 
         action_of: dict[str, int] = msgspec.json.decode(path.read_bytes(), type=dict[str, ACTION])
     except UNREADABLE as error:
         raise UserError(f"{path} is not a JSON object of user and action: {error}; download it again") from error
-    values = np.fromiter(action_of.values(), np.int64, len(action_of))
     users = list(action_of)
-    wrong = ~np.isin(values, ACTIONS)
-    if wrong.any():
-        user = users[np.argmax(wrong)]
-        raise UserError(f"{path}, user {user!r}: action {action_of[user]} is not one of {ACTIONS}; download it again")
     rids = np.array([parse_id(user) for user in users], np.int64)
     rids[rids > indexer.users] = 0
     # Behind an empty name, which gives an array of no users its type.
@@ -194,6 +187,6 @@ def read_actions(files: RawFiles, test: Names, indexer: Indexer) -> tuple[Int8s 
             f"{path}: user {users[unknown[0]]!r} is not in the predict file; take both files from one download"
         )
     actions = np.full(len(test), NULL_ACTION, np.int8)
-    actions[rows] = values
+    actions[rows] = list(action_of.values())
     missing = np.flatnonzero(actions == NULL_ACTION) + 1
     return actions, Source.of(files, "actions").note("test user without an action", missing)

@@ -66,14 +66,9 @@ def read_pickle(path: Path) -> dict[Any, Any]:
     except Exception as error:  # a damaged pickle may raise anything
         reason = f"{type(error).__name__}: {_line(error)}"
         raise UserError(f"{path} cannot be read as a pickle ({reason}); download it again") from error
-    return require_dict(str(path), content)
-
-
-def require_dict(where: str, value: object) -> dict[Any, Any]:
-    """The value, a dict; ``where`` is named in the refusal."""
-    if isinstance(value, dict):
-        return value
-    raise UserError(f"{where}: {brief(value)} stands where a dict is expected; download it again")
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: {brief(content)} stands where a dict is expected; download it again")
+    return content
 
 
 def brief(value: object) -> str:

@@ -20,8 +20,7 @@ from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
 from competitions.tencent.retrieval.search import Candidates, Search
-from competitions.tencent.sequences import blocks
-from competitions.tencent.split import Fold, build_test_fold
+from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
 from tests.unit.tencent.tencent_folds import fit_fold
 from tests.unit.tencent.training_inputs import CONFIG, hide_from, make_corpus, make_sequences
@@ -192,28 +191,6 @@ def test_answers_of_several_groups_are_in_the_order_of_the_queries(
     assert unknown.best.rows.tolist() == answers.best.rows.tolist()
 
 
-def test_a_cut_pool_leaves_the_order_of_its_ads_as_it_is() -> None:
-    """By one channel: without those that are not in the pool of the query's group the answers are those of all."""
-    corpus, fold = make_world()
-    spread = dataclasses.replace(fold, query_times=200 * np.random.default_rng(0).permutation(USERS))
-    answers, pools = [], []
-    for most in (ADS, 14):
-        settings = msgspec.structs.replace(CONFIG.ranker.features, pool=most)
-        tables = fit_fold(corpus, [], spread, settings, ("values",), list_length=ADS)
-        fusion = dataclasses.replace(tables.fusion, weights={"values": 1.0})
-        tables = dataclasses.replace(tables, fusion=fusion)
-        answers.append(join_all(corpus, spread, tables, settings))
-        pools.append(tables.pools)
-    assert len(pools[1].rows) == popularity.GROUPS
-    assert len({tuple(pool.tolist()) for pool in pools[1].rows}) > 1
-    every, cut = (each.ways["first search"].rows for each in answers)
-    for own, pool in pools[1].pair(spread.query_times):
-        for query in own:
-            listed = [ad for ad in every[query].tolist() if ad in pool]
-            assert cut[query, : len(listed)].tolist() == listed
-    assert pools[1].count_inside(spread.query_times, fold.target) == (answers[1].known_rank > 0).sum()  # type: ignore[arg-type]
-
-
 def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "pair_features", lambda *_: (np.ones((1, 3, 1), np.float32), ("x",)))
     monkeypatch.setattr(ranking, "score_features", lambda *_: np.float32([1, 99, 2]))
@@ -231,17 +208,6 @@ def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
     assert list_candidates(corpus, empty, tables, CONFIG.ranker.features, 0) is None
     answers = join_all(corpus, empty, tables, CONFIG.ranker.features)
     assert (answers.best.rows.shape, answers.known_rank.shape) == ((0, 10), (0,))
-
-
-def test_the_queries_of_a_part_are_some_of_a_folds() -> None:
-    test = make_sequences(*[[(ad, 1, 10 * ad)] for ad in range(1, 7)])
-    corpus = make_corpus(make_sequences([(1, 1, 5)]), 12, test)
-    actions = np.array([1, 2, 1, 2, 1, 2], np.int8)
-    part = take_queries(corpus, build_test_fold(corpus.train, test, corpus.candidates, actions), slice(4, 9))
-    assert part.histories.users.tolist() == [4, 5]
-    assert (part.action.tolist(), part.time.tolist()) == ([1, 2], [50, 60])
-    assert part.histories.sequences is test
-    assert [each.tolist() for each in blocks(5, 2)] == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.parametrize("times", [True, False])

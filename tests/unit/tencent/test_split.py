@@ -75,15 +75,13 @@ def test_the_same_rule_is_asked_whole_days_earlier() -> None:
     later, before = make()
     assert targets(later) == {0: 3, 2: 7, 4: 3}
     assert shown(later) == [[1, 2], [1, 5, 7], [1], [2, 8], [1, 2], []]
-    assert ((later.query_times - NOW) / HOUR_S).tolist() == [-40, -50, -21]
-    assert later.unseen is not None
-    assert later.unseen.tolist() == [True, False, True]  # another user is shown 7, behind the reference
     assert targets(before) == {0: 2, 1: 5, 4: 2}
     assert shown(before) == [[1], [1], [1], [2, 8], [1], []]
-    assert ((before.query_times - NOW) / HOUR_S).tolist() == [-60, -70, -50]
-    assert before.unseen is not None
-    assert before.unseen.tolist() == [False, True, False]
-    for fold in (later, before):
+    # Of 7 another user is shown something, behind the reference.
+    for fold, times, unseen in ((later, [-40, -50, -21], [1, 0, 1]), (before, [-60, -70, -50], [0, 1, 0])):
+        assert ((fold.query_times - NOW) / HOUR_S).tolist() == times
+        assert fold.unseen is not None
+        assert fold.unseen.tolist() == unseen
         assert fold.queries(LOG).ends.tolist() == fold.train_ends[fold.users].tolist()
         assert fold.condition.tolist() == [schema.CLICK] * 3
         assert set(targets(fold).values()) <= set(fold.candidates.tolist())

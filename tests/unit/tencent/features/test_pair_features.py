@@ -21,6 +21,7 @@ from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequenc
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
 def test_shares_are_those_of_comparing_every_pair(step: int) -> None:
+    """A missing value, 0, shares nothing."""
     rng = np.random.default_rng(0)
     before, own = step * rng.integers(0, 40, (5, 30)), step * rng.integers(0, 50, (5, 12))
     weights = torch.from_numpy(rng.random((5, 3, 30)).astype(np.float32))
@@ -30,13 +31,6 @@ def test_shares_are_those_of_comparing_every_pair(step: int) -> None:
     assert shares.dtype == np.float32
     np.testing.assert_allclose(shares, expected, rtol=1e-5, atol=1e-6)
     assert (expected > 0).any()
-
-
-@pytest.mark.parametrize("step", [1, DIRECT_CODES])
-def test_a_missing_value_shares_nothing_and_queries_do_not_mix(step: int) -> None:
-    weights = torch.ones(2, 1, 2)
-    before, own = step * np.array([[0, 7], [3, 3]]), step * np.array([[0, 7, 3], [0, 7, 3]])
-    assert share_values(weights, before, own).tolist() == [[[0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0]]]
 
 
 @pytest.mark.parametrize("held", [1, 2, 8])
@@ -97,12 +91,11 @@ def test_columns_of_a_query_by_hand() -> None:
 
 def test_chosen_candidates_are_described_as_among_all() -> None:
     """Some queries' candidates, in the order of the list: the best of it is among those left out."""
-    histories = [(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)]
-    log, settings = make_sequences(*histories), CONFIG.ranker.features
+    log = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)])
+    settings = CONFIG.ranker.features
     corpus = make_corpus(log, 12)
     fold = build_test_fold(log, log, corpus.candidates, None)
-    vectors = np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16)
-    content = prepare_content("81", vectors)
+    content = prepare_content("81", np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16))
     tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values"))
     candidates = Search(tables, settings).retrieve(take_queries(corpus, fold))
     kept = np.array([[1, 4, 11], [2, 3, 5]])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Int64s, Sequences
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Sequences
 from competitions.tencent.features import popularity as popularity_module
 from competitions.tencent.features.popularity import (
     CLICKS,

@@ -166,7 +166,7 @@ def around(line: Any) -> list[Any]:
         (write_candidates, [candidate(BASE), candidate(0)], "line 2: Expected `int` >= 1"),
         (write_candidates, [{"retrieval_id": 1}], "line 1: Object missing required field `creative_id`"),
         (write_candidates, [candidate(BASE, features={"100": [1]})], f"line 1: {EXPECTED_VALUE}"),
-        (write_actions, {"user_00000005": 3}, "user 'user_00000005': action 3 is not one of (0, 1, 2)"),
+        (write_actions, {"user_00000005": 3}, "is not a JSON object of user and action: Expected `int` <= 2"),
         (write_actions, {"ü": 1}, "user 'ü' is not in the predict file"),
         (write_actions, {"3": 1}, "user '3' is not in the predict file"),
         (write_actions, {"user_00000005": None}, "is not a JSON object of user and action"),

@@ -114,14 +114,13 @@ def test_a_folder_of_neither_layout_and_one_of_two(tmp_path: Path) -> None:
     ("parts", "reason"),
     [
         ({"i": {BASE: 1, BASE + 1: 3}}, "'i': re-ids are not 1..2, 3 stands where 2 is expected"),
-        ({"i": {"x": 1}}, "'i': 'x' is not a whole number"),
-        ({"i": {1 << 70: 1}}, "beyond 64 bits"),
-        ({"i": 3}, "'i': 3 stands where a dict is expected"),
-        ({"i": {BASE: 1.0}}, "'i': 1.0 is not a whole number"),
-        ({"u": {"": 1}}, "'' is not a user name"),
-        ({"u": {"ü": 1}}, "is not a user name"),
-        ({"u": {"x" * 65: 1}}, "is not a user name"),
-        ({"f": {name: {} for name in ("100", "101")}}, "lacks '102'"),
+        ({"i": {"x": 1}}, "Expected `int`, got `str`"),
+        ({"i": {1 << 70: 1}}, "Expected `int` <= 4611686018427387904"),
+        ({"i": 3}, "Expected `object`, got `int` - at `$.i`"),
+        ({"u": {"ü": 1}}, "Expected `str` matching regex"),
+        ({"u": {"x" * 65: 1}}, "Expected `str` of length <= 64"),
+        ({"f": {name: {} for name in ("100", "101")}}, "missing required field `102` - at `$.f`"),
+        ({"f": {name: {7: 2} for name in schema.ITEM_FEATURES}}, "'f' 100: re-ids are not 1..1, 2 stands where 1"),
     ],
 )
 def test_an_indexer_that_is_no_numbering(tmp_path: Path, parts: dict[str, Any], reason: str) -> None:

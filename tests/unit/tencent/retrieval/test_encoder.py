@@ -8,7 +8,6 @@ from competitions.tencent.config import SequenceSettings
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTime, QueryTower
-from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 
 SMALL = SequenceSettings(width=8, length=6)
 CAUSAL = {"hstu": Hstu, "transformer": CausalEncoder, "two towers": TwoTower}
@@ -89,14 +88,3 @@ def test_the_query_s_time_moves_its_vector_in_straight_lines_between_moments_of_
     vectors, table = layer(time), layer.table.weight
     torch.testing.assert_close(vectors[0], torch.stack([table[2], 0.75 * table[2] + 0.25 * table[3], table[3]]))
     torch.testing.assert_close(vectors[1], table[[0, 0, 63]])
-
-
-def test_an_ad_that_training_has_not_seen_is_its_content() -> None:
-    features = torch.randint(0, 4, (ADS, 2), generator=torch.Generator().manual_seed(0), dtype=torch.int32)
-    inputs = ItemInputs(torch.ones(ADS, dtype=torch.bool), features, (3, 3), (draw(ADS, 5).half(),))
-    inputs.features[10], inputs.contents[0][10] = inputs.features[9], inputs.contents[0][9]
-    for seen in (False, True):
-        inputs.trained[9] = inputs.trained[10] = seen
-        torch.manual_seed(0)
-        nine, ten = ItemTower(SMALL, inputs).eval()(torch.tensor([9, 10])).detach()
-        assert torch.allclose(nine, ten) != seen

@@ -153,15 +153,11 @@ def test_what_is_drawn_stands_for_the_whole_pool_without_what_was_seen() -> None
     seen[np.arange(len(scores)), target] = False
     scores[seen] = -np.inf
     positions, weights = draw_sample(scores, target, rng)
-    assert positions[:, 0].tolist() == target.tolist()
-    assert (weights[:, 0] == 1).all()
-    assert not weights[np.take_along_axis(seen, positions, 1)].any()
     again = positions[:, 1:] == target[:, None]
     assert again.any()
     assert not weights[:, 1:][again].any()
+    assert not weights[np.take_along_axis(seen, positions, 1)].any()
     assert weights.sum(1).mean() == pytest.approx((~seen).sum(1).mean(), rel=0.005)
-    best = np.sort(scores, 1)[:, -40:]
-    assert np.sort(np.take_along_axis(scores, positions[:, 1:41], 1), 1).tolist() == best.tolist()
 
 
 def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -> None:

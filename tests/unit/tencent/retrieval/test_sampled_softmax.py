@@ -1,7 +1,5 @@
 """The loss by hand and against autograd; the estimate over negatives; seen positives."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -34,20 +32,6 @@ def test_its_gradients_are_those_of_the_plain_operations(monkeypatch: pytest.Mon
     torch.testing.assert_close(value, plain())
     for gradient, plain_gradient in zip(torch.autograd.grad(3 * value, leaves), expected, strict=True):
         torch.testing.assert_close(gradient, plain_gradient)
-
-
-def test_a_target_counts_once_and_what_is_masked_counts_nothing() -> None:
-    """Ads 0, 1, 2 drawn with a probability of a half each: each stands for two."""
-    ads, query = torch.tensor([[0.3], [-1.0], [0.8]]), torch.ones(1, 1)
-    half = torch.full((3,), math.log(0.5))
-    own, *others = ads.flatten().tolist()
-
-    def expected(*counted: float) -> float:
-        return math.log(math.exp(own) + sum(2 * math.exp(score) for score in counted)) - own
-
-    for masked, counted in (([0, 3], others), ([0, 2], others[:1]), ([3, 3], [own, *others])):
-        value = sampled_softmax(query, ads[:1], ads, half, torch.tensor([masked]))
-        assert float(value) == pytest.approx(expected(*counted), rel=1e-5)
 
 
 def test_negatives_estimate_the_sum_over_all_ads_without_bias() -> None:

@@ -122,14 +122,13 @@ def test_learning_takes_each_query_with_the_pool_of_its_own_time(monkeypatch: py
     learned = []
 
     def collect(tables: FoldTables, *given: Any) -> ChannelScores:
-        learned.append(given[1:3])
-        return collect_scores(tables, *given)
+        learned.append((*given[1:3], collect_scores(tables, *given)))
+        return learned[0][2]
 
     monkeypatch.setattr(fusion_module, "collect_scores", collect)
     assert learn_fusion(make_corpus(log, 22), fold, tables, settings, True, 0).rows
-    ((queries, target),) = learned
+    ((queries, target, scores),) = learned
     assert sorted(queries.histories.users) == fold.users[20:].tolist()
-    scores = collect_scores(tables, settings, queries, target, np.random.default_rng(0))
     weights = np.array([tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
     own = [(group, query) for group, part in enumerate(tables.pools.split(queries.time)) for query in part.tolist()]
     for (group, query), row in zip(own, scores.values, strict=True):

@@ -111,12 +111,6 @@ def test_the_action_that_is_asked_for_counts() -> None:
     assert conversions <= {5, 6, 7}
 
 
-def test_a_fit_of_the_same_seed_has_the_same_bytes() -> None:
-    first, again, other = (fit(make_circle(), passes=2, seed=seed) for seed in (3, 3, 4))
-    assert first.vectors.tobytes() == again.vectors.tobytes() != other.vectors.tobytes()
-    assert all(value.tobytes() == again.weights[name].tobytes() for name, value in first.weights.items())
-
-
 def test_the_settings_of_the_file_are_the_defaults_and_heads_divide_the_width() -> None:
     assert CONFIG.sequence == SequenceSettings()
     with pytest.raises(ValueError, match="multiple"):
