@@ -166,13 +166,13 @@ $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 $(NAMES:%=recommend-%): recommend-%: $(VENV)/installed
 	@$(RUN) recommend $* $(READ) $(ARGS)
 
-# serve-NAME: ## Latency of a request; ARGS=--http: serve the last run
+# serve-NAME: ## Serve the last run over HTTP (news)
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
-	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(RUN) serve $* $(RAW_OPTION) $(ARGS)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(RUN) serve $* $(ARGS)
 
 # submit-NAME: ## Check the last submission and upload it, or say how
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
-	@$(RUN) submit $* $(RAW_OPTION) $(ARGS)
+	@$(RUN) submit $* $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 

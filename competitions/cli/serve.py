@@ -1,4 +1,4 @@
-"""Verbs of the command line: articles for a reader, by a run of news, and what it costs to serve the run."""
+"""Verbs of the command line: articles for a reader, by a run of news, and the run as a service."""
 
 import contextlib
 import os
@@ -22,7 +22,6 @@ from competitions.cli.options import BUILD, Build, Name
 if TYPE_CHECKING:
     from competitions.news.day.export import Export
 
-REQUESTS = 500  # that are timed
 SERVED = "news"  # one service shows how; the others would be written as this one
 SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
@@ -30,19 +29,15 @@ SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the
 def serve(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
-    http: Annotated[bool, typer.Option("--http", help="Run as an HTTP service instead, until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of --http on 127.0.0.1; 0: any free one.")] = 8000,
+    http: Annotated[bool, typer.Option("--http", hidden=True)] = True,  # as it was typed up to 0.21
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     build: Build = BUILD,
 ) -> None:
-    """Measure what a request to a run of news costs; or serve it over HTTP."""
+    """Serve a run of news over HTTP until Ctrl-C."""
     require_service(name)
     from competitions.news.day import serve as news
 
     record = read_own_record(registry.find_run(build, [name], run or "last"), name)
-    if not http:
-        exported = export_run(record, build / name, REQUESTS)
-        print_table(wide_console(), f"{len(exported.bodies)} requests, one at a time", [news.measure(*exported[:3])])
-        return
     with news.listen(port) as server:  # a taken port is told before the models are loaded
         exported = export_run(record, build / name, 1)
         about = {"name": name, "run": record.run, "since": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -1,4 +1,4 @@
-"""The news service over HTTP, and what one request costs: ``make serve-news``, with ``ARGS=--http`` until Ctrl-C.
+"""The news service over HTTP: ``make serve-news``, until Ctrl-C.
 
 ``POST /recommend`` takes one request as JSON, ``GET /health`` says what runs here. Requests are answered one after the
 other.
@@ -7,12 +7,9 @@ other.
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -20,12 +17,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.engine.errors import UserError
-from competitions.news.day.service import Answer, NewsService
+from competitions.news.day.service import NewsService
 
 HOST, RECOMMEND, HEALTH = "127.0.0.1", "/recommend", "/health"
 LARGEST = 1 << 20  # bytes of a request: thousands of clicks
 STOP_SECONDS = 5  # for the request that is being answered
-WARM_REQUESTS = 20
 
 
 def make_app(service: NewsService, about: dict[str, Any]) -> Starlette:
@@ -80,26 +76,3 @@ def listen(port: int) -> socket.socket:
 def make_server(app: Starlette) -> uvicorn.Server:
     """A server of the app; ``run`` takes the socket."""
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS))
-
-
-def measure(service: NewsService, bodies: Sequence[bytes], expected: Sequence[Answer]) -> dict[str, Any]:
-    """A row: the function called for one request at a time, after some to warm up: the median and the 99th percentile
-    in milliseconds, how many a second. ``same answers``: the share of answers that are ``expected``, the run's own.
-    """
-    if not bodies:
-        raise UserError("There is no request to measure.")
-    requests, seconds, equal = [service.parse(body) for body in bodies], [], 0
-    for request in requests[:WARM_REQUESTS]:
-        service.answer(request)
-    for request, known in zip(requests, expected, strict=True):
-        begun = time.perf_counter()
-        answer = service.answer(request)
-        seconds.append(time.perf_counter() - begun)
-        equal += answer == known
-    p50, p99 = (float(np.quantile(seconds, level)) * 1e3 for level in (0.5, 0.99))
-    return {
-        "p50 ms": p50,
-        "p99 ms": p99,
-        "requests a second": float(1 / np.mean(seconds)),
-        "same answers": equal / len(requests),
-    }

@@ -37,7 +37,7 @@ def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
 def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     write_run(tmp_path / "news" / "20260101-000000-000")
     with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):
-        serve.serve("news", http=True, port=server.getsockname()[1], build=tmp_path)
+        serve.serve("news", port=server.getsockname()[1], build=tmp_path)
 
 
 def test_a_competition_without_a_service_is_named(tmp_path: Path) -> None:

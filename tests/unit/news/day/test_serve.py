@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from common.engine.errors import UserError
-from competitions.news.day.serve import LARGEST, WARM_REQUESTS, make_app, measure
+from competitions.news.day.serve import LARGEST, make_app
 from competitions.news.day.service import Answer, NewsService
 
 
@@ -105,12 +105,3 @@ def test_requests_at_once_are_answered_one_after_the_other(client: TestClient, e
         replies = [*pool.map(lambda number: client.post("/recommend", content=b"%d" % number), range(8))]
     assert [reply.json() for reply in replies] == [{"doubles": [2 * number]} for number in range(8)]
     assert inside == ["in", "out"] * 8  # nobody came in before the last one was out
-
-
-def test_requests_are_timed_one_at_a_time_after_some_to_warm_up(echo: Echo) -> None:
-    row = measure(echo, [b"%d" % number for number in range(100, 130)], [{"doubles": [200]}] * 30)
-    assert row["same answers"] == pytest.approx(1 / 30)
-    assert len(echo.answered) == WARM_REQUESTS + 30
-    assert 0 < row["p50 ms"] <= row["p99 ms"]
-    with pytest.raises(UserError, match="no request"):
-        measure(echo, [], [])
