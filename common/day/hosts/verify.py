@@ -69,8 +69,8 @@ def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> Non
 
 
 def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
-    known = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
-    known = {unit: number for unit, number in known.items() if number is not None}
+    stated = {"files": spec.files, "rows": spec.rows, "MB": spec.megabytes}
+    known = {unit: number for unit, number in stated.items() if number is not None}
     expected = [f"{number:,} {unit}" for unit, number in known.items()]
     expected += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
     expected += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
