@@ -50,12 +50,9 @@ def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "Loade
     ``run``: as for ``compare``: its name or the end of it, news/last, last~1, or its folder.
     """
     from common.day.loaded import load_run
-    from common.day.record_schema import RECORD, read_record
     from common.day.registry import find_run
 
-    folder = find_run(Path(build), NAMES, run)
-    name = read_record(folder / RECORD).name
-    return load_run(folder, find_competition(name))
+    return load_run(find_run(Path(build), NAMES, run))
 
 
 def check_name(name: str) -> str:

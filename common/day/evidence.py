@@ -23,6 +23,7 @@ MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
 LOST = 200  # queries that can be read with their features
+MOST_VALUES = 10_000_000  # of features, that a run keeps beside its candidates: 40 MB
 BLEND = "blend"
 RANDOM = "Random order"
 
@@ -63,6 +64,12 @@ class Evidence:
     def cutoff(self) -> int:
         """How many of a list count."""
         return self.cutoffs[-1]
+
+    def take_features(self) -> pl.DataFrame:
+        """The features (float32, NaN: missing) of the first candidates: of whole queries, at most ``MOST_VALUES``."""
+        ends, names = np.cumsum(self.rows.group_sizes), list(self.rows.names)
+        count = max(int(np.searchsorted(ends * len(names), MOST_VALUES, "right")), 1)
+        return pl.DataFrame(self.rows.features[: ends[count - 1]], schema=names)
 
 
 # --- right answers ---

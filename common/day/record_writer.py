@@ -13,7 +13,7 @@ import polars as pl
 from msgspec import structs
 
 from common.day.evidence import describe_answers, list_lost
-from common.day.judged import CANDIDATES, LOST, Details, Judged
+from common.day.judged import CANDIDATES, FEATURES, LOST, Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
 from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_behind, describe_queries
 from common.engine.decisions import list_decisions
@@ -119,7 +119,7 @@ class RecordWriter:
         self.add(truth={name: getattr(truth, name) for name in TRUTH_FIGURES}, tables=tables)
 
     def add_evidence(self, judged: Judged) -> None:
-        """All that explains the score, part by part; candidates.parquet and lost.csv are written beside the record."""
+        """All that explains the score, part by part; its frames are written beside the record."""
         run, insight, evidence = self.run, judged.insight, None
         with self.part("details", "The tables of the competition"):
             self.add_details(judged.details())
@@ -128,6 +128,7 @@ class RecordWriter:
                 evidence = judged.evidence()
                 self.add(rivals=list(evidence.rivals))
                 write_parquet(evidence.candidates, run.folder / CANDIDATES)
+                write_parquet(evidence.take_features(), run.folder / FEATURES)
         if insight is None:
             return
         with self.part("answers", "The account of right answers"):

@@ -1,77 +1,36 @@
-"""A run that is loaded is the run that was recorded, or no features are loaded."""
+"""A run that is loaded is the run that was recorded."""
 
-from functools import partial
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+import time
 
-import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
-from common.competition import Competition
-from common.day.judged import Judged
+from common.day import evidence
 from common.day.loaded import load_run
+from common.day.record_writer import RecordWriter
 from common.engine.errors import UserError
-from common.engine.run import Result, Run
+from common.engine.run import Run
 from common.learning.dataset import RankingDataset
 from tests.unit.common.day.conftest import Make
-from tests.unit.common.day.records import make_evidence, make_judged
-
-DATA = RankingDataset(("x",), np.ones((2, 1), np.float32), np.array([1, 0], np.float32), np.array([1, 1], np.int32))
+from tests.unit.common.day.records import START, make_evidence, make_judged
 
 
-class Config(msgspec.Struct, forbid_unknown_fields=True):
-    seed: int = 0
-
-
-def score(seed: int) -> list[float]:
-    """The one step of the pipeline."""
-    return [0.5, 0.25 + seed]
-
-
-def list_candidates(scores: list[float]) -> pl.DataFrame:
-    return pl.DataFrame({"query": ["0", "1"], "item": [7, 8], "label": DATA.labels, "blend": scores})
-
-
-@pytest.fixture
-def competition() -> Any:
-    """What a competition declares, as far as loading needs it."""
-
-    def judge(scores: Result[list[float]], config: Config) -> Judged:
-        return make_judged(evidence=lambda: make_evidence(candidates=list_candidates(scores.value), rows=DATA))
-
-    def validate(files: Path, config: Config, run: Run) -> Result[list[float]]:
-        return run.step(score, config.seed)
-
-    def locate(raw: Path, config: Config) -> Path:
-        return raw
-
-    declared = SimpleNamespace(
-        config=Config, check_names=lambda config: None, locate=locate, validate=validate, judge=judge
-    )
-    declared.read_config = partial(Competition.read_config, declared)
-    return declared
-
-
-def test_features_are_those_of_the_candidates_that_were_ranked(make: Make, competition: Any) -> None:
-    folder = make("20260101-1", [0.5, 0.25], config={"seed": 0})
-    with pytest.raises(UserError, match=r"has no candidates\.parquet"):
-        load_run(folder, competition)
-    list_candidates([0.5, 0.25]).write_parquet(folder / "candidates.parquet")
-    run = load_run(folder, competition)
-    assert run.features.to_dict(as_series=False) == {"x": [1.0, 1.0]}
-    assert run.candidates.rows() == [("0", 7, 1.0, 0.5), ("1", 8, 0.0, 0.25)]
-    assert run.record.run == "20260101-1"
-    assert repr(run) == "LoadedRun news/20260101-1: MRR@5 0.3750; 2 queries, 2 candidates, 1 features"
-    list_candidates([0.5, 0.75]).write_parquet(folder / "candidates.parquet")
-    with pytest.raises(UserError, match=r"scored them otherwise.*revision 1234"):
-        _ = load_run(folder, competition).features
-
-
-def test_settings_that_are_no_longer_known_are_one_sentence(make: Make, competition: Any) -> None:
-    folder = make("20260101-1", [0.5])
-    pl.DataFrame({"query": ["0"]}).write_parquet(folder / "candidates.parquet")
-    with pytest.raises(UserError, match="do not fit this code"):
-        _ = load_run(folder, competition).features
+def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make("20260101-1", [0.5, 0.25])
+    with pytest.raises(UserError, match=r"has no features\.parquet.*run again"):
+        load_run(folder)
+    sizes, labels = np.array([2, 1, 2], np.int32), np.array([1, 0, 0, 1, 0], np.float32)
+    rows = RankingDataset(("x", "y"), np.arange(10, dtype=np.float32).reshape(5, 2), labels, sizes)
+    items = {"query": ["0", "0", "1", "2", "2"], "item": [7, 8, 9, 7, 8], "label": labels, "blend": np.arange(5.0)}
+    ranked = make_evidence(candidates=pl.DataFrame(items), rows=rows)
+    for most, height in ((10, 5), (9, 3), (1, 2)):  # at least one query
+        monkeypatch.setattr(evidence, "MOST_VALUES", most)
+        writer = RecordWriter(Run(folder, folder / "cache", quiet=True), checked=True, began=time.perf_counter())
+        judged = make_judged(evidence=lambda: ranked)
+        writer.begin(START, judged)
+        writer.add_evidence(judged)
+        run = load_run(folder)
+        assert run.features.to_dict(as_series=False) == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
+        assert run.candidates.equals(ranked.candidates)
+    assert repr(run) == "LoadedRun news/run-1: MRR@5 0.3750; 4 queries, 5 candidates, 2 features"
