@@ -163,7 +163,7 @@ def measure_mgtv(folder: Path) -> Metrics:
         right = day.rows.labels > 0
         answers = np.stack([np.ones(len(right)), rewards.mean, rewards.median, rewards.rate])[:, right]
         expected.append(rewards.expected[right])
-        scores.append(score_rates(day.rates[right], answers))
+        scores.append(score_rates(day.completions[right], answers))
     measured["completion expected"] = float(np.concatenate(expected).mean())
     for name, value in zip(MGTV_ANSWERS, np.hstack(scores).mean(axis=1), strict=True):
         measured[f"completion {name}"] = float(value)

@@ -77,7 +77,7 @@ def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> lis
     probabilities = []
     for day in days:
         if rate is None:
-            weight = np.random.default_rng([seed, day.day]).random(len(day.rates))
+            weight = np.random.default_rng([seed, day.day]).random(len(day.completions))
         else:
             weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
         probabilities.append(baselines.normalise(weight, day))

@@ -82,7 +82,7 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             BLEND: mixed,
             **{stage: order_videos(part.day, mixed, part.rewards, stage) for stage in (EXPECTED, picked_by)},
             "answer": part.rewards.rate,
-            "rate": part.day.rates.astype(np.float64),
+            "rate": part.day.completions.astype(np.float64),
             "video": slate["video"],
             "label": part.day.rows.labels,
         }

@@ -36,7 +36,7 @@ def score_positions(before: Sequence[DayFeatures], day: DayFeatures, prior: floa
 
 def _positions(day: DayFeatures) -> NDArray[np.int64]:
     """The position of each row in its slate, from 0."""
-    return np.arange(len(day.rates)) - np.repeat(find_starts(day.rows.group_sizes), day.rows.group_sizes)
+    return np.arange(len(day.completions)) - np.repeat(find_starts(day.rows.group_sizes), day.rows.group_sizes)
 
 
 def score_neighbours(log: pl.DataFrame, slates: Slates) -> Floats:

@@ -16,7 +16,7 @@ START = 0.01  # deviation of a vector before training: an id that training never
 @dataclass(frozen=True)
 class Batch:
     """Whole lists. ``numbers`` float [rows, d]; ``video`` ids [rows, video fields]; ``device`` ids [rows, device
-    fields]; ``owner`` [rows]: the list; ``watched`` ids [lists, most, video fields]; ``rates`` [lists, most], -1
+    fields]; ``owner`` [rows]: the list; ``watched`` ids [lists, most, video fields]; ``completions`` [lists, most], -1
     unknown; ``mask`` [lists, most]: whether there is such a video.
     """
 
@@ -25,7 +25,7 @@ class Batch:
     device: Tensor
     owner: Tensor
     watched: Tensor
-    rates: Tensor
+    completions: Tensor
     mask: Tensor
 
 
@@ -164,8 +164,8 @@ class DIN(nn.Module):
     def attend(self, own: Tensor, batch: Batch) -> Tensor:
         """The weighed sum of the watched videos [rows, width], times the candidate, and the weights by rate."""
         watched = self.vectors(batch.watched).flatten(2)[batch.owner]
-        known = (batch.rates >= 0).float()
-        rates = torch.stack([batch.rates.clamp(min=0.0), known], 2)[batch.owner]
+        known = (batch.completions >= 0).float()
+        rates = torch.stack([batch.completions.clamp(min=0.0), known], 2)[batch.owner]
         recency = torch.linspace(1.0, 0.0, watched.shape[1]).expand(len(own), -1)[:, :, None]
         candidate = own[:, None].expand_as(watched)
         pairs = torch.cat([watched, candidate, watched - candidate, watched * candidate, rates, recency], 2)

@@ -53,13 +53,13 @@ class Inputs:
     """A day as the networks see it, slates in the order of its ``DayFeatures``.
 
     ``video`` (rows,) and ``device`` (slates,): rows of the ``Fields``. ``watched`` (slates, most): those of the last
-    clicked videos, latest first; ``rates``: their completion rates, -1 where unknown.
+    clicked videos, latest first; ``completions``: their rates, -1 where unknown.
     """
 
     video: Ids
     device: Ids
     watched: Ids
-    rates: NDArray[np.float32]
+    completions: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class _Data:
             device=torch.from_numpy(devices[self.inputs.device[slates]][owner]),
             owner=torch.from_numpy(owner),
             watched=torch.from_numpy(videos[watched]),
-            rates=torch.from_numpy(self.inputs.rates[slates]),
+            completions=torch.from_numpy(self.inputs.completions[slates]),
             mask=torch.from_numpy((watched > 0).astype(np.float32)),
         )
         return batch, np.flatnonzero(self.rows.labels[rows] > 0)
@@ -234,7 +234,7 @@ def _gather(days: Sequence[NetworkDay], fields: Fields, blocks: Sequence[str]) -
         useful = (data.group_sizes > 1) & (np.add.reduceat(data.labels, find_starts(data.group_sizes)) == 1)
         kept = np.repeat(useful, data.group_sizes)
         rows.append(pick_queries(data, useful))
-        inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.rates[useful]))
+        inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.completions[useful]))
     joined = {name: np.concatenate([getattr(part, name) for part in inputs]) for name in Inputs.__annotations__}
     whole = gather(rows)
     return _Data(whole, Inputs(**joined), fields, fit_standardiser(whole.features))

@@ -88,7 +88,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
         even, finished = [], []
         for part in self.predictions:
-            ones = np.ones(len(part.day.rates))
+            ones = np.ones(len(part.day.completions))
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
         scored = [

@@ -53,9 +53,9 @@ class Bins:
     table: Floats
     means: Floats
 
-    def index(self, rates: Floats) -> NDArray[np.int64]:
+    def index(self, completions: Floats) -> NDArray[np.int64]:
         """The bin of each completion rate."""
-        return np.searchsorted(self.edges, rates, "right")
+        return np.searchsorted(self.edges, completions, "right")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Plays:
 
     names: tuple[str, ...]
     features: Matrix
-    rates: Floats
+    completions: Floats
 
 
 @dataclass(frozen=True)
@@ -78,32 +78,32 @@ class Completion(PickledModel):
     rounds: int
 
 
-def make_bins(rates: Floats, bins: int, grid: int = GRID) -> Bins:
-    """Bins with about as many of the ``rates`` (n,), all above 0, in each; a frequent value has a bin of its own.
+def make_bins(completions: Floats, bins: int, grid: int = GRID) -> Bins:
+    """Bins with about as many of the ``completions`` (n,), all above 0, in each; a frequent value has a bin of its own.
 
-    The answers tried are quantiles of the rates and an even grid up to their 99.5 %, half of each.
+    The answers tried are quantiles of the completions and an even grid up to their 99.5 %, half of each.
     """
-    values, counts = np.unique(rates, return_counts=True)
-    points = values[counts >= max(POINT_SHARE * len(rates), 2)]
-    others = rates[~np.isin(rates, points)]
+    values, counts = np.unique(completions, return_counts=True)
+    points = values[counts >= max(POINT_SHARE * len(completions), 2)]
+    others = completions[~np.isin(completions, points)]
     cuts = np.quantile(others, np.linspace(0, 1, bins + 1)[1:-1]) if len(others) else np.empty(0)
     edges = np.unique(np.concatenate([cuts, points, np.nextafter(points, np.inf)]))
-    occupied = np.unique(np.searchsorted(edges, rates, "right"))
+    occupied = np.unique(np.searchsorted(edges, completions, "right"))
     edges = edges[occupied[1:] - 1]  # no bin without a play: each begins at the edge before its own first play
-    top = float(np.quantile(rates, 0.995))
-    even, quantiles = np.linspace(0, top, grid // 2), np.quantile(rates, np.linspace(0, 0.995, grid // 2))
+    top = float(np.quantile(completions, 0.995))
+    even, quantiles = np.linspace(0, top, grid // 2), np.quantile(completions, np.linspace(0, 0.995, grid // 2))
     answers = np.unique(np.concatenate([[0.0], points, even, quantiles]))
-    index = np.searchsorted(edges, rates, "right")
-    groups = [rates[index == k] for k in range(len(edges) + 1)]
+    index = np.searchsorted(edges, completions, "right")
+    groups = [completions[index == k] for k in range(len(edges) + 1)]
     table = np.stack([mean_scores(group, answers) for group in groups])
     return Bins(edges, answers, table, np.array([group.mean() for group in groups]))
 
 
-def mean_scores(rates: Floats, answers: Floats) -> Floats:
-    """Mean of s over ``rates`` for each answer; many rates are represented by evenly spread quantiles."""
-    if len(rates) > SAMPLE:
-        rates = np.quantile(rates, (np.arange(SAMPLE) + 0.5) / SAMPLE)
-    return np.asarray(score_rates(rates[:, None], answers[None, :]).mean(axis=0))
+def mean_scores(completions: Floats, answers: Floats) -> Floats:
+    """Mean of s over ``completions`` for each answer; of many evenly spread quantiles stand for all."""
+    if len(completions) > SAMPLE:
+        completions = np.quantile(completions, (np.arange(SAMPLE) + 0.5) / SAMPLE)
+    return np.asarray(score_rates(completions[:, None], answers[None, :]).mean(axis=0))
 
 
 def best_answers(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
@@ -132,18 +132,19 @@ def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
 
 def take_plays(day: DayFeatures, blocks: Sequence[str], answers: bool = False) -> Plays:
     """The clicked rows of a day with a known rate above 0, or of its ``answers`` alone; the features of ``blocks``."""
-    rows = np.flatnonzero(((day.rows.labels > 0) if answers else day.clicked) & (day.rates > 0))
+    rows = np.flatnonzero(((day.rows.labels > 0) if answers else day.clicked) & (day.completions > 0))
     columns = find_columns(day.rows.names, blocks)
     names = tuple(day.rows.names[column] for column in columns)
-    return Plays(names, np.asarray(day.rows.features[rows][:, columns]), day.rates[rows])
+    return Plays(names, np.asarray(day.rows.features[rows][:, columns]), day.completions[rows])
 
 
 def join_plays(days: Sequence[Plays]) -> Plays:
     """The plays of all days, which have the same columns: of more than ``MOST_PLAYS`` the latest."""
     for day in days:
         check_columns(days[0].names, day.names, "A day of plays")
-    features, rates = (np.concatenate([getattr(day, name) for day in days]) for name in ("features", "rates"))
-    return Plays(days[0].names, features[-MOST_PLAYS:], rates[-MOST_PLAYS:])
+    features = np.concatenate([day.features for day in days])
+    completions = np.concatenate([day.completions for day in days])
+    return Plays(days[0].names, features[-MOST_PLAYS:], completions[-MOST_PLAYS:])
 
 
 def refit(days: Sequence[Plays], early: Completion, settings: CompletionSettings, seed: int) -> Completion:
@@ -160,17 +161,17 @@ def fit(days: Sequence[Plays], valid: Sequence[Plays], settings: CompletionSetti
     import lightgbm
 
     train = join_plays(days)
-    bins, names, blocks = make_bins(train.rates, settings.bins), train.names, tuple(settings.blocks)
+    bins, names, blocks = make_bins(train.completions, settings.bins), train.names, tuple(settings.blocks)
     if len(bins.table) == 1:
         return Completion(bins, None, names, blocks, 0)
     parameters = {**FIXED, "num_class": len(bins.table), "seed": seed, **settings.parameters}
-    data = lightgbm.Dataset(train.features, bins.index(train.rates), feature_name=list(names))
+    data = lightgbm.Dataset(train.features, bins.index(train.completions), feature_name=list(names))
     held: list[lightgbm.Dataset] = []
     callbacks: list[Any] = []
     if valid:
         last = join_plays(valid)
         check_columns(names, last.names, "The plays of validation")
-        held = [lightgbm.Dataset(last.features, bins.index(last.rates), reference=data)]
+        held = [lightgbm.Dataset(last.features, bins.index(last.completions), reference=data)]
         callbacks = [lightgbm.early_stopping(settings.patience, verbose=False)]
     try:
         model = lightgbm.train(parameters, data, settings.rounds, held, callbacks=callbacks)

@@ -15,15 +15,15 @@ from competitions.mgtv.split import Slates
 
 @dataclass(frozen=True)
 class DayFeatures:
-    """A day's rows, query by query. ``rows.labels``: 1 for the answer; ``rates`` (n,): the completion rate of watched
-    rows, NaN where unknown; ``clicked`` (n,); ``scorable`` (n,): the video has a duration, without which nothing can
-    be scored. On the test day labels are 0 and rates NaN. ``devices`` (lists,): of each list; ``queries`` counts those
-    without a row as well.
+    """A day's rows, query by query. ``rows.labels``: 1 for the answer; ``completions`` (n,): the completion rate t of
+    watched rows, NaN where unknown; ``clicked`` (n,); ``scorable`` (n,): the video has a duration, without which
+    nothing can be scored. On the test day labels are 0 and completions NaN. ``devices`` (lists,): of each list;
+    ``queries`` counts those without a row as well.
     """
 
     day: int
     rows: RankingDataset
-    rates: Floats
+    completions: Floats
     clicked: NDArray[np.bool_]
     scorable: NDArray[np.bool_]
     devices: NDArray[np.int64]
@@ -39,7 +39,7 @@ def join_day(
     return DayFeatures(
         day=slates.day,
         rows=RankingDataset(tuple(frame.columns), to_matrix(frame), labels, slates.group_sizes.to_numpy()),
-        rates=outcome["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+        completions=outcome["t"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         clicked=outcome["clicked"].fill_null(False).to_numpy(),
         scorable=videos["duration"].gather(slates.rows["video"]).is_not_null().to_numpy(),
         devices=slates.rows.unique("query", maintain_order=True)["device"].cast(pl.Int64).to_numpy(),

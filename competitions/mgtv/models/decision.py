@@ -49,7 +49,7 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
     A video without a duration has no completion rate: with ``no_duration`` "nothing" its reward is 0.
     """
     parts = []
-    for start in range(0, max(len(day.rates), 1), completion.SLICE_ROWS):
+    for start in range(0, max(len(day.completions), 1), completion.SLICE_ROWS):
         rows = slice(start, start + completion.SLICE_ROWS)
         probabilities = completion.predict(model, day.rows.names, np.asarray(day.rows.features[rows]))
         best = completion.best_answers(probabilities, model.bins)
@@ -128,17 +128,17 @@ def find_fallback(log: pl.DataFrame, videos: pl.DataFrame) -> tuple[int, float]:
     video = int(ranked["video"][0]) if ranked.height else 0
     played = log.filter(pl.col("t") > 0).select("video", pl.col("t").cast(pl.Float64))
     own = played.filter(video=video)["t"]
-    rates = (own if len(own) else played["t"]).to_numpy()
-    if not len(rates):
+    completions = (own if len(own) else played["t"]).to_numpy()
+    if not len(completions):
         return video, 1.0
-    bins = completion.make_bins(rates, 1, FALLBACK_GRID)
-    return video, float(bins.answers[completion.mean_scores(rates, bins.answers).argmax()])
+    bins = completion.make_bins(completions, 1, FALLBACK_GRID)
+    return video, float(bins.answers[completion.mean_scores(completions, bins.answers).argmax()])
 
 
 def score_answers(day: DayFeatures, rows: NDArray[np.int64], rates: Floats) -> tuple[Floats, Floats]:
     """Per slate: 1 for a hit, and the s of the answer; ``rows`` are picked, ``rates`` (n,) answered for each row."""
     hit = day.rows.labels[rows] > 0
-    return hit.astype(np.float64), np.where(hit, score_rates(day.rates[rows], rates[rows]), 0.0)
+    return hit.astype(np.float64), np.where(hit, score_rates(day.completions[rows], rates[rows]), 0.0)
 
 
 def climb(

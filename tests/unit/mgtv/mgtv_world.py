@@ -90,7 +90,7 @@ def make_day(
     sizes: Sequence[int],
     answers: Sequence[int],
     features: Mapping[str, Any] | None = None,
-    rates: Sequence[float] | Floats | None = None,
+    completions: Sequence[float] | Floats | None = None,
     **changes: Any,
 ) -> DayFeatures:
     """A day of slates of these ``sizes``, whose answers stand at these positions; a rate is known where watched."""
@@ -100,7 +100,7 @@ def make_day(
     columns = features or {"video_a": np.arange(sum(sizes), dtype=float)}
     matrix = np.column_stack([np.asarray(values, np.float32) for values in columns.values()])
     rows = RankingDataset(tuple(columns), matrix, labels, np.array(sizes, np.int32))
-    known = np.where(labels > 0, 1.0, np.nan) if rates is None else np.asarray(rates, float)
+    known = np.where(labels > 0, 1.0, np.nan) if completions is None else np.asarray(completions, float)
     plain: dict[str, Any] = {
         "clicked": labels > 0,
         "scorable": np.ones(len(labels), bool),
@@ -108,7 +108,7 @@ def make_day(
         "queries": len(sizes),
         "day": 9,
     }
-    return DayFeatures(rows=rows, rates=known, **(plain | changes))
+    return DayFeatures(rows=rows, completions=known, **(plain | changes))
 
 
 def draw_log(seed: int, devices: int = 12, videos: int = 15, days: int = 6) -> pl.DataFrame:

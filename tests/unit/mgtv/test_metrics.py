@@ -49,7 +49,7 @@ def test_the_ladder_pools_devices_not_days() -> None:
 
 
 def test_the_decision_weighs_what_is_expected_and_days_by_their_devices() -> None:
-    day = make_day([2, 2], [0, 1], rates=[0.5, np.nan, np.nan, 0.2])
+    day = make_day([2, 2], [0, 1], completions=[0.5, np.nan, np.nan, 0.2])
     probabilities = np.array([0.4, 0.6, 0.5, 0.5])
     predictions = [predict(day, [0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])]
     scores = judge(predictions, [probabilities])

@@ -164,7 +164,7 @@ def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -
     assert day.rows.labels.tolist() == outcome["answer"].cast(pl.Float32).to_list()
     assert day.rows.labels.sum() >= day.queries > 3
     assert day.clicked.tolist() == outcome["clicked"].to_list()
-    np.testing.assert_array_equal(day.rates, outcome["t"].cast(pl.Float64).fill_null(np.nan))
+    np.testing.assert_array_equal(day.completions, outcome["t"].cast(pl.Float64).fill_null(np.nan))
     assert day.rows.group_sizes.tolist() == slates.group_sizes.to_list()
     assert day.scorable.all()
 
@@ -176,7 +176,7 @@ def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> N
     test, labelled = build_day(lost, slates), build_day(lost, slates, look_up_outcome(sources.log, slates))
     np.testing.assert_array_equal(test.rows.features, labelled.rows.features)
     assert test.rows.labels.tolist() == [0] * slates.rows.height
-    assert np.isnan(test.rates).all()
+    assert np.isnan(test.completions).all()
     assert not test.clicked.any()
     assert test.scorable.tolist() == (slates.rows["video"] != 3).to_list()
     assert not test.scorable.all()

@@ -55,7 +55,7 @@ def learn(kind: str, settings: DeepSettings = SETTINGS, seed: int = 0) -> tuple[
     new, new_inputs = draw_day(2)
     network = fit_network([NetworkDay(day, inputs)], tables(), kind, ["video"], settings, seed)
     scores = score_network(NetworkDay(new, new_inputs), tables(), network, settings)
-    assert scores.shape == (len(new.rates),)
+    assert scores.shape == (len(new.completions),)
     return hit_rate(new, scores), scores
 
 

@@ -34,19 +34,19 @@ def draw_rates(seed: int, plays: int = 400) -> Floats:
     """Short abandons, a mass at 1 and a few beyond: like watching."""
     rng = np.random.default_rng(seed)
     kinds = [rng.beta(1, 8, plays), np.ones(plays), rng.random(plays), 1 + rng.random(plays)]
-    rates = np.choose(rng.choice(4, plays, p=[0.45, 0.2, 0.3, 0.05]), kinds)
-    return np.asarray(np.maximum(np.round(rates, 4), 0.001))
+    completions = np.choose(rng.choice(4, plays, p=[0.45, 0.2, 0.3, 0.05]), kinds)
+    return np.asarray(np.maximum(np.round(completions, 4), 0.001))
 
 
-def expect(rates: Floats, answer: float) -> float:
-    """The mean of s over some rates, play by play."""
-    return float(np.mean([1 / (1 + (abs(t - answer) / t) ** 0.5) if t > 0 else 0 for t in rates]))
+def expect(completions: Floats, answer: float) -> float:
+    """The mean of s over some completions, play by play."""
+    return float(np.mean([1 / (1 + (abs(t - answer) / t) ** 0.5) if t > 0 else 0 for t in completions]))
 
 
-def search(rates: Floats, weights: Floats | None = None) -> tuple[float, float]:
-    """The best answer of a fine grid and of the rates themselves, where s has its peaks; and what it earns."""
-    tried = np.concatenate([FINE, rates])
-    earned = np.average(score_rates(rates[None, :], tried[:, None]), axis=1, weights=weights)
+def search(completions: Floats, weights: Floats | None = None) -> tuple[float, float]:
+    """The best answer of a fine grid and of the completions themselves, where s has its peaks; and what it earns."""
+    tried = np.concatenate([FINE, completions])
+    earned = np.average(score_rates(completions[None, :], tried[:, None]), axis=1, weights=weights)
     return float(tried[earned.argmax()]), float(earned.max())
 
 
@@ -57,43 +57,45 @@ def search(rates: Floats, weights: Floats | None = None) -> tuple[float, float]:
 @pytest.mark.parametrize("bins", [1, 4, 12])
 def test_the_best_answer_is_that_of_a_fine_search(seed: int, bins: int) -> None:
     """Bins with drawn probabilities: their plays, each weighed so that a bin has its probability."""
-    rates = draw_rates(seed)
-    made = make_bins(rates, bins, 400)
+    completions = draw_rates(seed)
+    made = make_bins(completions, bins, 400)
     rng = np.random.default_rng(seed)
     drawn = rng.dirichlet(np.full(len(made.table), 0.3), size=5)
-    index = made.index(rates)
+    index = made.index(completions)
     answers, expected = best_answers(drawn, made)
     for probabilities, answer, earned in zip(drawn, answers, expected, strict=True):
         weights = (probabilities / np.bincount(index))[index]
-        assert np.average(score_rates(rates, np.array(answer)), weights=weights) == pytest.approx(earned, abs=1e-9)
-        best = search(rates, weights)[1]
+        assert np.average(score_rates(completions, np.array(answer)), weights=weights) == pytest.approx(
+            earned, abs=1e-9
+        )
+        best = search(completions, weights)[1]
         assert best - 0.01 < earned <= best + 1e-12
 
 
 # --- bins ---
 
 
-def count_plays(made: Bins, rates: Floats) -> list[int]:
-    return [int(count) for count in np.bincount(made.index(rates), minlength=len(made.table))]
+def count_plays(made: Bins, completions: Floats) -> list[int]:
+    return [int(count) for count in np.bincount(made.index(completions), minlength=len(made.table))]
 
 
 def test_bins_hold_as_many_plays() -> None:
-    rates = np.random.default_rng(0).random(1000)
-    made = make_bins(rates, 8, 40)
+    completions = np.random.default_rng(0).random(1000)
+    made = make_bins(completions, 8, 40)
     assert (len(made.edges), made.table.shape, len(made.means)) == (7, (8, len(made.answers)), 8)
-    assert count_plays(made, rates) == [125] * 8
-    assert made.means.tolist() == pytest.approx([group.mean() for group in np.split(np.sort(rates), 8)])
+    assert count_plays(made, completions) == [125] * 8
+    assert made.means.tolist() == pytest.approx([group.mean() for group in np.split(np.sort(completions), 8)])
 
 
 def test_a_frequent_value_has_a_bin_of_its_own() -> None:
     others = np.random.default_rng(1).random(900) * 2
-    rates = np.concatenate([others, np.full(100, 1.0), np.full(50, 0.5), np.full(20, 0.25)])  # the last 1.9 %
-    made = make_bins(rates, 6, 40)
-    index = made.index(rates)
+    completions = np.concatenate([others, np.full(100, 1.0), np.full(50, 0.5), np.full(20, 0.25)])  # the last 1.9 %
+    made = make_bins(completions, 6, 40)
+    index = made.index(completions)
     for point in (1.0, 0.5):
-        assert set(rates[index == made.index(np.array([point]))[0]]) == {point}
+        assert set(completions[index == made.index(np.array([point]))[0]]) == {point}
         assert point in made.answers
-    assert len(set(rates[index == made.index(np.array([0.25]))[0]])) > 20
+    assert len(set(completions[index == made.index(np.array([0.25]))[0]])) > 20
     neighbours = made.index(np.array([np.nextafter(1, 0), 1, np.nextafter(1, 2)]))
     assert neighbours.tolist() == [neighbours[0], neighbours[0] + 1, neighbours[0] + 2]
 
@@ -102,14 +104,14 @@ def test_a_frequent_value_has_a_bin_of_its_own() -> None:
 def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: int) -> None:
     """Few plays, many of them of a value: quantiles fall together."""
     rng = np.random.default_rng(seed)
-    rates = rng.choice([0.1, 0.2, 1.0, *rng.random(10)], int(rng.integers(1, 60)))
-    made = make_bins(rates, 15, 30)
-    counts = count_plays(made, rates)
+    completions = rng.choice([0.1, 0.2, 1.0, *rng.random(10)], int(rng.integers(1, 60)))
+    made = make_bins(completions, 15, 30)
+    counts = count_plays(made, completions)
     assert min(counts) > 0
-    assert sum(counts) == len(rates)
-    index = made.index(rates)
+    assert sum(counts) == len(completions)
+    index = made.index(completions)
     for bin_index in range(len(counts)):
-        own = rates[index == bin_index]
+        own = completions[index == bin_index]
         assert made.means[bin_index] == pytest.approx(own.mean())
         expected = [expect(own, answer) for answer in made.answers]
         assert made.table[bin_index] == pytest.approx(expected)
@@ -176,12 +178,12 @@ PLAY_SETTINGS = CompletionSettings(
 NAMES = ("video_a", "device_b", "pair_c")
 
 
-def day(number: int, rates: list[float], clicked: list[bool] | None = None, answer: int = 0) -> DayFeatures:
+def day(number: int, completions: list[float], clicked: list[bool] | None = None, answer: int = 0) -> DayFeatures:
     """One slate, whose rows differ by their features: 100 times the day plus the row."""
-    features = {name: 100 * number + np.arange(len(rates)) + i / 10 for i, name in enumerate(NAMES)}
-    known = np.array(rates)
+    features = {name: 100 * number + np.arange(len(completions)) + i / 10 for i, name in enumerate(NAMES)}
+    known = np.array(completions)
     watched = known > 0 if clicked is None else np.array(clicked)
-    return make_day([len(rates)], [answer], features, known, day=number, clicked=watched)
+    return make_day([len(completions)], [answer], features, known, day=number, clicked=watched)
 
 
 PLAYED = [
@@ -199,18 +201,18 @@ def test_plays_are_clicked_rows_with_a_known_rate_above_0(monkeypatch: pytest.Mo
     plays = join_plays(list_plays(*PLAYED))
     features = plays.features
     assert plays.names == ("video_a", "pair_c")
-    assert plays.rates.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
+    assert plays.completions.tolist() == [0.5, 0.25, 0.1, 0.3, 0.9, 0.8]
     assert features[:, 0].tolist() == [100, 103, 200, 202, 301, 302]
     np.testing.assert_allclose(features[:, 1], features[:, 0] + 0.2, rtol=1e-6)
     assert features.shape == (6, 2)
     monkeypatch.setattr(completion, "MOST_PLAYS", 3)
     latest = join_plays(list_plays(*PLAYED))
-    assert (latest.rates.tolist(), latest.features[:, 0].tolist()) == ([0.3, 0.9, 0.8], [202, 301, 302])
+    assert (latest.completions.tolist(), latest.features[:, 0].tolist()) == ([0.3, 0.9, 0.8], [202, 301, 302])
 
 
 def test_the_fit_is_stopped_by_the_answers_and_the_refit_takes_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     held = join_plays(list_plays(day(4, [0.7, 0.6, 0.4], answer=1), day(5, [0.2, 0.5], answer=0), answers=True))
-    assert (held.features[:, 0].tolist(), held.rates.tolist()) == ([401, 500], [0.6, 0.2])
+    assert (held.features[:, 0].tolist(), held.completions.tolist()) == ([401, 500], [0.6, 0.2])
     rounds: list[int] = []
     monkeypatch.setattr(completion, "fit", lambda days, valid, settings, seed: rounds.append(settings.rounds))
     for found in (7, 0):

@@ -117,7 +117,7 @@ def test_a_video_without_a_duration_is_worth_nothing_or_as_much_as_any() -> None
 
 
 def test_hits_and_scores_by_hand() -> None:
-    day = make_day([2, 2, 1], [1, 0, 0], rates=[np.nan, 0.5, 1.0, 0.2, np.nan])
+    day = make_day([2, 2, 1], [1, 0, 0], completions=[np.nan, 0.5, 1.0, 0.2, np.nan])
     hits, scores = score_answers(day, np.array([1, 3, 4]), np.array([9.0, 0.5, 9.0, 0.2, 0.4]))
     assert hits.tolist() == [1, 0, 1]
     assert scores.tolist() == [1, 0, 0]  # of the last the rate is unknown
@@ -127,7 +127,7 @@ def test_hits_and_scores_by_hand() -> None:
 
 
 def test_the_ladder_has_every_pick_with_every_answer() -> None:
-    day = make_day([2, 3], [1, 0], rates=[0.3, 0.5, 0.8, 0.1, np.nan])
+    day = make_day([2, 3], [1, 0], completions=[0.3, 0.5, 0.8, 0.1, np.nan])
     probabilities = np.array([0.4, 0.6, 0.3, 0.4, 0.3])
     values = ExpectedReward(
         rate=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
