@@ -14,7 +14,7 @@ from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.lab.generative import beam_search, train_head
 from competitions.tencent.lab.plain_rules import rank_all
-from competitions.tencent.lab.semantic_ids import add_tie_digit, build_trie, encode, fit_codebooks
+from competitions.tencent.lab.semantic_ids import CODES, LEVELS, add_tie_digit, build_trie, encode, fit_codebooks
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, train
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
@@ -71,7 +71,7 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, seed: 
     examples = choose_examples(history, len(corpus.catalogue.oid), table.settings)
     tower = table.load(SEQUENCE_RUNGS[WITH_CONTENT].build(table.settings))
     vectors = functional.normalize(torch.from_numpy(table.vectors.astype(np.float32)), dim=1)
-    tables = fit_codebooks(vectors.numpy()[1:], seed)  # row 0 is padding
+    tables = fit_codebooks(vectors.numpy()[1:], LEVELS, CODES, seed)  # row 0 is padding
     semantic_ids = add_tie_digit(encode(vectors.numpy(), tables), examples.known.share)
     head = train_head(table, tower, examples, semantic_ids, seed)
     queries = fold.queries(corpus.train)

@@ -21,14 +21,14 @@ TRAIN_POINTS = 256  # vectors a centroid is fitted on at most
 ROUNDS = 20
 
 
-def fit_codebooks(vectors: Singles, seed: int) -> list[Singles]:
+def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> list[Singles]:
     """Residual k-means on these vectors, one row an ad: a table of centroids [codes, dimensions] a level, float32."""
     tables = []
     residual = np.ascontiguousarray(vectors, np.float32)
-    for level in range(LEVELS):
+    for level in range(levels):
         means = faiss.Kmeans(
             residual.shape[1],
-            min(CODES, len(residual)),
+            min(codes, len(residual)),
             niter=ROUNDS,
             seed=seed + level,
             max_points_per_centroid=TRAIN_POINTS,

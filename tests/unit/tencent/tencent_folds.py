@@ -12,13 +12,15 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel, name_channels
+from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories
-from competitions.tencent.split import Fold
+from competitions.tencent.split import Fold, build_test_fold
 from tests.unit.tencent.training_inputs import CONFIG
 
 # A model of 16 numbers a token, and so few steps that a test waits a second.
@@ -41,10 +43,10 @@ def fit_channel(channel: Channel, **given: object) -> Table:
 
 def fit_fold(
     corpus: Corpus,
-    contents: Sequence[Content],
     fold: Fold,
-    settings: FeatureSettings,
     channels: Sequence[str] = (),
+    contents: Sequence[Content] = (),
+    settings: FeatureSettings = CONFIG.ranker.features,
     list_length: int = 200,
     times: bool = True,
 ) -> FoldTables:
@@ -56,19 +58,16 @@ def fit_fold(
     prepared = {content.name: content for content in contents}
     named = {name: find_channel(name) for name in name_channels(channels, prepared)}
     given = {"history": history, "catalogue": catalogue, "candidates": fold.candidates, "contents": [*contents]}
-    given |= {"counted": "events", "exposures": exposures}
-    tables: dict[str, Table] = {
-        name: prepared[name] if name in prepared else fit_channel(channel, settings=SEQUENCE, seed=0, **given)
-        for name, channel in named.items()
-    }
+    given |= {"counted": "events", "exposures": exposures, "settings": SEQUENCE, "seed": 0}
+    tables = {name: prepared[name] if name in prepared else fit_channel(each, **given) for name, each in named.items()}
     fusion = weigh_evenly(named)
     pools = choose_pools(history, catalogue, fold, settings.pool, fusion.weights, kinds)
-    return FoldTables(
-        catalogue=catalogue,
-        pools=pools,
-        popularity=measure_popularity(history, catalogue, fold, pools, kinds),
-        tables=tables,
-        lifts=fit_lifts(history, catalogue),
-        fusion=fusion,
-        list_length=list_length,
-    )
+    popularity = measure_popularity(history, catalogue, fold, pools, kinds)
+    return FoldTables(catalogue, pools, popularity, tables, fit_lifts(history, catalogue), fusion, list_length)
+
+
+def ask_all(corpus: Corpus, channels: Sequence[str], contents: Sequence[Content] = ()) -> tuple[Search, Queries]:
+    """A search for all users, who are asked at their last event."""
+    fold = build_test_fold(corpus.train, corpus.test, corpus.candidates, None)
+    tables = fit_fold(corpus, fold, channels, contents)
+    return Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)

@@ -134,7 +134,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
     monkeypatch.setattr(popularity, "GROUP_QUERIES", USERS // groups)
     fold = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
     settings = msgspec.structs.replace(CONFIG.ranker.features, negatives=9)
-    tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=ADS)
+    tables = fit_fold(corpus, fold, ("values",), settings=settings, list_length=ADS)
     lists = list_candidates(corpus, fold, tables, settings, 0)
     assert lists is not None
     assert lists.labels.sum() == len(lists.group_sizes) == USERS
@@ -156,7 +156,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
 def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_it(planted: tuple[Corpus, Fold]) -> None:
     corpus, fold = planted
     settings = CONFIG.ranker.features
-    tables = fit_fold(corpus, [], fold, settings, ("values",), list_length=15)
+    tables = fit_fold(corpus, fold, ("values",), list_length=15)
     search, queries = Search(tables, settings), take_queries(corpus, fold)
     answers = answer_queries(search, queries, None, fold.target)
     assert answers.ways["ranker"].rows.tolist() == answers.ways["first search"].rows.tolist()
@@ -174,7 +174,7 @@ def test_answers_of_several_groups_are_in_the_order_of_the_queries(
     settings, queries = CONFIG.ranker.features, take_queries(corpus, fold)
     monkeypatch.setattr(popularity, "GROUP_QUERIES", 40)
     mixed = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
-    tables = fit_fold(corpus, [], mixed, settings, ("values",), list_length=15)
+    tables = fit_fold(corpus, mixed, ("values",), list_length=15)
     assert [len(own) for own in tables.pools.split(mixed.query_times)] == [30, 30, 30]
     alike = dataclasses.replace(tables.fusion, weights={"values": 1.0})  # what is popular differs by the query's time
     tables = dataclasses.replace(tables, fusion=alike)
@@ -204,7 +204,7 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
 def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
     corpus, fold = make_world()
     empty = hide_from(corpus.train, corpus.train.offsets[1:], fold.candidates)
-    tables = fit_fold(corpus, [], empty, CONFIG.ranker.features, ("values",))
+    tables = fit_fold(corpus, empty, ("values",))
     assert list_candidates(corpus, empty, tables, CONFIG.ranker.features, 0) is None
     answers = join_all(corpus, empty, tables, CONFIG.ranker.features)
     assert (answers.best.rows.shape, answers.known_rank.shape) == ((0, 10), (0,))
@@ -214,7 +214,7 @@ def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
 def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_seen(times: bool) -> None:
     """By a plain loop over the events that the fold shows."""
     corpus, fold = make_world()
-    tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("values",), list_length=ADS, times=times)
+    tables = fit_fold(corpus, fold, ("values",), list_length=ADS, times=times)
     popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold), None, fold.target)
     shown, log = fold.history(corpus.train).events(), corpus.train
     slots = tables.popularity[0].slots

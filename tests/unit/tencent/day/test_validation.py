@@ -36,7 +36,7 @@ def world() -> tuple[Corpus, Fold, FoldTables]:
     actions = np.ones(QUERIES, np.int8)
     own = {"target": target, "unseen": target == ADS, "target_action": actions}
     fold = replace(fold, **own, candidates=CatalogueRows(np.arange(1, 21)))
-    return corpus, fold, fit_fold(corpus, [], fold, SETTINGS, ("values",), list_length=8)
+    return corpus, fold, fit_fold(corpus, fold, ("values",), settings=SETTINGS, list_length=8)
 
 
 def test_candidates_are_those_of_each_querys_own_group(

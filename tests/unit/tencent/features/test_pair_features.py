@@ -10,13 +10,11 @@ from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.pair_features import WIDTH_FACTORS, share_values
-from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
-from competitions.tencent.retrieval.search import Candidates, Search
-from competitions.tencent.split import build_test_fold
-from tests.unit.tencent.tencent_folds import fit_fold
-from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
+from competitions.tencent.retrieval.search import Candidates
+from tests.unit.tencent.tencent_folds import ask_all
+from tests.unit.tencent.training_inputs import make_corpus, make_sequences
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -63,14 +61,11 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
         np.testing.assert_allclose(columns["cosine to the last click"][query], of_last, atol=1e-6)
 
 
-def describe_queries(*histories: list[tuple[int, int, int]], **changed: object) -> tuple[Candidates, dict[str, Any]]:
+def describe_queries(*histories: list[tuple[int, int, int]]) -> tuple[Candidates, dict[str, Any]]:
     """The candidates of users with these histories, and all columns by name."""
-    log = make_sequences(*histories)
-    corpus = make_corpus(log, 12)
-    fold = build_test_fold(log, log, corpus.candidates, None)
-    tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
-    candidates = Search(tables, CONFIG.ranker.features).retrieve(take_queries(corpus, fold))
-    features, names = pair_features.pair_features(tables, candidates, ("popularity", "query", "search"))
+    search, queries = ask_all(make_corpus(make_sequences(*histories), 12), ("counts", "values"))
+    candidates = search.retrieve(queries)
+    features, names = pair_features.pair_features(search.tables, candidates, ("popularity", "query", "search"))
     assert features.shape == (len(histories), 12, len(names))
     return candidates, {name: features[:, :, at] for at, name in enumerate(names)}
 
@@ -92,16 +87,13 @@ def test_columns_of_a_query_by_hand() -> None:
 def test_chosen_candidates_are_described_as_among_all() -> None:
     """Some queries' candidates, in the order of the list: the best of it is among those left out."""
     log = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)])
-    settings = CONFIG.ranker.features
-    corpus = make_corpus(log, 12)
-    fold = build_test_fold(log, log, corpus.candidates, None)
     content = prepare_content("81", np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16))
-    tables = fit_fold(corpus, [content], fold, settings, ("content", "behaviour", "counts", "values"))
-    candidates = Search(tables, settings).retrieve(take_queries(corpus, fold))
+    search, queries = ask_all(make_corpus(log, 12), ("content", "behaviour", "counts", "values"), [content])
+    candidates = search.retrieve(queries)
     kept = np.array([[1, 4, 11], [2, 3, 5]])
     chosen = candidates.take(np.array([2, 0]), kept)
     (every, names), (some, same) = (
-        pair_features.pair_features(tables, each, settings.blocks) for each in (candidates, chosen)
+        pair_features.pair_features(search.tables, each, "auto") for each in (candidates, chosen)
     )
     assert names == same
     assert some.shape == (2, 3, len(names))

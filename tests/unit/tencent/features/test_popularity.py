@@ -301,7 +301,7 @@ def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(k
     answers = []
     for events in ([], behind):
         corpus, fold = ask(draw_users(events, [(1, 0, NOW + HOUR_S)]), kind)
-        tables = fit_fold(corpus, [], fold, CONFIG.ranker.features, ("counts", "values"))
+        tables = fit_fold(corpus, fold, ("counts", "values"))
         search, queries = Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)
         found = answer_queries(search, queries, None, fold.target).best
         answers.append((tables.popularity[0].table.tobytes(), found.rows.tolist(), found.scores.tolist()))

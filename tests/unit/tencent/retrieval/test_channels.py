@@ -88,7 +88,7 @@ def hold_out() -> tuple[Corpus, Fold]:
 def search_by(channel: Channel) -> tuple[Search, Queries]:
     """A search by this channel alone."""
     corpus, fold = hold_out()
-    tables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("content",))
+    tables = fit_fold(corpus, fold, ("content",), [CONTENT])
     fusion = dataclasses.replace(
         tables.fusion, weights=dict.fromkeys(channel.parts, 1.0), widths={channel.name: 12.0}, channels=(channel.name,)
     )
@@ -175,7 +175,7 @@ def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPat
     """It is fitted, weighed, added up, described to the ranker, and named in what the fusion records."""
     monkeypatch.setitem(registry.CHANNELS, TOY.name, TOY)
     corpus, fold = hold_out()
-    tables: FoldTables = fit_fold(corpus, [CONTENT], fold, SETTINGS, ("values", "toy"))
+    tables: FoldTables = fit_fold(corpus, fold, ("values", "toy"), [CONTENT])
     assert [*tables.tables] == ["values", "toy"]
     fusion = learn_fusion(corpus, fold, tables, SETTINGS, False, 0)
     assert "toy" in fusion.channels

@@ -40,7 +40,7 @@ def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple
     settings = msgspec.structs.replace(SETTINGS, **changed)  # type: ignore[arg-type]
     # As it is: that it is centred is tested in test_content.py.
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
-    tables = fit_fold(corpus, contents, fold, settings, ("content",))
+    tables = fit_fold(corpus, fold, ("content",), contents, settings)
     fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": BETA}, ("81",))
     return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold)
 
@@ -118,7 +118,7 @@ def test_learning_takes_each_query_with_the_pool_of_its_own_time(monkeypatch: py
     target = np.where(np.arange(120) < 20, 21 - fold.target, fold.target)  # of the other half
     fold = dataclasses.replace(fold, target=target, candidates=CatalogueRows(np.arange(1, 21)))
     settings = msgspec.structs.replace(SETTINGS, pool=10)
-    tables = fit_fold(make_corpus(log, 22), [], fold, settings, ("values",))
+    tables = fit_fold(make_corpus(log, 22), fold, ("values",), settings=settings)
     learned = []
 
     def collect(tables: FoldTables, *given: Any) -> ChannelScores:
