@@ -15,7 +15,7 @@ the process held as it began. A kept step costs what it took once, so that a sec
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -136,7 +136,11 @@ class Ladder:
         digest = digest_files(self.bench.files, run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
         noise = find_noise(run.folder.parent, digest, self.metric)
-        rows = {rung.key: self._measure(rung, base, noise) for rung, base in chosen}
+        rows: dict[str, Row] = {}
+        for rung, base in chosen:
+            rows[rung.key], scored = self._measure(rung, base, noise)
+            # A card shows the lists of two methods; those of all take gigabytes.
+            self.measured[rung.key] = replace(scored, lists=None) if only is None else scored
         for key, row in rows.items():
             past = known.get(key, {}).get("score")
             row[BEFORE] = past if is_number(past) else None
@@ -168,9 +172,9 @@ class Ladder:
                 say(f"  {rung.key} is left out: {why}")
         return chosen
 
-    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> Row:
+    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> tuple[Row, Scored]:
         run, answer = self.bench.run, rung.answer(self.bench, *rung.args)
-        scored = self.measured[rung.key] = self.bench.record(answer.value)
+        scored = self.bench.record(answer.value)
         given = run.list_costs(self.bench.given)
         steps = [record for key, record in run.list_costs([answer]).items() if key not in given]
         rises = [step.peak_mib - step.base_mib for step in steps if step.base_mib is not None]
@@ -180,7 +184,7 @@ class Ladder:
             gain, gain_error = scored.weigh(scored.each - self.measured[base.key].each)
             gain_error, counted = add_fit_noise(gain_error, noise, rung.family, base.family)
         say(f"  {rung.key}: {score:.4f}")
-        return {
+        row = {
             KEY: rung.key,
             "title": rung.title,
             "family": rung.family,
@@ -195,6 +199,7 @@ class Ladder:
             MEMORY: max(rises, default=None),
             CODE: rung.place(),
         }
+        return row, scored
 
     def _read_rows(self, digest: str) -> list[Row]:
         """The rows of the ladder that the folder holds; of other files or in another metric none."""

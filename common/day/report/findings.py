@@ -155,19 +155,6 @@ def _drifting(drift: Drift | None) -> Iterator[Finding]:
         yield Finding(f"Train and test rows differ clearly (AUC {numbers.score(drift.auc, 3)}{led}).", "drift")
 
 
-def explain_calm(drift: Drift | None) -> str | None:
-    """Why an AUC that looks like an alarm is none; None where it does not look like one."""
-    if drift is None or drift.auc < DRIFT_AUC or judge_drift(drift) not in CALM:
-        return None
-    apart = f"Train and test rows can be told apart (AUC {numbers.score(drift.auc, 3)})"
-    if judge_drift(drift) == "chance":
-        return f"{apart}, but of {numbers.count(drift.queries)} queries that may be chance."
-    return (
-        f"{apart}, but so can {drift.between} ({numbers.score(drift.reference, 3)}): some features describe a period"
-        " itself, so this says nothing of the test."
-    )
-
-
 # --- what to try next ---
 
 

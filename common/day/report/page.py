@@ -20,7 +20,7 @@ from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import formatting as numbers
 from common.day.report import model_sections, score_sections
 from common.day.report.charts import make_table
-from common.day.report.findings import explain_calm, find_next_steps, find_problems, name_validation
+from common.day.report.findings import find_next_steps, find_problems, name_validation
 from common.io.submission import write_bytes
 
 REPORT_PAGE = "report.html"
@@ -120,5 +120,4 @@ def describe_head(
         "strongest": model_sections.name_strongest(record.insight.importance),
         "next": find_next_steps(record, ablation),
         "problems": find_problems(record, noted),
-        "calm": explain_calm(record.insight.drift),
     }

@@ -99,7 +99,7 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, mo
     assert based == dict(zip(based, [None, *based], strict=False)) | alone
     judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
     assert judged > 10
-    assert {scored.lists.height for scored in made.measured.values() if scored.lists is not None} == {judged}
+    assert {len(scored.each) for scored in made.measured.values()} == {judged}
 
 
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
