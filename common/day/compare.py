@@ -6,7 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.change import list_changed_settings, list_first
-from common.day.difference import Difference, compute_difference, pair_truth, read_pair
+from common.day.difference import FEW, Difference, compute_difference, pair_truth, read_pair
 from common.day.record_schema import NORMAL_95, Row, RunRecord
 from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
 from common.day.stamp import list_differing
@@ -31,7 +31,6 @@ SLICES = (
 )
 OUTCOME = "Queries that B answers better (won), worse (lost) or the same (equal)"
 POWER_80 = 0.841621  # standard errors: the normal quantile of a power of 80 %
-FEW = 20  # queries, of which a mean says nothing
 
 
 class Comparison(NamedTuple):

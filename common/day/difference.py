@@ -22,6 +22,7 @@ from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
+FEW = 20  # queries, of which a mean says nothing and its error is hardly known
 
 
 class FitNoise(NamedTuple):

@@ -68,8 +68,8 @@ class Judged:
     ``queries``: one row per query: query and fold (text), score (what it earns under the metric), ``weight`` where
     queries do not count alike, ``cluster`` where some rise and fall together, ``behind`` (``share_behind``) where lists
     are of many lengths, so that slices of short and of long ones can be compared; then any number of slices (text).
-    ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``expected``: the score that the
-    truth is expected to have, and its error, where that is not the one of the queries; ``why`` in words.
+    ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``error``: of the score, where
+    it is another than that of the queries; ``why`` in words.
     ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where nothing was
     asked, ``insight`` where a run stopped after validation.
     """
@@ -79,7 +79,8 @@ class Judged:
     queries: pl.DataFrame
     ranking: Sequence[Scored]
     fits: Sequence[float] = ()
-    expected: Row | None = None
+    error: float | None = None
+    why: str | None = None
     submissions: Sequence[Checked] = ()
     evidence: Callable[[], Evidence] | None
     details: Callable[[], Details]

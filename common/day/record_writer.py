@@ -93,9 +93,9 @@ class RecordWriter:
     def add_scores(self, judged: Judged) -> None:
         """The scores, with queries.parquet beside them."""
         write_parquet(judged.queries, self.run.folder / QUERIES)
-        cv, expected = describe_queries(judged.queries), judged.expected
-        if expected:
-            cv.error, cv.why = expected["error"], expected["why"]
+        cv = describe_queries(judged.queries)
+        if judged.error is not None:
+            cv.error, cv.why = judged.error, judged.why
         self.add(cv=cv, behind=describe_behind(judged.queries), ranking=judged.ranking, fits=list(judged.fits))
 
     def begin(self, start: RunStart, judged: Judged) -> None:

@@ -64,7 +64,7 @@ def average_judged(fits: Sequence[Judged]) -> Judged:
     queries = queries.select(first.queries.columns)
     by_model = [{row.name: row.score or 0.0 for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
-    error = first.expected["error"] if first.expected else whole.error
+    error = whole.error if first.error is None else first.error
     for row in first.ranking:
         known = [one[row.name] for one in by_model if row.name in one]
         score = sum(known) / len(known)

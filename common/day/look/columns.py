@@ -4,17 +4,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 
 from common.day.look.distributions import DIFFERS, draw_column, measure_distance
+from common.day.record_schema import Row
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
-Row = dict[str, Any]
 SAMPLE_ROWS = 200_000  # of which different values, ranges and pictures are made; missing values are counted in all
 ROW = "__row__"
 ID = re.compile(r"(^|_)[acdsuv]?id$|I[dD]$|^__index")  # user_id, did, profileId: their order says nothing

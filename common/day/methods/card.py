@@ -21,10 +21,10 @@ from common.day.methods.ladder import (
     MEMORY,
     SECONDS,
     Ladder,
-    Row,
     Rung,
 )
 from common.day.methods.scored import KINDS
+from common.day.record_schema import Row
 from common.day.report.charts import Figure
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.report.page import POLICY, load_templates

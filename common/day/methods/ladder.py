@@ -25,7 +25,7 @@ from common.day.change import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
 from common.day.methods.scored import Scored
-from common.day.record_schema import read_figures
+from common.day.record_schema import Row, read_figures
 from common.day.report.charts import Figure
 from common.day.report.formatting import is_number
 from common.day.report.formatting import score as format_score
@@ -34,7 +34,6 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
 
-Row = dict[str, Any]
 Files = TypeVar("Files")
 Config = TypeVar("Config")
 TABLE = "ladder.json"

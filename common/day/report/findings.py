@@ -1,23 +1,20 @@
 """What a page says of a run by plain rules: what a person should look at twice, and what is likely to pay next."""
 
 from collections.abc import Iterator, Sequence
-from statistics import NormalDist
 from typing import Literal, NamedTuple
 
+from common.day.difference import CLEAR, FEW, find_limit
 from common.day.record_schema import QueryScores, Row, RunRecord
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.learning.diagnostics import Drift, FeatureDrift
 
-APART = 2.0  # standard errors of a difference
 UNLIKELY = 0.01
 DRIFT_AUC, STRONG_DRIFT_AUC = 0.7, 0.85
 ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
 FEWEST_QUERIES = 300  # of a side: of 100, halves of one set have had an AUC of .43 to .74
 DOMINANT = 0.4
 CALENDAR_MARGIN = 0.03  # of an AUC
-FEW = 20  # queries, whose error is itself hardly known
-CHANCE = 0.05  # that one of all slices of a page lies so far off by chance
 
 DriftKind = Literal["alike", "calendar", "chance", "some", "clear", "strong"]
 CALM = ("alike", "calendar", "chance")  # what says nothing of the test
@@ -64,7 +61,7 @@ def _far_from_other_scores(record: RunRecord, leaderboard: Sequence[NotedScore])
         others.insert(0, (record.truth.score, record.truth.error, "the simulated truth"))
     for reference, error, name in others:
         both = (cv.error**2 + error**2) ** 0.5
-        if abs(cv.score - reference) > APART * both:
+        if abs(cv.score - reference) > CLEAR * both:
             side = "above" if cv.score > reference else "below"
             yield Finding(
                 f"{name_validation(cv).capitalize()} ({numbers.score(cv.score)}) is {side} {name}"
@@ -208,7 +205,7 @@ def _weakest_slice(record: RunRecord) -> Iterator[Finding]:
     ]
     if not rows or not whole.queries:
         return
-    sure = NormalDist().inv_cdf(1 - CHANCE / (2 * len(rows)))
+    sure = find_limit(len(rows))
     low = [(gap, queries, row) for gap, error, queries, row in rows if gap > sure * error > 0 and queries >= FEW]
     if not low:
         return

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from common.day.change import Change, flatten
+from common.day.difference import FEW
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, RunRecord, Scored, Stage, Table
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
@@ -19,7 +20,6 @@ from common.day.report.findings import name_validation
 from common.engine.stored_entry import StepRecord
 
 STEPS_SHOWN = 20
-LEAST_QUERIES = 20  # of a score that is not drawn pale
 
 
 def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[NotedScore]) -> MarkTable | None:
@@ -79,7 +79,7 @@ def _draw_parts(title: str, rows: Sequence[Scored], whole: float) -> MarkTable:
 
 def draw_score(score: float | None, error: float | None = None, queries: int | None = None) -> Mark:
     """A score with its error, pale where few ``queries`` tell it."""
-    few = queries is not None and queries < LEAST_QUERIES
+    few = queries is not None and queries < FEW
     return Mark(score, error, numbers.with_error(score, error), pale=few)
 
 

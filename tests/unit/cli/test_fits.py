@@ -30,7 +30,7 @@ def judge(outcome: int, config: RunSettings) -> Judged:
         Scored("rule", 0.3, 0.2),
     ]
     details = Details(features=(), summary={"seed": outcome})
-    return make_judged(queries=queries, ranking=ranking, expected=None, details=lambda: details)
+    return make_judged(queries=queries, ranking=ranking, error=None, details=lambda: details)
 
 
 def run_fits(tmp_path: Path, fits: int) -> Judged:

@@ -26,11 +26,10 @@ from common.day.methods.ladder import (
     TABLE,
     Bench,
     Ladder,
-    Row,
     Rung,
 )
 from common.day.methods.scored import Scored, gather_lists
-from common.day.record_schema import RECORD
+from common.day.record_schema import RECORD, Row
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.run import Result, Run, collect, derive
