@@ -16,7 +16,6 @@ from competitions.mgtv.models.dataset import DayFeatures
 MODEL = "lightgbm_softmax"  # what was mixed with it never raised the score, see LOG.md
 SLICE_ROWS = 100_000
 MIN_SLATE = 2  # videos: a slate of one says nothing about choice
-CUTOFF = 5  # for models that stop by a ranking metric: at 1 it is as noisy as the score
 BLEND_L2 = 0.03
 
 
@@ -28,7 +27,6 @@ def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
         rounds=settings.rounds,
         patience=settings.patience,
         seed=seed,
-        cutoff=CUTOFF,
         blocks=None if isinstance(settings.blocks, str) else settings.blocks,  # the plan has put names for "auto"
         min_group_size=MIN_SLATE,
         negatives=settings.negatives,

@@ -108,14 +108,9 @@ def mean_scores(completions: Floats, answers: Floats) -> Floats:
 
 def best_answers(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
     """For distributions over the bins (n, bins): the answer with the highest expected s, and that expectation."""
-    answers, expected = np.empty(len(probabilities)), np.empty(len(probabilities))
-    for start in range(0, len(probabilities), SLICE_ROWS):
-        part = slice(start, start + SLICE_ROWS)
-        scores = probabilities[part] @ bins.table
-        best = scores.argmax(axis=1)
-        answers[part] = bins.answers[best]
-        expected[part] = scores[np.arange(len(best)), best]
-    return answers, expected
+    scores = probabilities @ bins.table
+    best = scores.argmax(axis=1)
+    return bins.answers[best], scores[np.arange(len(best)), best]
 
 
 def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:

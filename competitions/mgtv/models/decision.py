@@ -100,13 +100,8 @@ def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
     >>> pick(np.array([0.1, 0.7, 0.2, 0.5, 0.5]), np.array([3, 2], np.int32)).tolist()
     [1, 3]
     """
-    starts = find_starts(sizes)
-    if not len(starts):
-        return np.empty(0, np.int64)
-    best = np.repeat(np.maximum.reduceat(values, starts), sizes)
-    rows = np.flatnonzero(values == best)
-    slates = np.repeat(np.arange(len(sizes)), sizes)[rows]
-    return rows[np.unique(slates, return_index=True)[1]]
+    slates = np.repeat(np.arange(len(sizes)), sizes)
+    return np.lexsort((-values, slates))[find_starts(sizes)]
 
 
 def expected_score(probabilities: Floats, rewards: ExpectedReward) -> Floats:
