@@ -9,7 +9,7 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
-from competitions.flight.plan import check_names, list_blocks
+from competitions.flight.plan import check_names, list_known_blocks
 from competitions.flight.simulator.simulate import VERSION, simulate
 from competitions.flight.submission import check_submission, score_submission
 
@@ -39,5 +39,5 @@ COMPETITION = Competition(
     check=check_submission,
     score=score_submission,
     check_names=check_names,
-    blocks=("rank.blocks", list_blocks),
+    blocks=("rank.blocks", list_known_blocks),
 )

@@ -79,14 +79,14 @@ class Plan:
     decisions: tuple[Decision, ...]
 
 
-def list_blocks() -> tuple[str, ...]:
+def list_known_blocks() -> tuple[str, ...]:
     """All blocks of features, those of your own at the end."""
     return (*BLOCKS, *EXTRA_BLOCKS)
 
 
 def check_names(config: FlightConfig) -> None:
     """Refuse names of no block."""
-    refuse_choice("rank.blocks", config.rank.blocks, list_blocks())
+    refuse_choice("rank.blocks", config.rank.blocks, list_known_blocks())
 
 
 def survey_log(train: pl.DataFrame, test: pl.DataFrame) -> Survey:

@@ -141,7 +141,20 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
     ``hit_rate@3[all sizes]`` over all that have an answer. ``files``: verify all ``RULES`` first. Without them the
     ranks alone are verified.
     """
-    return _summarise(path, truth, _rank_booked(path, truth, files))
+    ranks = _rank_booked(path, truth, files)
+    scored = ranks.filter(pl.col("size") > LARGE)
+    if not scored.height:
+        raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
+    table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
+    values = metrics.as_dict(table)
+    scores = {name: values[name] for name in (*(f"hit_rate@{k}" for k in CUTOFFS), f"mrr@{max(CUTOFFS)}")}
+    error = table.filter(metric="hit_rate", k=CUTOFF)["error"].item()
+    scores |= {} if error is None else {"hit_rate@3_error": error}
+    scores["sessions"] = float(scored.height)
+    for name, sizes in (SIZES | {"all sizes": (1, 1 << 30)}).items():
+        ranked = ranks.filter(pl.col("size").is_between(*sizes))["rank"]
+        scores |= {f"hit_rate@3[{name}]": float((ranked <= CUTOFF).sum() / len(ranked))} if len(ranked) else {}
+    return scores
 
 
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:
@@ -171,23 +184,3 @@ def _rank_booked(path: Path, truth: Path, files: RawFiles | None) -> pl.DataFram
             f"{lost['ranker_id'][0]}): they belong to different files"
         )
     return ranks
-
-
-def _summarise(path: Path, truth: Path, ranks: pl.DataFrame) -> dict[str, float]:
-    scored = ranks.filter(pl.col("size") > LARGE)
-    if not scored.height:
-        raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
-    table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
-    values = metrics.as_dict(table)
-    scores = {name: values[name] for name in (*(f"hit_rate@{k}" for k in CUTOFFS), f"mrr@{max(CUTOFFS)}")}
-    error = table.filter(metric="hit_rate", k=3)["error"].item()
-    scores |= {} if error is None else {"hit_rate@3_error": error}
-    scores["sessions"] = float(scored.height)
-    for name, (low, high) in SIZES.items():
-        group = ranks.filter(pl.col("size").is_between(low, high))
-        scores |= {f"hit_rate@3[{name}]": _hit_rate(group)} if group.height else {}
-    return scores | {"hit_rate@3[all sizes]": _hit_rate(ranks)}
-
-
-def _hit_rate(ranks: pl.DataFrame) -> float:
-    return float((ranks["rank"] <= CUTOFF).sum() / ranks.height)

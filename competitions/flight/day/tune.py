@@ -7,7 +7,6 @@ the log likelihood of the booked option, which moves with every session where Hi
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,12 @@ from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset, cut_by_time
 from common.learning.fit_task import Recipe
-from common.learning.gbdt import fit, score_rows
+from common.learning.gbdt import fit, predict
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.pipeline import Prepared, prepare
+from competitions.flight.pipeline import prepare
 from competitions.flight.ranking.rankers import make_recipe
 from competitions.flight.ranking.training_data import TrainingData
 
@@ -39,20 +38,24 @@ def list_tasks(config: FlightConfig) -> list[str]:
 def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
     prepared = prepare(files, config, run)
-    folds = run.step(cut_train, prepared.data, prepared.train, name="tune.folds").value
-    return tune_ranker(
-        name,
-        f"rank.{name}",
-        prepared.plan.parameters[name],
-        METRIC,
-        FOLDS,
-        partial(_score_fold, name, config, prepared, folds),
-        partial(_score_unseen, name, config, prepared, run),
-    )
+    plan, features, data = prepared.plan, prepared.choice.features, prepared.data
+    folds = run.step(cut_train, data, prepared.train, name="tune.folds").value
 
+    def score(parameters: Parameters, fold: int) -> Scores:
+        """The log likelihood of each booking of a fold, by one fit with these parameters."""
+        train, valid = folds[fold]
+        recipe = make_recipe(config, plan, name, features, parameters)
+        ranker = fit(replace(recipe, seeds=1), train, valid)
+        return score_likelihood(predict(ranker, valid.names, valid.features), valid)
 
-def _make_recipe(name: str, prepared: Prepared, config: FlightConfig, parameters: Parameters | None = None) -> Recipe:
-    return make_recipe(config, prepared.plan, name, prepared.choice.features, parameters)
+    def judge(parameters: Parameters, number: int) -> Scores:
+        """The same of the scored validation sessions of the last fold, by the fit of that number."""
+        recipe = make_recipe(config.of_fit(number), plan, name, features, parameters)
+        scores = run.step(score_last, recipe, data, name=f"fit.{name}").value
+        valid = data.value.folds[-1].valid
+        return score_likelihood(scores, valid)[valid.group_sizes > LARGE]
+
+    return tune_ranker(name, f"rank.{name}", plan.parameters[name], METRIC, FOLDS, score, judge)
 
 
 def cut_train(data: TrainingData, train: Searches) -> Folds:
@@ -65,14 +68,6 @@ def cut_train(data: TrainingData, train: Searches) -> Folds:
     return thin_folds(cut_by_time(fold.train, times[known], FOLDS))
 
 
-def _score_fold(
-    name: str, config: FlightConfig, prepared: Prepared, folds: Folds, parameters: Parameters, fold: int
-) -> Scores:
-    train, valid = folds[fold]
-    ranker = fit(replace(_make_recipe(name, prepared, config, parameters), seeds=1), train, valid)
-    return score_likelihood(score_rows(valid.names, valid.features, [ranker])[:, 0], valid)
-
-
 def score_likelihood(scores: Scores, rows: RankingDataset) -> Scores:
     """By query the log likelihood of its booking, at the temperature that suits the scores best.
 
@@ -82,16 +77,7 @@ def score_likelihood(scores: Scores, rows: RankingDataset) -> Scores:
     return log_likelihoods(np.ascontiguousarray(scores * factor), rows.labels, rows.group_sizes)
 
 
-def _score_unseen(
-    name: str, config: FlightConfig, prepared: Prepared, run: Run, parameters: Parameters, number: int
-) -> Scores:
-    recipe = _make_recipe(name, prepared, config.of_fit(number), parameters)
-    scores = run.step(score_last, recipe, prepared.data, name=f"fit.{name}").value
-    valid = prepared.data.value.folds[-1].valid
-    return score_likelihood(scores, valid)[valid.group_sizes > LARGE]
-
-
 def score_last(recipe: Recipe, data: TrainingData) -> Scores:
     """A recipe's scores of the last fold's validation rows."""
     fold = data.folds[-1]
-    return score_rows(fold.valid.names, fold.valid.features, [fit(recipe, fold.train, fold.valid)])[:, 0]
+    return predict(fit(recipe, fold.train, fold.valid), fold.valid.names, fold.valid.features)

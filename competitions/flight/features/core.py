@@ -6,11 +6,11 @@ model gets of an option. It names no carrier, airport or aircraft; these come in
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from common.time_units import MINUTE_MS
 from competitions.flight.features.booking_history import History
-from competitions.flight.features.dominance import count_dominating
 from competitions.flight.features.option_attributes import DAY_MINUTES, SessionChunk
 
 OUT_FLIGHT = ("session", "out_departure", "out_carrier", "out_flight")
@@ -27,7 +27,7 @@ def core_block(chunk: SessionChunk, _: History) -> pl.DataFrame:
         lead_days=(pl.col("out_departure") - requested) / DAY_MINUTES,
         round_trip=session,
         size=pl.len().over("session"),
-        dominated=count_dominating(chunk.options["session"], chunk.options["price"], chunk.options["duration"]),
+        dominated=count_dominating(chunk.options.select("session", "price", "duration")),
     )
     return options.select(*list_prices(), *list_times(), *list_terms(), *list_offer())
 
@@ -115,3 +115,26 @@ def _excess(column: str) -> pl.Expr:
 
 def _nights(begin: str, end: str) -> pl.Expr:
     return pl.col(end) // DAY_MINUTES - pl.col(begin) // DAY_MINUTES
+
+
+def count_dominating(options: pl.DataFrame) -> pl.Series:
+    """For each option those of its ``session`` that are as cheap and as short, and better in one of both.
+
+    The options of a session stand together. One with a missing value dominates none, and its own count is missing.
+
+    >>> columns = {"session": [0] * 4, "price": [100, 120, 120, 90], "duration": [60, 60, 90, None]}
+    >>> count_dominating(pl.DataFrame(columns)).to_list()
+    [0.0, 1.0, 2.0, None]
+    """
+    rows = options.with_row_index("row")
+    known = rows.drop_nulls()
+    price, duration = known["price"].to_numpy(), known["duration"].to_numpy()
+    counts, start = np.zeros(known.height, np.float32), 0
+    for size in known["session"].rle().struct.field("len"):
+        own = slice(start, start + size)
+        pairs = [(column[own, None], column[None, own]) for column in (price, duration)]  # an option, another one
+        as_good = np.logical_and(*(other <= mine for mine, other in pairs)).sum(axis=1)
+        counts[own] = as_good - np.logical_and(*(other == mine for mine, other in pairs)).sum(axis=1)
+        start += size
+    table = known.select("row", dominated=pl.Series(counts, dtype=pl.Float32))
+    return rows.join(table, on="row", how="left", maintain_order="left")["dominated"]

@@ -29,8 +29,7 @@ from common.simulation.sampling import draw_between
 from competitions.flight.simulator.hashing import hashed, hashed_normal
 from competitions.flight.simulator.legs import CODES
 from competitions.flight.simulator.offers import BUSINESS
-from competitions.flight.simulator.search_sessions import DAY_S, START, SimulationState
-from competitions.flight.simulator.travellers import LOYALTY, favourite_carriers
+from competitions.flight.simulator.search_sessions import DAY_S, LOYALTY, START, SimulationState, favourite_carriers
 
 LAMBDA, USUAL_SIZE, TIRING = 1.9, 50.0, 0.06
 COPY = 0.85

@@ -11,8 +11,7 @@ from competitions.flight.io.schema import INDEX, SELECTED, file_schema, lay_out
 from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.legs import CITIES, CODES, DAY
 from competitions.flight.simulator.offers import FEE
-from competitions.flight.simulator.search_sessions import SimulationState
-from competitions.flight.simulator.travellers import LOYALTY
+from competitions.flight.simulator.search_sessions import LOYALTY, SimulationState
 
 Columns = dict[str, pl.Expr | pl.Series]
 CLOCK = pl.Series([f"{minute // 60:02d}:{minute % 60:02d}:00" for minute in range(DAY)])  # no leg lasts a day

@@ -18,7 +18,6 @@ from competitions.flight.plan import (
     LARGE_TREES,
     RATES,
     SMALL_TREES,
-    Features,
     Survey,
     cap_rows,
     count_rows,
@@ -30,8 +29,6 @@ from competitions.flight.plan import (
     survey_log,
 )
 from competitions.flight.split import Validation
-
-PAST = Features("past bookings", ("core", "pair", "lift", "taste"), "taste_total")
 
 
 def load(*overrides: str) -> FlightConfig:
@@ -45,16 +42,12 @@ def survey(sessions: int = 3_000, scored: int = 2_000, returning: float = 0.0, k
 
 def log(profiles: Sequence[int], size: int = 20, unbooked: int = 0) -> pl.DataFrame:
     """Sessions of these travellers with a booking, on the day of their number, and others of traveller -1 without."""
-    count = len(profiles)
     known = pl.DataFrame({"profile": [*profiles, *[-1] * unbooked]}, schema={"profile": pl.Int32})
     return known.with_columns(
         size=pl.lit(size, pl.Int32),
         time=pl.col("profile").cast(pl.Int64) * DAY_MS,
-        booked=pl.Series([0] * count + [None] * unbooked, dtype=pl.Int32),
+        booked=pl.Series([0] * len(profiles) + [None] * unbooked, dtype=pl.Int32),
     )
-
-
-# --- the survey ---
 
 
 def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None:
@@ -63,82 +56,80 @@ def test_the_survey_counts_bookings_scored_sessions_and_who_comes_back() -> None
     assert survey_log(train, log([1, 2, 9, 9, -1])) == Survey(5, 4, 2 / 5, 2 / 5)
     empty = survey_log(log([], unbooked=2), log([]))
     assert (empty.sessions, empty.scored, empty.known) == (0, 0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("returning", "known", "memory"), [(0.05, 0.0, True), (0.0, 0.05, True), (0.049, 0.049, False), (0.3, 0.0, True)]
-)
-def test_a_log_has_a_memory_where_either_share_reaches_a_twentieth(
-    returning: float, known: float, memory: bool
-) -> None:
-    assert survey(returning=returning, known=known).has_memory == memory
+    # A log has a memory where either share reaches a twentieth.
+    shares = [(0.05, 0.0), (0.0, 0.05), (0.049, 0.049)]
+    assert [survey(returning=one, known=two).has_memory for one, two in shares] == [True, True, False]
 
 
 # --- the way of validation ---
 
 
 @pytest.mark.parametrize(
-    ("sessions", "scored", "returning", "share", "expected"),
+    ("sessions", "scored", "returning", "setting", "expected"),
     [
-        (30_000, 20_000, 0.0, 0.1, ("time", 1, 1)),  # the last tenth has 2,000 scored sessions
-        (30_000, 20_000, 0.9, 0.1, ("time", 1, 1)),
-        (30_000, 19_990, 0.9, 0.1, ("blocks", 2, 1)),
-        (30_000, 10_000, 0.9, 0.1, ("blocks", 2, 1)),
-        (30_000, 9_990, 0.9, 0.1, ("blocks", 3, 1)),  # two blocks of 999 are not enough
-        (30_000, 5, 0.9, 0.1, ("blocks", 3, 1)),  # nor are three, but there are no more
-        (30_000, 19_990, 0.0, 0.1, ("folds", 5, 1)),
-        (2_001, 100, 0.0, 0.1, ("folds", 5, 1)),
-        (2_000, 2_000, 0.0, 0.1, ("folds", 5, 2)),  # few sessions are dealt twice
-        (9_000, 4_000, 0.0, 0.5, ("time", 1, 1)),
-        (9_000, 3_999, 0.0, 0.5, ("folds", 5, 1)),
+        (30_000, 20_000, 0.0, "", ("time", 1, 1)),  # the last tenth has 2,000 scored sessions
+        (30_000, 20_000, 0.9, "", ("time", 1, 1)),
+        (30_000, 19_990, 0.9, "", ("blocks", 2, 1)),
+        (30_000, 10_000, 0.9, "", ("blocks", 2, 1)),
+        (30_000, 9_990, 0.9, "", ("blocks", 3, 1)),  # two blocks of 999 are not enough
+        (30_000, 5, 0.9, "", ("blocks", 3, 1)),  # nor are three, but there are no more
+        (30_000, 19_990, 0.0, "", ("folds", 5, 1)),
+        (2_001, 100, 0.0, "", ("folds", 5, 1)),
+        (2_000, 2_000, 0.0, "", ("folds", 5, 2)),  # few sessions are dealt twice
+        (9_000, 4_000, 0.0, "split.valid_share=0.5", ("time", 1, 1)),
+        (9_000, 3_999, 0.0, "split.valid_share=0.5", ("folds", 5, 1)),
+        (500, 400, 0.5, "", ("blocks", 3, 1)),
+        (500, 400, 0.5, "split.validation=time", ("time", 1, 1)),
+        (500, 400, 0.5, "split.validation=folds", ("folds", 5, 2)),
+        (500, 400, 0.0, "split.validation=blocks", ("blocks", 3, 1)),
     ],
 )
-def test_how_to_validate_follows_scored_sessions_and_memory(
-    sessions: int, scored: int, returning: float, share: float, expected: tuple[str, int, int]
+def test_how_to_validate_follows_scored_sessions_and_memory_and_a_way_that_is_set_is_kept(
+    sessions: int, scored: int, returning: float, setting: str, expected: tuple[str, int, int]
 ) -> None:
-    decided = decide_validation(survey(sessions, scored, returning), load(f"split.valid_share={share}"))
+    decided = decide_validation(survey(sessions, scored, returning), load(*([setting] if setting else [])))
     assert decided[:3] == expected
+    assert (decided[3].reason == "set") == setting.startswith("split.validation")
 
 
-@pytest.mark.parametrize(
-    ("way", "expected"), [("time", (1, 1)), ("blocks", (3, 1)), ("folds", (5, 2)), ("auto", (3, 1))]
-)
-def test_a_way_that_is_set_is_kept(way: str, expected: tuple[int, int]) -> None:
-    """By itself this log, whose people come back, would be cut into blocks of time."""
-    decided = decide_validation(survey(500, 400, 0.5), load(f"split.validation={way}"))
-    assert decided[0] == ("blocks" if way == "auto" else way)
-    assert decided[1:3] == expected
-    assert (decided[3].reason == "set") == (way != "auto")
+def test_the_lags_of_the_test_are_recorded_where_time_decides() -> None:
+    """Of a train file of 40 days: half of the test is at most a day behind it, the other half is ten days behind."""
+    train, test = log(range(41)), log([*range(35, 40), 39] + [49] * 6)
+    plan = make_plan(train, test, load("split.validation=blocks"))
+    lags = np.array(plan.validation.lags) / DAY_MS
+    assert (len(lags), lags.min(), lags.max()) == (200, 0, 10)
+    assert np.mean(lags == 10) == 0.5
+    (decision,) = (each for each in plan.decisions if each.setting == "split.lags")
+    assert decision.value == "bookings 0 to 10 days old at the least, 10 in the middle"
+    assert make_plan(train, test, load("split.validation=blocks", "split.lags=none")).validation.lags == (0,)
 
 
 # --- the features ---
 
-
-def test_where_people_come_back_their_past_is_learned_from() -> None:
-    decided = Decision("rank.blocks", "core pair lift taste", "travellers return")
-    assert decide_features(survey(returning=0.5), load()) == ((PAST,), decided)
-
-
-def test_where_nobody_does_validation_chooses_among_sets_that_grow() -> None:
-    offered, decision = decide_features(survey(), load())
-    assert [each.blocks for each in offered] == [("core", "pair"), ("core", "pair", "lift")]
-    assert [each.base_margin for each in offered] == [None, None]
-    assert len({each.name for each in offered}) == 2
-    assert decision.reason.startswith("travellers do not return")
+ALL = ("core", "pair", "lift", "taste")
 
 
 @pytest.mark.parametrize(
-    ("blocks", "returning", "expected"),
+    ("setting", "returning", "sets", "margin", "why"),
     [
-        (("core", "taste"), 0.5, "taste_total"),
-        (("core", "taste"), 0.0, None),  # what cannot be known from the past is no start
-        (("core", "pair"), 0.5, None),
+        ("auto", 0.5, [ALL], "taste_total", "travellers return"),
+        ("auto", 0.0, [("core", "pair"), ("core", "pair", "lift")], None, "travellers do not return"),
+        ("-lift", 0.0, [("core", "pair")], None, "travellers do not return"),  # what is left of both is the same
+        ("-taste", 0.5, [("core", "pair", "lift")], None, "travellers return"),
+        ("['core', 'taste']", 0.5, [("core", "taste")], "taste_total", "set"),
+        ("['core', 'taste']", 0.0, [("core", "taste")], None, "set"),  # what the past does not tell is no start
+        ("['core', 'pair']", 0.5, [("core", "pair")], None, "set"),
     ],
 )
-def test_blocks_that_are_set_are_kept_alone(blocks: tuple[str, ...], returning: float, expected: str | None) -> None:
-    config = load(f"rank.blocks={list(blocks)}")
-    decided = decide_features(survey(returning=returning), config)
-    assert decided == ((Features("as set", blocks, expected),), Decision("rank.blocks", " ".join(blocks), "set"))
+def test_the_sets_of_features_follow_from_who_comes_back(
+    setting: str, returning: float, sets: list[tuple[str, ...]], margin: str | None, why: str
+) -> None:
+    features, decision = decide_features(survey(returning=returning), load(f"rank.blocks={setting}"))
+    assert [each.blocks for each in features] == sets
+    assert {each.base_margin for each in features} == {margin}
+    assert len({each.name for each in features}) == len(sets)
+    assert decision.value == " or ".join(map(" ".join, sets))
+    assert decision.reason.startswith(why)
 
 
 def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,11 +148,9 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
     parameters, decision = decide_parameters(survey(sessions), config)
     assert list(parameters) == list(config.rank.models)
     for model, decided in parameters.items():
-        given = config.rank.parameters_of(model)
         auto = trees | {"learning_rate": RATES[model][1]}
+        given = config.rank.parameters_of(model)
         assert decided == {key: auto[key] if value == "auto" else value for key, value in given.items()}
-    assert parameters["lightgbm_softmax"]["num_leaves"] == trees["num_leaves"]
-    assert parameters["catboost_softmax"]["depth"] == trees["depth"]
     assert not parameters["lightgbm_softmax"]["extra_trees"]
     words = f"{trees['num_leaves']} leaves, at rates of 0.1, 0.2"
     assert decision == Decision("trees", words, f"{sessions:,} sessions with a booking")
@@ -171,11 +160,8 @@ def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str,
 def test_few_sessions_are_learned_from_slowly(sessions: int, rates: list[float]) -> None:
     parameters = decide_parameters(survey(sessions), load())[0]
     assert [own["learning_rate"] for own in parameters.values()] == rates
-
-
-def test_a_parameter_that_nobody_decides_cannot_be_auto() -> None:
     with pytest.raises(UserError, match=r"rank\.catboost_softmax\.rsm .*cannot be .?auto"):
-        decide_parameters(survey(100), load("rank.catboost_softmax.rsm=auto"))
+        decide_parameters(survey(sessions), load("rank.catboost_softmax.rsm=auto"))
 
 
 @pytest.mark.parametrize(
@@ -200,9 +186,7 @@ def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
 def test_a_plan_has_every_decision_with_its_reason() -> None:
     plan = make_plan(log(range(40)), log(range(100, 110)), load())
     assert plan.validation == Validation("folds", 5, 2, (0,))
-    assert [each.blocks[-1] for each in plan.features] == ["pair", "lift"]
     assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.models)
-    assert plan.parameters["catboost_softmax"]["depth"] == SMALL_TREES["depth"]
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, repeated 2 times"),
         ("rank.blocks", "core pair or core pair lift"),
@@ -212,36 +196,16 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
     assert not any(each.reason in ("", "set") for each in plan.decisions)
 
 
-def test_the_lags_of_the_test_are_recorded_where_time_decides() -> None:
-    """Of a train file of 40 days: half of the test is at most a day behind it, the other half is ten days behind."""
-    train, test = log(range(41)), log([*range(35, 40), 39] + [49] * 6)
-    plan = make_plan(train, test, load("split.validation=blocks"))
-    lags = np.array(plan.validation.lags) / DAY_MS
-    assert (len(lags), lags.min(), lags.max()) == (200, 0, 10)
-    assert np.mean(lags == 10) == 0.5
-    (decision,) = (each for each in plan.decisions if each.setting == "split.lags")
-    assert decision.value == "bookings 0 to 10 days old at the least, 10 in the middle"
-    assert make_plan(train, test, load("split.validation=blocks", "split.lags=none")).validation.lags == (0,)
-
-
-# --- the rows ---
-
-
 def test_the_rows_are_counted_as_they_are_drawn_and_all_are_taken_where_memory_allows() -> None:
     config = load("rank.sample.negatives=9")
-    assert (
-        count_rows(
-            pl.concat([log([1, 2], size=30, unbooked=3), log([3], size=4), log([4], size=1)]), config.rank.sample
-        )
-        == 24
-    )
+    train = pl.concat([log([1, 2], size=30, unbooked=3), log([3], size=4), log([4], size=1)])
+    assert count_rows(train, config.rank.sample) == 24
     plan = make_plan(log([1, 2] * 20, size=30), log([1]), config)
-    assert plan.rows == 400
-    for room in (0.1, 50.0):  # a hundred thousand rows are always tried
-        capped = cap_rows(plan, "auto", room)
-        assert (capped.rows, capped.decisions[-1].reason) == (400, "every session with a booking trains")
-    set_rows = cap_rows(plan, 100, 50.0)
-    assert (set_rows.rows, set_rows.decisions[-1].reason) == (100, "set")
+    every = "every session with a booking trains"
+    # A hundred thousand rows are always tried.
+    for most, room, expected in (("auto", 0.1, (400, every)), ("auto", 50.0, (400, every)), (100, 50.0, (100, "set"))):
+        capped = cap_rows(plan, most, room)
+        assert (capped.rows, capped.decisions[-1].reason) == expected
 
 
 @pytest.mark.parametrize(("room", "rows"), [(20.0, 3_800_000), (8.2, 3_800_000), (6.0, 1_800_000), (1.0, 100_000)])
@@ -251,3 +215,24 @@ def test_a_log_of_the_hosts_size_takes_what_the_free_memory_holds_and_says_so(ro
     assert capped.rows == rows
     assert ("3,800,000 rows" in capped.decisions[-1].reason) == (rows < 3_800_000)
     assert capped.decisions[-1].setting == "rank.sample.rows"
+
+
+# --- the settings ---
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "taste"]),
+        ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
+        ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
+        ("rank.blocks=+history", ["rank.blocks", "no history", "taste"]),
+        ("rank.seeds=0", ["rank.seeds", ">= 1"]),
+        ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as refused:
+        load(override)
+    assert all(word in str(refused.value) for word in words)
+    assert "\n" not in str(refused.value)

@@ -48,16 +48,8 @@ def moment(day: float) -> int:
     return START + round(day * DAY_MS)
 
 
-def roles_of(fold: Fold) -> list[str]:
-    return fold.roles.sort("session")["role"].to_list()
-
-
 def with_role(fold: Fold, role: str) -> set[int]:
     return set(fold.roles.filter(role=role)["session"])
-
-
-def configure(share: float = 0.1, stretch: float = 7) -> SplitSettings:
-    return SplitSettings(validation="auto", valid_share=share, stretch_days=stretch, lags="auto")
 
 
 def split_days(
@@ -68,7 +60,7 @@ def split_days(
     return split_by_time(table, behind, [moment(cut) for cut in cuts], period, name, 0)
 
 
-# --- the cut ---
+# --- who learns and who validates, by time ---
 
 
 @pytest.mark.parametrize(("share", "index"), [(0.1, 9), (0.5, 5), (0.25, 7), (0.99, 0), (0.01, 9)])
@@ -89,7 +81,7 @@ def test_the_cut_is_the_time_of_the_first_session_of_the_last_share(share: float
 def test_each_cut_makes_a_fold(count: int, unbooked: tuple[int, ...], cuts: list[float], roles: list[str]) -> None:
     split = split_days(sessions(*range(count), unbooked=unbooked), cuts)
     assert [fold.roles["session"].to_list() for fold in split.folds] == [list(range(count))] * len(cuts)
-    assert ["".join(role[0] for role in roles_of(fold)) for fold in split.folds] == roles
+    assert ["".join(role[0] for role in fold.roles["role"]) for fold in split.folds] == roles
     assert (split.name, split.cross_fitted, split.repeats) == ("x", False, 1)
 
 
@@ -113,28 +105,27 @@ def test_a_split_that_leaves_nobody_is_refused(cuts: list[float], unbooked: tupl
 
 
 @pytest.mark.parametrize(
-    ("days", "unbooked", "stretch", "counts"),
+    ("days", "unbooked", "period", "counts"),
     [
-        # Stretches of two days from the first session on: [1, 3), [3, 5), [5, 7), [7, 9).
+        # Periods of two days from the first session on: [1, 3), [3, 5), [5, 7), [7, 9).
         ((1, 2.9, 3, 4.9, 5, 6, 8), (), 2, [0, 0, 2, 2, 4, 4, 6]),
         ((0, 0.4, 0.5, 0.9, 1, 5), (), 0.5, [0, 0, 2, 2, 4, 5]),
         ((0, 1, 2, 3), (1,), 1, [0, 1, 2, 3]),
         ((0, 1, 2, 3), (1,), 1e-12, [0, 1, 2, 3]),  # none is shorter than a millisecond
     ],
 )
-def test_training_sessions_look_back_from_the_start_of_their_stretch(
-    days: tuple[float, ...], unbooked: tuple[int, ...], stretch: float, counts: list[int]
+def test_training_sessions_look_back_from_the_start_of_their_period(
+    days: tuple[float, ...], unbooked: tuple[int, ...], period: float, counts: list[int]
 ) -> None:
     """Each sees the bookings of so many first sessions."""
-    split = split_days(sessions(*days, unbooked=unbooked), [days[-2]], stretch)
+    split = split_days(sessions(*days, unbooked=unbooked), [days[-2]], period)
     assert list_visible(split.final) == {own: set(range(count)) - {*unbooked} for own, count in enumerate(counts)}
 
 
 def test_a_booking_at_the_very_moment_is_not_seen() -> None:
-    log = sessions(0, 1, 1, 2)
     until = [moment(1), moment(1) + 1, moment(0)]
-    asked = pl.DataFrame({"session": [7, 8, 9], "until": until})
-    first, second = take_snapshots(log, [asked[:2], asked[2:]])
+    queries = pl.DataFrame({"session": [7, 8, 9], "until": until})
+    first, second = take_snapshots(sessions(0, 1, 1, 2), [queries[:2], queries[2:]])
     assert list_visible(first) | list_visible(second) == {7: {0}, 8: {0, 1, 2}, 9: set()}
     assert second.visible.equals(first.visible)  # one log of snapshots, whoever is assigned to them
     assert [*first.assigned["until"], *second.assigned["until"]] == until
@@ -145,24 +136,19 @@ def test_the_test_sees_bookings_before_its_first_session_and_all_where_cross_fit
     cross_fitted: bool, seen: set[int]
 ) -> None:
     train, test = sessions(0, 1, 2, 3, 9, unbooked=(1,)), sessions(4, 3, 5)
-    snapshots = take_test_snapshot(train, test, cross_fitted, 7)
-    assert list_visible(snapshots) == {0: seen, 1: seen, 2: seen}
-    assert snapshots.assigned["session"].to_list() == [0, 1, 2]
+    assert list_visible(take_test_snapshot(train, test, cross_fitted, 7)) == {0: seen, 1: seen, 2: seen}
 
 
 @pytest.mark.parametrize("day", [-20_000, -400, 27_000])
-def test_one_session_with_a_wrong_time_moves_no_moment_of_the_others(day: float) -> None:
+@pytest.mark.parametrize("period", [1, 7])
+def test_one_session_with_a_wrong_time_moves_no_moment_of_the_others(day: float, period: float) -> None:
     days = [0.5 * number for number in range(60)]
-    sound, odd = sessions(*days), sessions(*days[:30], day, *days[31:])
-    test = sessions(30, 31, 32, 40)
-    for period in (1, 7):
-        seen, told = (list_visible(split_days(table, [25], period).final) for table in (sound, odd))
-        assert {session: others - {30} for session, others in told.items() if session != 30} == {
-            session: others - {30} for session, others in seen.items() if session != 30
-        }
-        seen, told = (list_visible(take_test_snapshot(table, test, False, period)) for table in (sound, odd))
-        assert {session: others - {30} for session, others in told.items()} == {
-            session: others - {30} for session, others in seen.items()
+    tables, test = (sessions(*days), sessions(*days[:30], day, *days[31:])), sessions(30, 31, 32, 40)
+    trained = [list_visible(split_days(table, [25], period).final) for table in tables]
+    tested = [list_visible(take_test_snapshot(table, test, False, period)) for table in tables]
+    for sound, odd in (trained, [seen | {30: set()} for seen in tested]):
+        assert {session: odd[session] - {30} for session in odd if session != 30} == {
+            session: sound[session] - {30} for session in sound if session != 30
         }
 
 
@@ -212,12 +198,6 @@ def test_whatever_is_seen_was_booked_strictly_earlier(seed: int, period: float, 
 # --- how old what they see is ---
 
 
-def lags_of(table: pl.DataFrame, snapshots: Snapshots) -> list[float]:
-    """Days from its snapshot to each session of the table that has one."""
-    seen = table.join(snapshots.assigned, on="session").sort("session")
-    return ((seen["time"] - seen["until"]) / DAY_MS).to_list()
-
-
 def test_the_lags_are_those_of_the_test_and_none_is_longer_than_half_of_the_train_file() -> None:
     train, test = sessions(*range(10), 9.5), sessions(8, 9, 12.5, 13, 40)  # the very last session ends no file
     assert (list_lags(train, test, 5) / DAY_MS).tolist() == [0, 0, 3.5, 4, 4.5]
@@ -225,23 +205,23 @@ def test_the_lags_are_those_of_the_test_and_none_is_longer_than_half_of_the_trai
 
 def test_training_and_validation_sessions_look_back_as_far_behind_as_the_test() -> None:
     """Lags of 0 to 10 days; in validation none looks behind the cut, which the latest are ten days from."""
-    days = [day / 4 for day in range(400)]
-    table = sessions(*days)
+    table = sessions(*(day / 4 for day in range(400)))
     split = split_days(table, [90], period=1, lags=tuple(range(11)))
-    late = np.array(
-        lags_of(table, split.final)[80:]
-    )  # who is asked early cannot look so far back that nothing was booked
+
+    def lags_of(snapshots: Snapshots) -> pl.Series:
+        """Days from its snapshot to each session that has one."""
+        seen = table.join(snapshots.assigned, on="session").sort("session")
+        return (seen["time"] - seen["until"]) / DAY_MS
+
+    drawn, judged = lags_of(split.final).to_numpy(), lags_of(split.folds[0].snapshots).to_numpy()
+    late = drawn[80:]  # an early session cannot look so far back that nothing was booked
     assert late.mean() == pytest.approx(5, abs=0.6)
     assert np.quantile(late, [0.05, 0.95]) == pytest.approx([0.4, 10], abs=0.7)
     assert abs(np.corrcoef(np.arange(len(late)), late)[0, 1]) < 0.2
-    (fold,) = split.folds
-    judged = np.array(lags_of(table, fold.snapshots))
-    elapsed = np.array(days[360:]) - 90
-    drawn = np.array(lags_of(table, split.final)[360:])
-    assert judged == pytest.approx(np.maximum(drawn, elapsed), abs=1.1)
+    elapsed = np.arange(40) / 4
+    assert judged == pytest.approx(np.maximum(drawn[360:], elapsed), abs=1.1)
     assert judged.mean() > elapsed.mean() + 1
-    until = np.array(days[360:]) - judged
-    assert until.max() <= 90
+    assert (elapsed - judged).max() <= 0
 
 
 # --- twins ---
@@ -250,8 +230,8 @@ def test_training_and_validation_sessions_look_back_as_far_behind_as_the_test() 
 def twin_table(*starts: tuple[float, int]) -> pl.DataFrame:
     """Sessions at (seconds, route), in this order."""
     times = [START + round(1000 * second) for second, _ in starts]
-    table = sessions(*range(len(starts)))
-    return table.with_columns(time=pl.Series(times), route=pl.Series([route for _, route in starts], dtype=pl.Int32))
+    routes = pl.Series([route for _, route in starts], dtype=pl.Int32)
+    return sessions(*range(len(starts))).with_columns(time=pl.Series(times), route=routes)
 
 
 def test_sessions_on_a_route_within_a_minute_are_one_search() -> None:
@@ -283,54 +263,21 @@ def test_twins_are_dealt_together_into_folds_and_inner_folds() -> None:
     ],
 )
 def test_a_plans_way_of_validation_is_taken(way: str, folds: int, name: str, valid: list[list[int]]) -> None:
-    table = sessions(*range(20))
-    split = make_split(table, Validation(way, folds, 1, (0,)), configure(0.1, stretch=1), 4)
+    table, given = sessions(*range(20)), SplitSettings(validation="auto", valid_share=0.1, stretch_days=1, lags="auto")
+    split = make_split(table, Validation(way, folds, 1, (0,)), given, 4)
     assert split.name == name
     assert [sorted(with_role(fold, "valid")) for fold in split.folds] == valid
     assert [len(with_role(fold, "train")) for fold in split.folds] == [own[0] for own in valid]
     assert list_visible(split.final)[9] == set(range(9))
-    dealt = make_split(table, Validation("folds", 4, 2, (0,)), configure(0.1), 4)
+    dealt = make_split(table, Validation("folds", 4, 2, (0,)), given, 4)
     assert (dealt.cross_fitted, dealt.repeats, len(dealt.folds)) == (True, 2, 8)
-    assert roles_of(dealt.folds[0]) == roles_of(split_folds(table, 4, 2, 4).folds[0])
+    assert dealt.folds[0].roles.equals(split_folds(table, 4, 2, 4).folds[0].roles)
 
 
 # --- folds of whole sessions ---
 
-
 UNBOOKED = (3, 7)
 BOOKED = set(range(23)) - set(UNBOOKED)
-
-
-@pytest.fixture(scope="module")
-def dealt() -> Split:
-    """21 sessions with a booking and 2 without, in 4 folds twice."""
-    return split_folds(sessions(*range(23), unbooked=UNBOOKED), 4, 2, 0)
-
-
-def test_every_session_with_a_booking_validates_once_a_repeat(dealt: Split) -> None:
-    assert len(dealt.folds) == 8
-    for repeat in (dealt.folds[:4], dealt.folds[4:]):
-        judged = Counter(session for fold in repeat for session in with_role(fold, "valid"))
-        assert judged == dict.fromkeys(BOOKED, 1)
-        sizes = [len(with_role(fold, "valid")) for fold in repeat]
-        assert max(sizes) - min(sizes) <= 1
-    first, second = ([with_role(fold, "valid") for fold in part] for part in (dealt.folds[:4], dealt.folds[4:]))
-    assert first != second
-
-
-def test_whoever_does_not_validate_trains_and_sees_the_other_inner_folds(dealt: Split) -> None:
-    """A held session, and one without a booking, sees every training booking."""
-    for fold in dealt.folds:
-        assert fold.roles["session"].to_list() == list(range(23))
-        learned, held = with_role(fold, "train"), with_role(fold, "valid")
-        assert learned == BOOKED - held
-        assert with_role(fold, "unused") == set(UNBOOKED)
-        seen = list_visible(fold.snapshots)
-        assert seen.keys() == set(range(23))
-        assert all(seen[session] == learned for session in held | set(UNBOOKED))
-        check_inner(fold.snapshots, learned)
-    check_inner(dealt.final, BOOKED)
-    assert [list_visible(dealt.final)[session] for session in UNBOOKED] == [BOOKED, BOOKED]
 
 
 def check_inner(snapshots: Snapshots, learned: set[int]) -> None:
@@ -344,6 +291,25 @@ def check_inner(snapshots: Snapshots, learned: set[int]) -> None:
     inner = set(hidden.values())
     assert len(inner) == INNER_FOLDS
     assert max(map(len, inner)) - min(map(len, inner)) <= 1
+
+
+def test_every_session_with_a_booking_validates_once_a_repeat_and_else_trains() -> None:
+    """A held session, and one without a booking, sees every training booking; one that trains the other inner folds."""
+    dealt = split_folds(sessions(*range(23), unbooked=UNBOOKED), 4, 2, 0)
+    held = [with_role(fold, "valid") for fold in dealt.folds]
+    assert len(held) == 8
+    assert held[:4] != held[4:]
+    for repeat in (held[:4], held[4:]):
+        assert Counter(session for own in repeat for session in own) == dict.fromkeys(BOOKED, 1)
+        assert max(map(len, repeat)) - min(map(len, repeat)) <= 1
+    for fold, own in zip(dealt.folds, held, strict=True):
+        learned, seen = with_role(fold, "train"), list_visible(fold.snapshots)
+        assert (learned, with_role(fold, "unused")) == (BOOKED - own, set(UNBOOKED))
+        assert seen.keys() == set(range(23))
+        assert all(seen[session] == learned for session in own | set(UNBOOKED))
+        check_inner(fold.snapshots, learned)
+    check_inner(dealt.final, BOOKED)
+    assert [list_visible(dealt.final)[session] for session in UNBOOKED] == [BOOKED, BOOKED]
 
 
 @pytest.mark.parametrize(("days", "unbooked"), [((0,), ()), ((0, 1), (1,)), ((0, 1), (0, 1))])

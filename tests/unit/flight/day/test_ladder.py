@@ -14,7 +14,6 @@ from common.engine.run import Result, Run, StepRecord
 from common.learning.dataset import RankingDataset
 from competitions.flight import pipeline, plan
 from competitions.flight.competition import COMPETITION
-from competitions.flight.config import FlightConfig
 from competitions.flight.day import ladder
 from competitions.flight.day.ladder import PRICE, RULES, Answer, FlightBench, score_by_rule
 from competitions.flight.io.reader import RawFiles, Searches
@@ -24,19 +23,9 @@ from competitions.flight.ranking.training_data import FoldData, TrainingData
 from tests.results import as_result
 from tests.unit.flight.flight_world import draw_searches
 
-SMALL = (
-    "rank.rounds=4",
-    "rank.patience=0",
-    "rank.seeds=1",
-    "rank.lightgbm_softmax.min_data_in_leaf=5",
-    "split.validation=folds",
-)
+SMALL = ("rank.rounds=4", "rank.patience=0", "rank.seeds=1", "rank.lightgbm_softmax.min_data_in_leaf=5")
+CONFIG = COMPETITION.load_config((*SMALL, "split.validation=folds"), tuned=False)
 FILES = RawFiles(Path("a"), Path("b"))
-
-
-def load() -> FlightConfig:
-    config: FlightConfig = COMPETITION.load_config(SMALL, tuned=False)
-    return config
 
 
 class Runner:
@@ -62,41 +51,39 @@ class Runner:
         return as_result(function(*given))
 
 
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Searches:
+    """Sixty searches to learn from, as if they were read."""
+    train, test = draw_searches(5, count=60, longest=14), draw_searches(6, count=5)
+    monkeypatch.setattr(pipeline, "learn_codes", lambda _: None)
+    monkeypatch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
+    monkeypatch.setattr(pipeline, "refuse_shared", lambda *_: None)
+    return train
+
+
 def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
     """What the rule "cheapest" does, as a peer."""
     assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
     return np.nan_to_num(-valid.features[:, valid.names.index(PRICE)].astype(np.float64), nan=-1e9)
 
 
-def put_searches(patch: pytest.MonkeyPatch) -> Searches:
-    """Sixty searches to learn from, as if they were read."""
-    train, test = draw_searches(5, count=60, longest=14), draw_searches(6, count=5)
-    patch.setattr(pipeline, "learn_codes", lambda _: None)
-    patch.setattr(pipeline, "read_searches", lambda path, codes, labelled: train if labelled else test)
-    patch.setattr(pipeline, "refuse_shared", lambda *_: None)
-    return train
-
-
-def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole climb on sixty searches in folds, with one peer that does what a rule does."""
-    train = put_searches(monkeypatch)
+def test_rules_peers_blocks_models_blend_on_the_same_sessions(
+    tmp_path: Path, train: Searches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole climb in folds, with one peer that does what a rule does."""
     monkeypatch.setattr(plan, "FOLDS", 2)
     monkeypatch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price),))
-    made = ladder.make_ladder(FILES, load(), cast(Run, Runner(tmp_path)))
+    made = ladder.make_ladder(FILES, CONFIG, cast(Run, Runner(tmp_path)))
     rows = made.climb()
-    assert [row["rung"] for row in rows] == [
-        *(key for key, _, _, _ in RULES),
-        "peer",
-        *(f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")),
-        "lightgbm_softmax",
-        "catboost_softmax",
-        "blend",
-    ]
+    blocks = [f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")]
+    alone = [*(key for key, *_ in RULES), "peer", blocks[0]]
+    assert [row["rung"] for row in rows] == [*alone, *blocks[1:], "lightgbm_softmax", "catboost_softmax", "blend"]
     columns = ["rung", "title", "family", "score", "error", "HitRate@1", "HitRate@10"]
     assert all(list(row)[: len(columns)] == columns for row in rows)
-    based = {row["rung"]: row["builds on"] for row in rows}
-    alone = dict.fromkeys(list(based)[1:5], "random") | {"blend": "lightgbm_softmax"}
-    assert based == dict(zip(based, [None, *based], strict=False)) | alone
+    based = [None, *["random"] * (len(alone) - 1), *blocks, "lightgbm_softmax", "lightgbm_softmax"]
+    assert [row["builds on"] for row in rows] == based
+    scored = {row["rung"]: row["score"] for row in rows}
+    assert scored["peer"] == scored["cheapest"]
     judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
     assert judged > 10
     assert {len(scored.each) for scored in made.measured.values()} == {judged}
@@ -104,8 +91,7 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(tmp_path: Path, mo
 
 def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
     """A fold that judges sessions of as many options each."""
-    size = len(labels) // len(sessions)
-    matrix = np.array(features, np.float32)
+    size, matrix = len(labels) // len(sessions), np.array(features, np.float32)
     names = (PRICE, "a")[: matrix.shape[1]]
     rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
     return FoldData(rows, rows, np.array(sessions))
@@ -117,9 +103,8 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
     data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
-    bench = FlightBench(FILES, load(), cast(Run, None))
-    split = as_result(SimpleNamespace(searches=np.arange(9)))
-    bench.__dict__["sessions"] = SimpleNamespace(split=split)
+    bench = FlightBench(FILES, CONFIG, cast(Run, None))
+    bench.__dict__["sessions"] = SimpleNamespace(split=as_result(SimpleNamespace(searches=np.arange(9))))
     scored = bench.record(Answer(data, np.concatenate([first, first, last, first])))
     assert scored.each.tolist() == [0.5, 1.0]
     assert scored.lists is not None
@@ -128,10 +113,10 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
 
 
 def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, train: Searches
 ) -> None:
-    run, train = Runner(tmp_path), put_searches(monkeypatch)
-    made = ladder.make_ladder(FILES, load(), cast(Run, run))
+    run = Runner(tmp_path)
+    made = ladder.make_ladder(FILES, CONFIG, cast(Run, run))
     (row,) = made.climb("cheapest")
     assert (row["rung"], row["builds on"]) == ("cheapest", "random")
     steps = dict(run.steps)

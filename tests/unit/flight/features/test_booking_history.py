@@ -1,4 +1,4 @@
-"""History: counts and lifts, by hand and against an oracle; nothing of what a snapshot must not see."""
+"""History: lifts against an oracle, the options beside them by hand, and no table that no block looks up."""
 
 import math
 from collections.abc import Sequence
@@ -9,38 +9,23 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.time_units import DAY_MS
-from competitions.flight.features.booking_history import (
-    LIFTS,
-    build_history,
-    collect_bookings,
-)
+from competitions.flight.features.booking_history import LIFTS, build_history, collect_bookings
 from competitions.flight.io.reader import Searches
 from competitions.flight.split import Snapshots
 from tests.unit.flight.flight_world import (
     START,
+    Search,
+    assert_column,
+    build_seen,
     by_session,
     draw_searches,
     look_back,
     make_searches,
+    option,
     search,
 )
 
-KEYS = LIFTS
-
-
-def see(*sessions: int) -> Snapshots:
-    """One snapshot, 0, of these sessions' bookings."""
-    visible = pl.DataFrame(
-        {"snapshot": [0] * len(sessions), "session": sessions}, schema=dict.fromkeys(SNAPSHOT, pl.Int32)
-    )
-    schema = {"session": pl.Int32, "snapshot": pl.Int32, "until": pl.Int64}
-    return Snapshots(pl.DataFrame({"session": [0], "snapshot": [0], "until": [None]}, schema=schema), visible)
-
-
-SNAPSHOT = ("snapshot", "session")
-
-
-# --- an oracle ---
+# --- the statistics ---
 
 
 def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict[tuple[Any, ...], tuple[float, float]]:
@@ -63,23 +48,24 @@ def expect_lifts(searches: Searches, seen: set[int], key: Sequence[str]) -> dict
 @pytest.mark.parametrize("seed", range(2))
 def test_what_snapshots_know_is_what_the_oracle_says(seed: int) -> None:
     searches = draw_searches(seed, count=60, longest=5)
-    sessions = searches.sessions
-    past = look_back(searches, pl.Series([START + 9 * DAY_MS] * 30 + [START + 20 * DAY_MS] * 30))
-    for snapshot, moment in enumerate((START + 9 * DAY_MS, START + 20 * DAY_MS)):
-        seen = set(sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))["session"])
-        assert seen
-        for name, key in KEYS.items():
-            table, expected = past.lifts[name].filter(snapshot=snapshot), expect_lifts(searches, seen, key)
-            lifts = {
-                row[1 : 1 + len(key)]: row[1 + len(key) :]
-                for row in table.select("snapshot", *key, "times", "lift").rows()
-            }
-            assert lifts.keys() == expected.keys(), name
+    moments = START + 9 * DAY_MS, START + 20 * DAY_MS
+    past = look_back(searches, pl.Series([moments[0]] * 30 + [moments[1]] * 30))
+    for snapshot, moment in enumerate(moments):
+        known = searches.sessions.filter(pl.col("booked").is_not_null() & (pl.col("time") < moment))
+        for name, key in LIFTS.items():
+            expected = expect_lifts(searches, set(known["session"]), key)
+            rows = past.lifts[name].filter(snapshot=snapshot).select(*key, "times", "lift").rows()
+            lifts = {row[: len(key)]: row[len(key) :] for row in rows}
+            assert lifts.keys() == expected.keys() != set(), name
             for values, lift in lifts.items():
                 assert lift == pytest.approx(expected[values], abs=1e-5), (name, values)
 
 
-# --- what a snapshot must not see ---
+def see(*sessions: int) -> Snapshots:
+    """One snapshot, 0, of these sessions' bookings."""
+    visible = pl.DataFrame({"snapshot": [0] * len(sessions), "session": sessions}).cast(pl.Int32)
+    assigned = {"session": pl.Series([0], dtype=pl.Int32), "snapshot": pl.Series([0], dtype=pl.Int32)}
+    return Snapshots(pl.DataFrame(assigned).with_columns(until=pl.lit(None, pl.Int64)), visible)
 
 
 @pytest.mark.parametrize("blocks", [(), ("taste",), ("lift", "taste"), ("core",)])
@@ -90,9 +76,50 @@ def test_only_what_the_blocks_look_up_is_tabulated(blocks: tuple[str, ...]) -> N
         build_history(log, see(0, 1), blocks),
         build_history(log, see()),
     )
-    served = {"lift": LIFTS, "taste": whole.preferences}
-    for block, names in served.items():
-        kind = "preferences" if block == "taste" else "lifts"
-        expected = getattr(whole if block in blocks else nothing, kind)
-        for name in names:
-            assert_frame_equal(getattr(part, kind)[name], expected[name])
+    for block, kind in (("lift", "lifts"), ("taste", "preferences")):
+        for name, expected in getattr(whole if block in blocks else nothing, kind).items():
+            assert_frame_equal(getattr(part, kind)[name], expected)
+
+
+# --- the block of lifts ---
+
+
+def compare(*searches: Search) -> pl.DataFrame:
+    """The lifts of all options, everybody looking back from day 2."""
+    frame = build_seen(make_searches(*searches), pl.lit(START + 2 * DAY_MS), "lift")
+    return frame.rename(lambda name: name.removeprefix("lift_"))
+
+
+def test_lifts_and_times_of_flights_and_carriers_by_hand() -> None:
+    own, other = option(out_flight=1, back_flight=2), option(out_flight=3, back_flight=4, price=150.0)
+    earlier = [search(own, other, day=day, profile=50 + day) for day in (0, 1)]  # twice the first, by two travellers
+    table = compare(*earlier, search(own, other, option(out_flight=None), day=3))[-3:]
+    liked, ignored = math.log((2 + 2) / (1 + 2)), math.log((0 + 2) / (1 + 2))
+    for name in ("out_flight", "back_flight", "habit_out_flight", "habit_back_flight"):
+        assert_column(table[name][:2], [liked, ignored])
+    assert table["out_flight"].to_list()[2] == 0
+    assert_column(table["profile_out_flight"], [math.log(3 / 2.5), math.log(2 / 2.5), 0])
+    assert_column(table["habit_out_flight_times"], [2, 0, 0])
+    assert_column(table["profile_out_flight_times"], [1, 0, 0])
+    assert_column(table["carrier_profile_times"], [1, 1, 1])
+    for name in LIFTS:
+        if name.startswith(("carrier", "back_carrier")):
+            assert_column(table[name], [0, 0, 0])  # the only carrier is booked as often as it is offered
+
+
+def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> None:
+    """On route 3 the pair (1, 2) is booked twice out of four options each time, (1, 1) never; on route 4 neither is."""
+    pairs = [(1, 2), (1, 1), (2, 2), (2, 1)]
+    options = [option(out_carrier=out, back_carrier=back) for out, back in pairs]
+    earlier = [search(*options, day=day, profile=60 + day) for day in (0, 1)]
+    other_route = search(*options, day=0, route=4, profile=70, company=8, booked=3)
+    table = compare(*earlier, other_route, search(*options, day=3))[-4:]
+    assert_column(table["carrier_pair_route"], [math.log(4 / 2.5), *[math.log(2 / 2.5)] * 3])
+    booked, never = math.log(4 / 3), math.log(2 / 3)
+    assert_column(table["carrier_route"], [booked, booked, never, never])
+    assert_column(table["back_carrier_route"], [booked, never, booked, never])
+    assert_column(table["carrier_company"], [booked, booked, never, never])
+    twice, once = math.log(4 / 3.5), math.log(3 / 3.5)  # three sessions, half of the options each
+    assert_column(table["carrier"], [twice, twice, once, once])
+    assert_column(table["carrier_profile"], [0] * 4)
+    assert "carrier_pair_route_times" not in table.columns

@@ -4,8 +4,10 @@ import math
 from typing import Any
 
 import polars as pl
-import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from competitions.flight.features.core import count_dominating
 from tests.unit.flight.features.test_build import make
 from tests.unit.flight.flight_world import MINUTE_MS, NOON, ONE_WAY, Row, assert_column, make_searches, option, search
 
@@ -13,37 +15,19 @@ DAY = 1440
 FIRST = option(price=100.0)
 OTHER_FARE = option(price=150.0, out_bags=2, back_bags=2, exchange_fee=30.0)  # of the same flights
 ONE_STOP = option(
-    price=80.0,
-    access_tp=0,
-    out_segments=2,
-    out_duration=300,
-    out_arrival=NOON + 300,
-    out_carrier=1,
-    out_flight=12,
-    out_layover=65,
-    out_second_cabin=2,
-    out_second_bags=0,
+    **{"price": 80.0, "access_tp": 0, "out_segments": 2, "out_duration": 300, "out_arrival": NOON + 300},
+    **{"out_carrier": 1, "out_flight": 12, "out_layover": 65, "out_second_cabin": 2, "out_second_bags": 0},
     out_seats=4,
 )
 BACK_BY_NIGHT = option(
-    price=200.0,
-    out_cabin=2,
-    back_departure=NOON + 3 * DAY + 60,
-    back_arrival=NOON + 3 * DAY + 860,
-    back_duration=800,
-    back_carrier=1,
-    back_flight=13,
+    **{"price": 200.0, "out_cabin": 2, "back_carrier": 1, "back_flight": 13, "back_duration": 800},
+    **{"back_departure": NOON + 3 * DAY + 60, "back_arrival": NOON + 3 * DAY + 860},
 )
 
 
 def core(*options: Row, **session: Any) -> pl.DataFrame:
     frame = make(make_searches(search(*options, **session)), "core")
     return frame.rename(lambda name: name.removeprefix("core_"))
-
-
-@pytest.fixture(scope="module")
-def table() -> pl.DataFrame:
-    return core(FIRST, OTHER_FARE, ONE_STOP, BACK_BY_NIGHT, time=(NOON - 2160) * MINUTE_MS + 59_999)
 
 
 def logs(*values: float) -> list[float]:
@@ -123,16 +107,14 @@ OFFER: dict[str, list[float | None]] = {
     "shortest": [180] * 4,
     "log_cheapest": [math.log(81)] * 4,
 }
-EXPECTED = PRICES | TIMES | TERMS | OFFER
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_column_is_what_it_is_by_hand(table: pl.DataFrame, name: str) -> None:
-    assert_column(table[name], EXPECTED[name])
-
-
-def test_no_column_stands_there_twice_or_untold(table: pl.DataFrame) -> None:
-    assert sorted(table.columns) == sorted(EXPECTED)
+def test_every_column_is_what_it_is_by_hand_and_there_is_no_other() -> None:
+    table = core(FIRST, OTHER_FARE, ONE_STOP, BACK_BY_NIGHT, time=(NOON - 2160) * MINUTE_MS + 59_999)
+    expected = PRICES | TIMES | TERMS | OFFER
+    assert sorted(table.columns) == sorted(expected)
+    for name, values in expected.items():
+        assert_column(table[name], values)
 
 
 def test_one_way_has_no_way_back_and_no_stay() -> None:
@@ -141,9 +123,8 @@ def test_one_way_has_no_way_back_and_no_stay() -> None:
         if name.startswith(("back_duration", "back_hour", "back_arrival", "back_segments", "back_nights", "stay")):
             assert table[name].to_list() == [None, None], name
     assert table["nights_there"].to_list() == table["one_carrier"].to_list() == [None, None]
-    assert_column(table["round_trip"], [0, 0])
-    assert_column(table["duration"], [90, 300])
-    assert_column(table["dominated"], [0, 0])
+    for name, expected in {"round_trip": [0, 0], "duration": [90, 300], "dominated": [0, 0]}.items():
+        assert_column(table[name], expected)
 
 
 def test_flights_of_one_number_are_apart_by_carrier_and_by_departure() -> None:
@@ -158,3 +139,19 @@ def test_searches_are_kept_apart() -> None:
     expected = pl.concat([core(FIRST, OTHER_FARE), core(ONE_STOP, BACK_BY_NIGHT)])
     for name in expected.columns:
         assert_column(frame[f"core_{name}"], expected[name].to_list())
+
+
+values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.5, 70.25]))
+
+
+@settings(max_examples=80)
+@given(st.lists(st.lists(st.tuples(values, values), min_size=1, max_size=12), min_size=1, max_size=4))
+def test_who_is_better_in_two_respects_is_counted_as_by_a_plain_loop(
+    sessions: list[list[tuple[float | None, float | None]]],
+) -> None:
+    rows = [(number, *pair) for number, pairs in enumerate(sessions) for pair in pairs]
+    schema = {"session": pl.Int32, "price": pl.Float32, "duration": pl.Float32}
+    counts = count_dominating(pl.DataFrame(rows, schema, orient="row")).to_list()
+    for (session, *own), count in zip(rows, counts, strict=True):
+        others = [other for number, *other in rows if number == session and None not in other]
+        assert count == (None if None in own else sum(a <= own[0] and b <= own[1] and [a, b] != own for a, b in others))

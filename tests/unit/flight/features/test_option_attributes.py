@@ -1,4 +1,4 @@
-"""The attributes of an option: by hand, and against an oracle in plain Python over random sessions."""
+"""The attributes of an option by hand, and the runs of sessions that are built at a time."""
 
 import math
 
@@ -6,22 +6,11 @@ import polars as pl
 import pytest
 
 from competitions.flight.features.option_attributes import add_attributes, slice_sessions
-from tests.unit.flight.flight_world import (
-    NOON,
-    ONE_WAY,
-    Row,
-    assert_column,
-    make_searches,
-    option,
-    search,
-)
+from tests.unit.flight.flight_world import NOON, ONE_WAY, Row, assert_column, make_searches, option, search
 
 
 def attributes(*options: Row) -> pl.DataFrame:
     return add_attributes(make_searches(search(*options)).options)
-
-
-# --- by hand ---
 
 
 def test_prices_within_a_session_by_hand() -> None:
@@ -65,17 +54,12 @@ def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) 
     assert_column(attributes(*rows)[f"free_{action}"], [values[3] for values in cases])
 
 
-# --- flights ---
-
-
 def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     changes: list[Row] = [
         {"price": 500.0, "out_cabin": 2, "out_operator": 5, "out_segments": 2, "out_duration": 5},  # another fare
         *({f"{leg}_{name}": NOON + 7} for leg in ("out", "back") for name in ("departure", "arrival")),
         *({f"{leg}_{name}": 99} for leg in ("out", "back") for name in ("carrier", "flight")),
-        {"out_flight": None},
-        {"back_carrier": None},
-        ONE_WAY,
+        *({"out_flight": None}, {"back_carrier": None}, ONE_WAY),
     ]
     rows = [option(), *(option(**change) for change in changes)]
     itinerary = attributes(*rows)["itinerary"].to_list()
@@ -83,23 +67,10 @@ def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     assert len(set(itinerary[1:])) == len(rows) - 1
 
 
-def test_the_fare_level_is_the_place_among_the_fares_of_the_same_flights() -> None:
-    table = attributes(
-        option(price=300.0),
-        option(price=50.0, out_flight=12),
-        option(price=200.0),
-        option(price=200.0),
-        option(price=None),
-        option(price=70.0, out_flight=12),
-    )
+def test_the_fare_level_is_the_rank_among_the_fares_of_the_same_flights() -> None:
+    fares = [(300.0, 11), (50.0, 12), (200.0, 11), (200.0, 11), (None, 11), (70.0, 12)]
+    table = attributes(*(option(price=price, out_flight=flight) for price, flight in fares))
     assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
-
-
-# --- slices ---
-
-
-def sized(*sizes: int) -> pl.DataFrame:
-    return make_searches(*(search(*[option()] * size) for size in sizes)).sessions
 
 
 @pytest.mark.parametrize(
@@ -115,4 +86,5 @@ def sized(*sizes: int) -> pl.DataFrame:
 def test_sessions_are_cut_into_runs_of_about_so_many_rows(
     sizes: tuple[int, ...], rows: int, runs: list[tuple[int, int]]
 ) -> None:
-    assert list(slice_sessions(sized(*sizes), rows)) == runs
+    sessions = make_searches(*(search(*[option()] * size) for size in sizes)).sessions
+    assert list(slice_sessions(sessions, rows)) == runs

@@ -1,4 +1,4 @@
-"""The choice model and its oracle, computed again in another way."""
+"""The choice model and its oracle, computed again in another way; tastes that drift as their formula says."""
 
 import math
 from collections import Counter
@@ -11,11 +11,11 @@ import pytest
 
 from common.arrays import Floats
 from competitions.flight.simulator import choice_model, offers, simulate
-from competitions.flight.simulator.choice_model import WEIGHTS, Bookings
-from competitions.flight.simulator.hashing import hashed, hashed_normal
+from competitions.flight.simulator.choice_model import HABIT_DAYS, TASTE_DAYS, WEIGHTS, Bookings
+from competitions.flight.simulator.hashing import hashed
 from competitions.flight.simulator.search_sessions import SimulationState, draw_state
 
-SEED = 5
+SEED, MANY = 5, 40_000
 Row = dict[str, Any]
 Chunk = tuple[slice, Bookings, pl.DataFrame]
 
@@ -30,6 +30,9 @@ def chunks(state: SimulationState) -> list[Chunk]:
     """All of test and some of train."""
     parts = simulate.list_parts(state, test=True) + simulate.list_parts(state, test=False)[:1]
     return [(part, *simulate.make_chunk(state, part)) for part in parts]
+
+
+# --- the choice ---
 
 
 def value_of(state: SimulationState, row: Row, rows: list[Row]) -> float:
@@ -65,8 +68,7 @@ def chances_of(state: SimulationState, rows: list[Row]) -> Floats:
     """The logit of a session by the definition, twins aside."""
     sharp = 1.9 * (len(rows) / 50) ** -0.06 * (1.0 if rows[0]["by_self"] else 0.9)
     weights = np.exp([sharp * value_of(state, row, rows) for row in rows])
-    chances: Floats = weights / weights.sum()
-    return chances
+    return np.asarray(weights / weights.sum())
 
 
 def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks: list[Chunk]) -> None:
@@ -89,13 +91,11 @@ def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks:
 
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
     probability = np.concatenate([bookings.probability for _, bookings, _ in chunks])
-    booked = np.zeros(len(probability))
-    start = 0
+    booked, start = np.zeros(len(probability)), 0
     for _, bookings, _ in chunks:
-        booked[start + bookings.first[:-1] + bookings.booked] = 1
+        booked[start + bookings.booked_rows] = 1
         start += len(bookings.probability)
-    edges = [0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.01]
-    for low, high in pairwise(edges):
+    for low, high in pairwise([0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.01]):
         inside = (probability >= low) & (probability < high)
         expected, spread = probability[inside].sum(), math.sqrt((probability[inside] * (1 - probability[inside])).sum())
         assert expected > 10
@@ -111,6 +111,9 @@ def test_a_twin_mostly_books_what_the_first_of_its_search_booked(state: Simulati
     assert 0.8 < np.concatenate(same).mean() < 0.96
 
 
+# --- the oracle ---
+
+
 def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState, chunks: list[Chunk]) -> None:
     ranks = [simulate.rank_sessions(bookings, state.sessions["search"][part]) for part, bookings, _ in chunks]
     made = simulate.summarise_ranks(pl.concat(ranks))
@@ -121,10 +124,8 @@ def test_the_oracle_scores_what_the_choice_model_expects(state: SimulationState,
 
 
 def test_ranks_and_hit_rates_by_hand() -> None:
-    probability = np.concatenate(
-        [[0.1, 0.3, 0.3, 0.2, 0.1], np.zeros(5), np.full(11, 1 / 11), np.arange(28, 0, -1) / 406]
-    )
-    bookings = Bookings(np.array([0, 10, 21, 49]), probability, np.array([2, 3, 0]))
+    sized = [[0.1, 0.3, 0.3, 0.2, 0.1, *[0.0] * 5], [1 / 11] * 11, np.arange(28, 0, -1) / 406]
+    bookings = Bookings(np.array([0, 10, 21, 49]), np.concatenate(sized), np.array([2, 3, 0]))
     ranks = simulate.rank_sessions(bookings, pl.Series([0, 1, 2]))
     assert ranks["rank"].to_list() == [2, 4, 1]  # ties in file order
     np.testing.assert_allclose(ranks["expected"], [0.8, 3 / 11, (28 + 27 + 26) / 406])
@@ -134,11 +135,13 @@ def test_ranks_and_hit_rates_by_hand() -> None:
         **{"hit_rate@1": 0.5, "hit_rate@3": 0.5, "hit_rate@5": 1.0, "hit_rate@10": 1.0},
         **{"hit_rate@3[11-27]": 0.0, "hit_rate@3[28-160]": 1.0, "hit_rate@3[161+]": 0.0},
     }
-    assert made.score == 0.5
-    assert made.error == pytest.approx(0.5 / 2**0.5)
+    assert (made.score, made.error) == pytest.approx((0.5, 0.5 / 2**0.5))
     assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
     twins = simulate.summarise_ranks(simulate.rank_sessions(bookings, pl.Series([0, 1, 1])))
     assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
+
+
+# --- the offer ---
 
 
 def test_fares_have_the_published_steps() -> None:
@@ -153,11 +156,11 @@ def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: lis
     carrier = state.legs["carrier"].to_list()
     for _, options in chunks[0][2].group_by("search"):
         trips = set(options.select("out", "back").iter_rows())
-        if options["back"].min() == -1:
-            assert {back for _, back in trips} == {-1}
-            continue
         outs, backs = {out for out, _ in trips}, {back for _, back in trips}
-        assert trips == {(out, back) for out in outs for back in backs if carrier[out] == carrier[back]}
+        if -1 in backs:
+            assert backs == {-1}
+        else:
+            assert trips == {(out, back) for out in outs for back in backs if carrier[out] == carrier[back]}
 
 
 def test_a_corporate_tariff_is_one_carriers_and_varies_within_a_session(chunks: list[Chunk]) -> None:
@@ -167,6 +170,32 @@ def test_a_corporate_tariff_is_one_carriers_and_varies_within_a_session(chunks: 
     assert 0.2 < mixed.mean() < 0.6  # type: ignore[operator]
 
 
+# --- tastes ---
+
+
+def draw_tastes(day: float) -> Floats:
+    return choice_model.drifting_normal(SEED, np.full(MANY, day), 7, np.arange(MANY))
+
+
+def draw_habits(day: float) -> Floats:
+    return choice_model.renewed(SEED, np.full(MANY, day), 7, np.arange(MANY))
+
+
+@pytest.mark.parametrize(("start", "later"), [(0.0, 20.0), (130.0, 20.0), (165.0, 60.0), (40.0, HABIT_DAYS)])
+def test_tastes_drift_and_habits_are_redrawn_as_the_formulas_say(start: float, later: float) -> None:
+    """On any day a taste is standard normal and a habit uniform; how alike two days are falls with those between."""
+    before, after = draw_tastes(start), draw_tastes(start + later)
+    for values in (before, after):
+        assert (values.mean(), values.std()) == pytest.approx((0, 1), abs=0.03)
+    assert abs(np.corrcoef(before, after)[0, 1] - math.exp(-((later / TASTE_DAYS) ** 2) / 2)) < 0.03
+    assert np.abs(before - draw_tastes(start + 0.001)).max() < 0.001
+    before, after = draw_habits(start), draw_habits(start + later)
+    changed = before != after
+    assert abs(1 - changed.mean() - max(1 - later / HABIT_DAYS, 0)) < 0.02
+    assert abs(np.corrcoef(before[changed], after[changed])[0, 1]) < 4 / changed.sum() ** 0.5
+    assert np.bincount((after * 10).astype(int)).min() > 0.09 * MANY
+
+
 def test_hashed_numbers_are_uniform_and_independent() -> None:
     keys = np.arange(20_000)
     one, other = hashed(1, 7, keys), hashed(1, 8, keys)
@@ -174,4 +203,3 @@ def test_hashed_numbers_are_uniform_and_independent() -> None:
     assert abs(np.corrcoef(one, other)[0, 1]) < 0.03
     assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.03
     assert (hashed(2, 7, keys) != one).all()
-    assert abs(hashed_normal(1, 7, keys).std() - 1) < 0.03
