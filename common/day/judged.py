@@ -70,8 +70,8 @@ class Judged:
     are of many lengths, so that slices of short and of long ones can be compared; then any number of slices (text).
     ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``error``: of the score, where
     it is another than that of the queries; ``why`` in words.
-    ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where nothing was
-    asked, ``insight`` where a run stopped after validation.
+    ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where there is no
+    query, ``insight`` where a run stopped after validation.
     """
 
     metric: str

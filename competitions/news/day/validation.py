@@ -20,9 +20,9 @@ LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a 
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
     labelled = outcome.ready.labelled
-    asked = order_valid(labelled.inputs.fold.value, labelled.candidates.value)
+    queries = order_valid(labelled.inputs.fold.value, labelled.candidates.value)
     return (
-        asked.with_columns(score=pl.Series(outcome.chain.value.earned))
+        queries.with_columns(score=pl.Series(outcome.chain.value.earned))
         .sort("query")
         .select(
             pl.col("user").cast(pl.String).alias("query"),
@@ -40,16 +40,16 @@ def collect_evidence(outcome: Validated) -> Evidence:
     labelled, articles = outcome.ready.labelled, outcome.ready.articles.value.frame
     fold, (candidates, rows) = labelled.inputs.fold.value, list_candidates(outcome)
     assert fold.answers is not None
-    asked = order_valid(fold, labelled.candidates.value)
-    answers = asked.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
+    queries = order_valid(fold, labelled.candidates.value)
+    answers = queries.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
     known = answers.join(fold.history.select("item").unique(), on="item", how="semi").height
     ranks = rank_answers(outcome.submitted.value, rows.labels, rows.group_sizes)
     return Evidence(
         candidates=candidates,
         rows=rows,
-        ranks=np.pad(ranks, (0, asked.height - len(ranks))),  # those without candidates come last
-        example=lambda at: show_list(asked.row(at, named=True), candidates, fold.seen, articles, answers["item"][at]),
-        stages=[("all queries", asked.height), ("clicked in the log before", known)],
+        ranks=np.pad(ranks, (0, queries.height - len(ranks))),  # those without candidates come last
+        example=lambda at: show_list(queries.row(at, named=True), candidates, fold.seen, articles, answers["item"][at]),
+        stages=[("all queries", queries.height), ("clicked in the log before", known)],
         cutoffs=(CUTOFF,),
         rivals=list_rivals(outcome.chain.value, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), RIVALS),
     )

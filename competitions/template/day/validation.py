@@ -42,8 +42,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
     """One row per candidate of a validation user."""
     fold, rows, scores = outcome.fold.value, outcome.rows.value.valid, score_valid(outcome)
     assert fold.answers is not None
-    asked = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
-    users = asked.select("query", user=pl.col("user").cast(pl.String))
+    queries = fold.queries.filter(role="valid").join(fold.answers, on="query", maintain_order="left")
+    users = queries.select("query", user=pl.col("user").cast(pl.String))
     listed = outcome.candidates.value.join(users, on="query", maintain_order="left")
     marks = pl.Series("label", rows.labels), pl.Series(BLEND, scores)
     candidates = listed.select(pl.col("user").alias("query"), "item", *marks)
@@ -53,8 +53,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
         candidates=candidates,
         rows=rows,
         ranks=rank_answers(scores, rows.labels, rows.group_sizes),
-        example=lambda at: show_list(asked.row(at, named=True), candidates),
-        stages=[("all queries", asked.height)],
+        example=lambda at: show_list(queries.row(at, named=True), candidates),
+        stages=[("all queries", queries.height)],
         cutoffs=(CUTOFF,),
         rivals=list_rivals(chain, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), {name: name for name in RULES}),
     )
