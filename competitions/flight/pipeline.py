@@ -28,13 +28,15 @@ from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, cap_rows, make_plan
 from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
-from competitions.flight.ranking.cross_validation import CrossFit, cross_fit, refit_all
 from competitions.flight.ranking.rankers import (
     Choice,
+    CrossFit,
     choose_features,
+    cross_fit,
     list_blocks,
     list_recipes,
     make_recipe,
+    refit_all,
     score_test,
     stack_scores,
 )

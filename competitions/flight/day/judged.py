@@ -33,7 +33,7 @@ from competitions.flight.io.schema import TEST
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
-from competitions.flight.ranking.cross_validation import CrossFit
+from competitions.flight.ranking.rankers import CrossFit
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import Snapshots, Split, find_test_start
 

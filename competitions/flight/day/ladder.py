@@ -29,8 +29,14 @@ from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.pipeline import Sessions, build_rows, choose_blocks, split_sessions
 from competitions.flight.plan import Features
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
-from competitions.flight.ranking.cross_validation import CrossFit, cross_fit
-from competitions.flight.ranking.rankers import list_blocks, list_recipes, make_recipe, stack_scores
+from competitions.flight.ranking.rankers import (
+    CrossFit,
+    cross_fit,
+    list_blocks,
+    list_recipes,
+    make_recipe,
+    stack_scores,
+)
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 
 PRICE, DURATION = "core_log_price", "core_duration"

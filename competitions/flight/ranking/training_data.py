@@ -23,6 +23,7 @@ SLICE_ROWS = 200_000
 MOST_BLIND = 0.5
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Kept = tuple[RankingDataset, Numbers]  # rows, and the session of each query
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ def build_training_data(
         learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
         # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
         selections.append(_Selection(history, learns & split.cross_fitted, judged))
-    (final, _), *built = _build_rows(searches, selections, blocks, sample, rng)
-    refuse_none(split.name, "train session of more than 1 option", final.sessions)
-    hidden = hide_values(final.rows, sample.missing_share, rng)
+    ((final, sessions), _), *built = _build_rows(searches, selections, blocks, sample, rng)
+    refuse_none(split.name, "train session of more than 1 option", sessions)
+    hidden = hide_values(final, sample.missing_share, rng)
     folds = []
-    for fold, (train, valid) in zip(split.folds, built, strict=True):
+    for fold, ((train, _), (valid, judged)) in zip(split.folds, built, strict=True):
         if split.cross_fitted:
-            learned = hide_values(train.rows, sample.missing_share, rng)
+            learned = hide_values(train, sample.missing_share, rng)
         else:
-            learned = pick_queries(hidden, fold.roles["role"].eq("train").to_numpy()[final.sessions])
+            learned = pick_queries(hidden, fold.roles["role"].eq("train").to_numpy()[sessions])
         refuse_none(split.name, "train session of more than 1 option", learned.group_sizes)
-        refuse_none(split.name, "valid session with a booking", valid.sessions)
-        folds.append(FoldData(learned, valid.rows, valid.sessions))
-    return TrainingData(hidden, final.sessions, tuple(folds))
+        refuse_none(split.name, "valid session with a booking", judged)
+        folds.append(FoldData(learned, valid, judged))
+    return TrainingData(hidden, sessions, tuple(folds))
 
 
 def mark_blind(split: Split, blocks: Sequence[str]) -> Mask:
@@ -126,21 +127,13 @@ class _Selection:
     judged: Mask
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows that were kept, and the session of each query."""
-
-    rows: RankingDataset
-    sessions: Numbers
-
-
 def _build_rows(
     searches: Searches,
     selections: Sequence[_Selection],
     blocks: Sequence[str],
     sample: SampleSettings,
     rng: np.random.Generator,
-) -> list[tuple[_Rows, _Rows]]:
+) -> list[tuple[Kept, Kept]]:
     """By selection the drawn rows of the sessions that learn, and all rows of those that are judged."""
     sessions, names = searches.sessions, tuple[str, ...]()
     learning = [cap_sessions(sessions, selection.learns, sample) for selection in selections]
@@ -213,7 +206,7 @@ class _RowBuffer:
             self.pieces.append(matrix[mask])
             self.marks.append(marked.filter(mask).select("session", "label"))
 
-    def to_rows(self, names: tuple[str, ...]) -> _Rows:
+    def to_rows(self, names: tuple[str, ...]) -> Kept:
         """Everything kept; pieces are released one by one, so that no two copies lie in memory."""
         schema = {"session": pl.Int32, "label": pl.Float32}
         marks = pl.concat(self.marks) if self.marks else pl.DataFrame(schema=schema)
@@ -224,6 +217,5 @@ class _RowBuffer:
             piece = self.pieces.pop()
             matrix[end - len(piece) : end] = piece
             end -= len(piece)
-        sizes = queries["len"].to_numpy().astype(np.int32)
-        rows = RankingDataset(names, matrix, marks["label"].to_numpy(), sizes)
-        return _Rows(rows, queries["session"].to_numpy().astype(np.int64))
+        sizes, sessions = queries["len"].to_numpy().astype(np.int32), queries["session"].to_numpy().astype(np.int64)
+        return RankingDataset(names, matrix, marks["label"].to_numpy(), sizes), sessions

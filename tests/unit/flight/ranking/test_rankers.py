@@ -1,27 +1,31 @@
-"""What a ranker is fitted with, on which rows; which features are chosen; and scores in slices."""
+"""What a ranker is fitted with; one number of rounds for all folds, which choose the features; scores in slices."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from common.learning import gbdt
-from common.learning.dataset import RankingDataset, to_matrix
+from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.fit_task import Recipe
-from common.learning.gbdt import Ranker, score_rows
+from common.learning.gbdt import Ranker, fit, predict, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.features.build import build_features
 from competitions.flight.plan import Features, make_plan
 from competitions.flight.ranking import rankers
-from competitions.flight.ranking.cross_validation import cross_fit
 from competitions.flight.ranking.rankers import (
     Choice,
+    CrossFit,
+    average_curves,
     choose_features,
+    cross_fit,
     list_blocks,
     list_recipes,
     make_recipe,
     measure_likelihood,
+    refit_all,
 )
 from competitions.flight.ranking.training_data import FoldData
 from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
@@ -55,19 +59,23 @@ def test_a_recipe_has_the_plans_settings_and_the_chosen_features_and_each_block_
 PLAIN, MORE = Features("plain", ("core",)), Features("more", ("core", "pair"))
 
 
-def plant(queries: int, seed: int, sign: float = 1.0) -> RankingDataset:
-    """One positive of four rows a query, by ``pair_signal`` (or its opposite) and chance."""
+def plant(queries: int, seed: int, sign: float = 1.0, size: int = 4) -> RankingDataset:
+    """One positive of the ``size`` rows of a query, by ``pair_signal`` (or its opposite) and chance."""
     rng = np.random.default_rng(seed)
-    features = rng.normal(size=(queries * 4, 2)).astype(np.float32)
-    worth = (2 * sign * features[:, 1] + rng.gumbel(size=queries * 4)).reshape(queries, 4)
+    features = rng.normal(size=(queries * size, 2)).astype(np.float32)
+    worth = (2 * sign * features[:, 1] + rng.gumbel(size=queries * size)).reshape(queries, size)
     labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
-    return RankingDataset(("core_noise", "pair_signal"), features, labels, np.full(queries, 4, np.int32))
+    return RankingDataset(("core_noise", "pair_signal"), features, labels, np.full(queries, size, np.int32))
+
+
+def make_fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
+    return FoldData(train, valid, np.arange(len(valid.group_sizes)))
 
 
 SMALL = {"num_leaves": 3, "learning_rate": 0.05, "min_data_in_leaf": 20, "num_threads": 1}
 RECIPES = [Recipe("lightgbm_softmax", SMALL, 30, 0, 0, cutoff=3, blocks=each.blocks) for each in (PLAIN, MORE)]
-HELPED = FoldData(plant(80, 1), plant(30, 2), np.arange(30))
-MISLED = FoldData(plant(80, 3), plant(30, 4, sign=-1.0), np.arange(30))  # the opposite of what was learned is judged
+HELPED = make_fold(plant(80, 1), plant(30, 2))
+MISLED = make_fold(plant(80, 3), plant(30, 4, sign=-1.0))  # the opposite of what was learned is judged
 
 
 @pytest.mark.parametrize(
@@ -88,17 +96,113 @@ def test_the_likelier_set_of_features_is_chosen(folds: list[FoldData], judging: 
     assert expected[0] == pytest.approx(np.log(1 / 4), abs=0.1)  # noise is worth nothing
 
 
+# --- every fold, and everything ---
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "lightgbm_softmax": {"num_leaves": 5, "learning_rate": 0.2, "num_threads": 1, "min_data_in_leaf": 5},
+    "catboost_softmax": {
+        **{"loss_function": "QuerySoftMax", "depth": 4, "learning_rate": 0.5, "thread_count": 1},
+        "leaf_estimation_iterations": 2,
+    },
+}
+
+
+FOLDS = [make_fold(plant(50, 1, size=8), plant(40, 2, size=8)), make_fold(plant(60, 3, size=8), plant(10, 4, size=8))]
+FRESH = plant(20, 7, size=8)
+
+
+def recipe(kind: str = "lightgbm_softmax", **more: Any) -> Recipe:
+    return Recipe(kind, SETTINGS[kind], 40, 10, 3, **more)
+
+
+def rise_to(best: int, length: int = 8) -> tuple[float, ...]:
+    return tuple(-float(abs(number - best)) for number in range(1, length + 1))
+
+
+@pytest.mark.parametrize(("queries", "rounds"), [((1, 1), 2), ((1, 3), 6), ((3, 1), 2)])
+def test_the_rounds_are_where_the_mean_of_the_curves_weighed_by_queries_is_highest(
+    queries: tuple[int, int], rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One fold is best at round 2, the other at 6: with equal weights all between are alike, and the first is taken."""
+    calls: list[tuple[int, bool, bool]] = []
+    fits = iter(Ranker("x", None, 8, {"pair_signal": 1.0}, rise_to(best), "likelihood") for best in (2, 6))
+
+    def give(recipe: Recipe, train: Any, valid: RankingDataset | None = None, *, whole: bool = False) -> Ranker:
+        calls.append((recipe.seeds, valid is not None, whole))
+        return next(fits)
+
+    monkeypatch.setattr(rankers, "fit", give)
+    monkeypatch.setattr(rankers, "score_valid", lambda valid, ranker: np.zeros(len(valid.features)))
+    cross = cross_fit(recipe(seeds=5), [make_fold(FRESH, plant(count, 1)) for count in queries])
+    assert [cross.rounds, *(ranker.rounds for ranker in cross.rankers)] == [rounds] * 3
+    assert cross.curve == pytest.approx(np.array(queries) / sum(queries) @ [rise_to(2), rise_to(6)])
+    assert cross.metric == "likelihood"
+    assert calls == [(1, True, True)] * 2
+
+
+def test_a_fold_that_ends_early_does_not_end_the_others() -> None:
+    """Its curve goes on as it fell since its best: -1 a round. Cut at its end, round 4 would be taken."""
+    early, late = rise_to(2, 4), tuple(4.0 * value for value in rise_to(8, 10))
+    mean = average_curves([early, late], [1, 1])
+    assert mean.tolist() == ((np.array(rise_to(2, 10)) + late) / 2).tolist()
+    assert int(np.argmax(mean)) + 1 == 8
+    # One that has not fallen stays at its best.
+    assert average_curves([(-3.0, -1.0), (-3.0, -2.0, -1.0)], [1, 1]).tolist() == [-3.0, -1.5, -1.0]
+    assert len(average_curves([(), (1.0,)], [1, 1])) == 0
+
+
+def test_a_fold_that_grew_fewer_rounds_scores_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def grow(recipe: Recipe, train: RankingDataset, valid: Any = None, *, whole: bool = False) -> Ranker:
+        length = 4 if train is FOLDS[0].train else 12
+        ranker = fit(replace(recipe, rounds=length, patience=0), train)
+        return replace(ranker, curve=rise_to(length, length), metric="likelihood")
+
+    monkeypatch.setattr(rankers, "fit", grow)
+    cross = cross_fit(recipe(), FOLDS)
+    assert (cross.rounds, [ranker.rounds for ranker in cross.rankers]) == (12, [4, 12])
+
+
+@pytest.mark.parametrize("rows", [3, 10_000])
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
+    kind: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it scores the fold's validation rows, slice by slice."""
+    monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
+    cross, fresh = cross_fit(recipe(kind), FOLDS), list[NDArray[np.float64]]()
+    assert 1 < cross.rounds < 40
+    assert int(np.argmax(cross.curve)) + 1 == cross.rounds
+    for fold, ranker, scores in zip(FOLDS, cross.rankers, cross.scores, strict=True):
+        alone = fit(replace(recipe(kind), rounds=cross.rounds, patience=0), fold.train)
+        fresh.append(predict(ranker, FRESH.names, FRESH.features))
+        for rows_of, own in ((FRESH, fresh[-1]), (fold.valid, scores)):
+            np.testing.assert_allclose(own, predict(alone, rows_of.names, rows_of.features), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(fresh[0], fresh[1])
+    assert refit_all(recipe(kind), cross, FRESH, needed=False) is cross.rankers[-1]  # no order needs another fit
+
+
+def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> None:
+    everything = gather([fold.train for fold in FOLDS])
+    given = replace(recipe(seeds=3), parameters=SETTINGS["lightgbm_softmax"] | {"feature_fraction": 0.5})
+    last = refit_all(given, CrossFit((), 6, (), (), ""), everything)
+    assert (last.rounds, len(last.others)) == (6, 2)
+    alone = [fit(replace(given, rounds=6, patience=0, seed=seed, seeds=1), everything) for seed in (3, 4, 5)]
+    scores = [predict(ranker, FRESH.names, FRESH.features) for ranker in alone]
+    np.testing.assert_allclose(predict(last, FRESH.names, FRESH.features), np.mean(scores, axis=0))
+    assert not np.allclose(scores[0], scores[1])
+
+
 # --- scores ---
 
 
 def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ranker's score weighs its features by their position: with other columns it would be another."""
 
-    def predict(ranker: Ranker, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    def weigh(ranker: Ranker, features: NDArray[np.float32]) -> NDArray[np.float64]:
         weights = np.arange(len(ranker.gain), 0, -1) ** 2
         return np.asarray(np.nan_to_num(features).astype(np.float64) @ weights)
 
-    monkeypatch.setattr(gbdt, "_predict_one", predict)
+    monkeypatch.setattr(gbdt, "_predict_one", weigh)
     searches, blocks = draw_searches(3, count=20), ["core", "pair"]
     frame = build_features(searches, 0, 20, NO_HISTORY, blocks)
     fitted = []

@@ -29,15 +29,20 @@ from competitions.flight.ranking.training_data import (
 from competitions.flight.split import Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import NO_HISTORY, START, draw_searches, make_searches, option, search
 
-BLOCKS = ("core", "pair")
-PAST = ("core", "lift", "taste")
+BLOCKS, PAST = ("core", "pair"), ("core", "lift", "taste")
 
 
 def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> SampleSettings:
     return SampleSettings(negatives=negatives, rows=rows, missing_share=missing)
 
 
-# --- which sessions ---
+def cut_days(searches: Searches, *days: float) -> Split:
+    """A fold for each of these days after the start, in weeks."""
+    cuts = [START + round(day * DAY_MS) for day in days]
+    return split_by_time(searches.sessions, np.array([0]), cuts, 7, "the last days", 0)
+
+
+# --- which sessions, which options ---
 
 
 @pytest.mark.parametrize(
@@ -50,9 +55,6 @@ def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tu
     sessions = make_searches(*(search(*[option()] * size, day=day) for size, day in cases)).sessions
     learns = np.array([True] * 5 + [False])
     assert cap_sessions(sessions, learns, sample(negatives=3, rows=rows)).tolist() == [*map(bool, kept), False, False]
-
-
-# --- the draw ---
 
 
 def test_the_booked_option_is_always_drawn_with_so_many_others_at_most() -> None:
@@ -79,32 +81,22 @@ def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
     assert pairs.min() > count / 10 * 0.7
 
 
-# --- hiding ---
+def test_a_share_of_every_feature_is_hidden_and_nothing_else_nor_what_scores_start_from() -> None:
+    matrix = np.arange(12_000, dtype=np.float32).reshape(4_000, 3)
 
+    def hide(share: float) -> RankingDataset:
+        rows = RankingDataset(
+            ("a", "b", MARGIN), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32)
+        )
+        return hide_values(rows, share, np.random.default_rng(0))
 
-def test_a_share_of_every_feature_is_hidden_and_nothing_else() -> None:
-    matrix = np.arange(8_000, dtype=np.float32).reshape(4_000, 2)
-    rows = RankingDataset(("a", "b"), matrix.copy(), np.ones(4_000, np.float32), np.array([4_000], np.int32))
-    hidden = hide_values(rows, 0.3, np.random.default_rng(0))
+    hidden = hide(0.3)
     gone = np.isnan(hidden.features)
-    assert np.abs(gone.mean(axis=0) - 0.3).max() < 0.03
-    assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # single requests, not whole rows
+    assert gone.mean(axis=0) == pytest.approx([0.3, 0.3, 0], abs=0.03)
+    assert abs((gone[:, 0] & gone[:, 1]).mean() - 0.09) < 0.02  # single values, not whole rows
     assert (hidden.features[~gone] == matrix[~gone]).all()
     assert hidden.labels.all()
-    assert not np.isnan(hide_values(rows_of(matrix), 0.0, np.random.default_rng(0)).features).any()
-
-
-def test_what_scores_start_from_is_never_hidden() -> None:
-    rows = RankingDataset(
-        (MARGIN, "b"), np.ones((200, 2), np.float32), np.ones(200, np.float32), np.array([200], np.int32)
-    )
-    assert np.isnan(hide_values(rows, 0.5, np.random.default_rng(0)).features).any(axis=0).tolist() == [False, True]
-
-
-def rows_of(matrix: NDArray[np.float32]) -> RankingDataset:
-    return RankingDataset(
-        ("a", "b"), matrix.copy(), np.ones(len(matrix), np.float32), np.array([len(matrix)], np.int32)
-    )
+    assert not np.isnan(hide(0.0).features).any()
 
 
 # --- all of it, by time ---
@@ -117,7 +109,7 @@ def searches() -> Searches:
 
 @pytest.fixture(scope="module")
 def split(searches: Searches) -> Split:
-    return split_by_time(searches.sessions, np.array([0]), [START + 14 * DAY_MS, START + 20 * DAY_MS], 7, "x", 0)
+    return cut_days(searches, 14, 20)
 
 
 @pytest.fixture(scope="module")
@@ -125,22 +117,16 @@ def dealt(searches: Searches) -> Split:
     return split_folds(searches.sessions, 3, 2, 0)
 
 
-def gather(searches: Searches, split: Split, seed: int = 0, **settings: Any) -> TrainingData:
+def gather(searches: Searches, split: Split, **settings: Any) -> TrainingData:
     """The rows without a history."""
     histories = Histories(NO_HISTORY, (NO_HISTORY,) * len(split.folds))
-    return build_training_data(searches, split, histories, BLOCKS, sample(**settings), seed)
+    return build_training_data(searches, split, histories, BLOCKS, sample(**settings), 0)
 
 
-def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) -> tuple[TrainingData, Histories]:
+def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) -> TrainingData:
     """The rows with what each session may look back on."""
     histories = build_histories(collect_bookings(searches), split, LOOK_BACK)
-    return build_training_data(searches, split, histories, blocks, sample(), 0), histories
-
-
-def booked_rows(searches: Searches) -> NDArray[np.bool_]:
-    options = searches.options.join(searches.sessions, on="session", how="left", maintain_order="left")
-    position = pl.int_range(pl.len(), dtype=pl.Int32).over("session")
-    return options.select((position == pl.col("booked")).fill_null(False)).to_series().to_numpy()
+    return build_training_data(searches, split, histories, blocks, sample(), 0)
 
 
 def pick(searches: Searches, role: pl.Expr, roles: pl.DataFrame, over: int) -> pl.Series:
@@ -153,11 +139,13 @@ def check_rows(searches: Searches, rows: RankingDataset, chosen: pl.Series, whol
     """The rows are those options, in the file's order, with their features and labels."""
     assert chosen.any()
     np.testing.assert_array_equal(rows.features, whole[chosen.to_numpy()])
-    assert (rows.labels == booked_rows(searches)[chosen.to_numpy()]).all()
+    options = searches.options.join(searches.sessions, on="session", how="left", maintain_order="left")
+    position = pl.int_range(pl.len(), dtype=pl.Int32).over("session")
+    booked = options.select((position == pl.col("booked")).fill_null(False)).to_series()
+    assert (rows.labels == booked.filter(chosen).to_numpy()).all()
     sizes = searches.options.filter(chosen).group_by("session", maintain_order=True).len()["len"]
     assert rows.group_sizes.tolist() == sizes.to_list()
-    assert rows.group_sizes.dtype == np.int32
-    assert rows.labels.dtype == np.float32
+    assert (rows.group_sizes.dtype, rows.labels.dtype) == (np.int32, np.float32)
     assert len(rows.names) == rows.features.shape[1]
 
 
@@ -183,32 +171,26 @@ def test_with_room_for_all_every_row_stands_in_the_files_order(
         assert rows.sessions.tolist() == searches.options.filter(judged)["session"].unique().sort().to_list()
 
 
+def list_learned(data: TrainingData) -> list[RankingDataset]:
+    """The training rows of the final fit and of every fold."""
+    return [data.final, *(fold.train for fold in data.folds)]
+
+
 @pytest.mark.parametrize("way", ["split", "dealt"])
 def test_training_rows_are_drawn_and_lose_values_and_validation_rows_never(
     searches: Searches, way: str, request: pytest.FixtureRequest
 ) -> None:
     made: Split = request.getfixturevalue(way)
     every, few, holed = (gather(searches, made, **own) for own in ({}, {"negatives": 4}, {"missing": 0.5}))
-    for drawn, whole in zip(list_learned(few), list_learned(every), strict=True):
+    for drawn, left, whole in zip(*map(list_learned, (few, holed, every)), strict=True):
         assert drawn.group_sizes.tolist() == np.minimum(whole.group_sizes, 5).tolist()
         ends = np.cumsum(drawn.group_sizes)
         assert np.add.reduceat(drawn.labels, ends - drawn.group_sizes).tolist() == [1] * len(ends)
-    for left, whole in zip(list_learned(holed), list_learned(every), strict=True):
-        gone = np.isnan(left.features) & ~np.isnan(whole.features)
-        assert 0.4 < gone.sum() / (~np.isnan(whole.features)).sum() < 0.6
+        known = ~np.isnan(whole.features)
+        assert 0.4 < (np.isnan(left.features) & known).sum() / known.sum() < 0.6
     for other in (few, holed):
         np.testing.assert_array_equal(other.valid.features, every.valid.features)
         assert other.valid.group_sizes.tolist() == every.valid.group_sizes.tolist()
-
-
-def list_learned(data: TrainingData) -> list[RankingDataset]:
-    """The training rows of the final fit and of every fold."""
-    return [data.final, *(fold.train for fold in data.folds)]
-
-
-def by_day(*sizes: int) -> Searches:
-    """A session of so many options on each day."""
-    return make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
 
 
 @pytest.mark.parametrize(
@@ -217,39 +199,23 @@ def by_day(*sizes: int) -> Searches:
 )
 def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...], cuts: list[int], rows: int) -> None:
     """Because its training sessions have one option each, or because the row cap leaves later sessions only."""
-    searches = by_day(*sizes)
-    split = split_by_time(
-        searches.sessions, np.array([0]), [START + cut * DAY_MS for cut in cuts], 7, "the last days", 0
-    )
+    searches = make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
     with pytest.raises(UserError, match=r"\(the last days\) leaves no train session"):
-        gather(searches, split, rows=rows)
+        gather(searches, cut_days(searches, *cuts), rows=rows)
 
 
 def test_sessions_that_look_back_on_nothing_do_not_train_unless_half_of_a_fold_would_be_lost(
     searches: Searches,
 ) -> None:
     """Those of the first week; where nothing is looked up in bookings, or the fold ends a week later, they do."""
-    week = START + 7 * DAY_MS
     able = searches.sessions.filter(LEARNS & (pl.col("size") > 1))
-    late = able.filter(pl.col("time") >= week)["session"].to_list()
-    for cut, blocks, trained in (
-        (20, PAST, late),
-        (20, BLOCKS, able["session"].to_list()),
-        (10, PAST, able["session"].to_list()),
-    ):
-        split = split_by_time(searches.sessions, np.array([0]), [START + cut * DAY_MS], 7, "x", 0)
-        assert gather_past(searches, split, blocks)[0].sessions.tolist() == trained
-    assert len(late) < able.height
+    every, late = (rows["session"].to_list() for rows in (able, able.filter(pl.col("time") >= START + 7 * DAY_MS)))
+    for cut, blocks, trained in ((20, PAST, late), (20, BLOCKS, every), (10, PAST, every)):
+        assert gather_past(searches, cut_days(searches, cut), blocks).sessions.tolist() == trained
+    assert len(late) < len(every)
 
 
 # --- all of it, cross-fitted ---
-
-
-def rebook(searches: Searches, session: int) -> Searches:
-    """The searches with another option booked in one session."""
-    other = ((pl.col("booked") + 1) % pl.col("size")).cast(pl.Int32)
-    booked = pl.when(pl.col("session") == session).then(other).otherwise("booked")
-    return Searches(searches.sessions.with_columns(booked), searches.options)
 
 
 def list_parts(data: TrainingData, split: Split, searches: Searches) -> list[tuple[RankingDataset, NDArray[np.int64]]]:
@@ -266,17 +232,17 @@ def test_what_a_session_booked_is_in_no_feature_of_its_own(searches: Searches, d
     """Neither where it trains nor where it validates; in the features of others it is."""
     large = searches.sessions.filter(LEARNS & (pl.col("size") > 2))["session"]
     session = int(large[9 % len(large)])
-    changed = rebook(searches, session)
-    one, other = gather_past(searches, dealt)[0], gather_past(changed, dealt)[0]
-    stands, told = 0, 0
-    for (rows, owner), (again, _) in zip(
-        list_parts(one, dealt, searches), list_parts(other, dealt, searches), strict=True
-    ):
+    next_one = ((pl.col("booked") + 1) % pl.col("size")).cast(pl.Int32)
+    rebooked = pl.when(pl.col("session") == session).then(next_one).otherwise("booked")
+    changed = Searches(searches.sessions.with_columns(booked=rebooked), searches.options)
+    one, other = (list_parts(gather_past(each, dealt), dealt, each) for each in (searches, changed))
+    present, moved = 0, 0
+    for (rows, owner), (again, _) in zip(one, other, strict=True):
         own = owner == session
         np.testing.assert_array_equal(rows.features[own], again.features[own])
         np.testing.assert_array_equal(rows.labels[~own], again.labels[~own])
         assert (rows.labels[own] != again.labels[own]).sum() == 2 * own.any()
-        stands += own.any()
-        told += not np.array_equal(rows.features[~own], again.features[~own], equal_nan=True)
-    assert stands == 1 + 6  # in the final fit, and in each of the six folds either as training or to be judged
-    assert told == 1 + 4 * 2  # in the final fit, and in all rows of the four folds that learn from it
+        present += own.any()
+        moved += not np.array_equal(rows.features[~own], again.features[~own], equal_nan=True)
+    assert present == 1 + 6  # in the final fit, and in each of the six folds either as training or to be judged
+    assert moved == 1 + 4 * 2  # in the final fit, and in all rows of the four folds that learn from it
