@@ -73,10 +73,7 @@ def read_pickle(path: Path) -> dict[Any, Any]:
 
 def brief(value: object) -> str:
     """A value as a sentence shows it, without walking through the whole of it."""
-    try:
-        return reprlib.repr(value)[:SHOWN]
-    except Exception:  # such as a number of too many digits
-        return f"a {type(value).__name__}"
+    return reprlib.repr(value)[:SHOWN]
 
 
 def _line(error: Exception) -> str:

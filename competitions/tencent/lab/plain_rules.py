@@ -19,7 +19,7 @@ from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.regression import fit_regression, score_regression
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts, score_counts
+from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
 from competitions.tencent.retrieval.histories import RECENT, weigh_events
 from competitions.tencent.retrieval.kernel import BETA, score_kernel
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
@@ -117,7 +117,8 @@ def fit_rule(corpus: Corpus, fold: Fold, key: str, seed: int) -> Score:
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[key]
     (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
-    return lambda block: torch.from_numpy(score_counts(counts, queries.take(block), rows))
+    score = counts.prepare(rows)
+    return lambda block: torch.from_numpy(score(queries.take(block)))
 
 
 def count_events(history: Histories, rows: int) -> Singles:

@@ -5,16 +5,15 @@ recommendation algorithms"; for sequences: Garg et al. 2019, "Sequence and time 
 recommendations"): distance in the history, direction, popularity of both ends and recency are weighed apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
 from common.engine.progress import track
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Int64s, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
 from competitions.tencent.sequences import Histories
@@ -92,11 +91,6 @@ class Counts:
     settings: CountSettings
     targets: Int64s
 
-    @cached_property
-    def factors(self) -> tuple[sparse.Sparse | Singles, sparse.Sparse | Singles | None]:
-        """``neighbours`` and ``by_value`` as a query is multiplied with them."""
-        return unpack_full(self.neighbours), None if self.by_value is None else unpack_full(self.by_value)
-
     def narrow(self, candidates: CatalogueRows) -> "Counts":
         """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
         if self.settings.from_attributes or self.settings.to_attributes or len(self.targets) == len(candidates):
@@ -106,6 +100,36 @@ class Counts:
         table = sparse.narrow_columns(self.neighbours, number, len(kept))
         return replace(self, neighbours=table, targets=self.targets[kept])
 
+    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+        """What scores histories against these rows of the catalogue, float32 [queries, candidates]; an ad that is no
+        target has what its attributes give it.
+
+        Smoothed through attributes A, scores s become s + ``to_attributes`` * s A A': an ad gains from what all ads
+        with its attributes were given, an unseen one too. With ``from_attributes`` a query takes 4 bytes a target on
+        the way, else 12 a neighbour.
+        """
+        table, settings, rows = self.narrow(candidates), self.settings, self.neighbours.shape[0]
+        neighbours = unpack_full(table.neighbours)
+        by_value = None if table.by_value is None else unpack_full(table.by_value)
+        index = number_rows(table.targets, rows)[candidates]
+        smoothed = bool(settings.to_attributes and self.attributes.shape[1])
+        # Picked once: of 60,000 rows that takes as long as a block of queries.
+        shared = [self.attributes[each] for each in (table.targets, candidates)] if smoothed else []
+
+        def score(queries: Histories) -> Singles:
+            seen = sparse.weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
+            scores = seen @ neighbours
+            if by_value is not None:  # nearly every ad gets something: dense is faster from here on
+                scores = as_dense(scores)
+                scores += np.float32(settings.from_attributes) * as_dense((seen @ table.attributes) @ by_value)
+            given = as_dense(scores @ shared[0]) if shared else None
+            own = take_columns(scores, index)
+            if given is not None:
+                own += np.float32(settings.to_attributes) * (shared[1] @ given.T).T
+            return own
+
+        return score
+
 
 @dataclass(frozen=True)
 class CountTables:
@@ -114,12 +138,9 @@ class CountTables:
     tables: dict[str, Counts]
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``score_counts``. All tables go through the same attributes."""
-        shared = next(iter(self.tables.values())).attributes[candidates]
-        own = {name: table.narrow(candidates) for name, table in self.tables.items()}
-        return lambda block: {
-            name: score_counts(table, block.histories, candidates, shared) for name, table in own.items()
-        }
+        """See ``Counts.prepare``. There is no kernel."""
+        own = {name: table.prepare(candidates) for name, table in self.tables.items()}
+        return lambda block: {name: score(block.histories) for name, score in own.items()}
 
 
 def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> CountTables:
@@ -141,14 +162,12 @@ def fit_all_counts(
     """A table for each of the settings; those that differ in what they do with a query share one count."""
     targets, fitted = np.unique(targets), []
     tables: dict[CountSettings, sparse.Sparse] = {}
-    sums: dict[CountSettings, sparse.Sparse] = {}
     for each in settings:
         counted = replace(each, history=0, fade=1.0, from_attributes=0.0, to_attributes=0.0)
         if counted not in tables:
             tables[counted] = count_neighbours(histories, len(catalogue.oid), counted, targets)
-        if each.from_attributes and attributes.shape[1] and counted not in sums:
-            sums[counted] = sp.csr_array(attributes.T @ tables[counted])
-        by_value = sums.get(counted) if each.from_attributes else None
+        has_values = each.from_attributes and attributes.shape[1]
+        by_value = sp.csr_array(attributes.T @ tables[counted]) if has_values else None
         fitted.append(Counts(tables[counted], attributes, by_value, each, targets))
     return tuple(fitted)
 
@@ -224,22 +243,23 @@ def keep_top(table: sparse.Sparse, top: int) -> sparse.Sparse:
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 
-def score_counts(model: Counts, queries: Histories, candidates: Int64s, shared: sparse.Sparse | None = None) -> Singles:
-    """Co-occurrence scores of each history with ``candidates``, rows of the catalogue, float32 [queries, candidates];
-    an ad that is no target has what its attributes give it.
+def take_columns(table: sparse.Sparse | Singles, index: Int32s) -> Singles:
+    """Columns of a table as a dense matrix, 0 for an ``index`` of -1; the table itself where these are all, in order.
 
-    ``shared``: ``model.attributes[candidates]`` of a caller that has it. With ``from_attributes`` a query takes 4 bytes
-    a target on the way, else 12 a neighbour.
+    >>> take_columns(np.float32([[1, 2, 3]]), np.int32([2, -1])).tolist()
+    [[3.0, 0.0]]
     """
-    settings = model.settings
-    rows = model.neighbours.shape[0]
-    seen = sparse.weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
-    neighbours, by_value = model.factors
-    scores = seen @ neighbours
-    if by_value is not None:  # nearly every ad gets something: dense is faster from here on
-        scores = sparse.as_dense(scores)
-        scores += np.float32(settings.from_attributes) * sparse.as_dense((seen @ model.attributes) @ by_value)
-    return sparse.smooth_scores(scores, model.targets, model.attributes, settings.to_attributes, candidates, shared)
+    if np.array_equal(index, np.arange(table.shape[1])):  # as a fold's own pool has it
+        return as_dense(table)
+    known = np.flatnonzero(index >= 0)
+    taken = np.zeros((table.shape[0], len(index)), np.float32)
+    taken[:, known] = as_dense(table[:, index[known]])
+    return taken
+
+
+def as_dense(table: sparse.Sparse | Singles) -> Singles:
+    """As a dense matrix."""
+    return table if isinstance(table, np.ndarray) else np.asarray(table.toarray())
 
 
 CHANNEL = Channel(

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
-from competitions.tencent.retrieval.sparse_history import ActionWeights, as_dense, attribute_matrix, weight_histories
+from competitions.tencent.retrieval.counts import as_dense
+from competitions.tencent.retrieval.sparse_history import ActionWeights, attribute_matrix, weight_histories
 from competitions.tencent.retrieval.values import (
     AGAIN,
     BEHIND_SHOWN,
