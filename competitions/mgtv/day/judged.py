@@ -1,6 +1,5 @@
 """What a finished MGTV run reports: scores by device and day, models, decisions, days, and why the score is so."""
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from common.day.judged import Details, Insight, Judged, compare_rows, measure_dr
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
+from common.io.notes import Note, pool_notes
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Calibration, Drift
@@ -20,7 +20,6 @@ from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.validation import collect_evidence, list_queries
-from competitions.mgtv.io import reader
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.pipeline import Outcome, Validated
@@ -63,7 +62,7 @@ def list_details(outcome: Validated) -> Details:
             ),
             ("Decision rules: rows choose the video, columns the share", measured.ladder),
         ],
-        notes=pool_notes(outcome),
+        notes=list_notes(outcome),
         features=outcome.valid[-1].value.day.rows.names,
         summary={
             "warnings": [text for text in (ready.tables.comments.value.warning,) if text],
@@ -73,16 +72,12 @@ def list_details(outcome: Validated) -> Details:
     )
 
 
-def pool_notes(outcome: Validated) -> list[reader.Note]:
+def list_notes(outcome: Validated) -> list[Note]:
     """What reading settled, the same of several days in one row."""
     tables = outcome.ready.tables
     parts = (tables.videos.value, tables.profiles.value, tables.comments.value, tables.test.value)
-    notes = [*outcome.files.notes, *(note for part in parts for note in part.notes)]
-    pooled: Counter[tuple[str, str]] = Counter()
-    for day in (result.value for result in tables.days):
-        for note in day.notes:
-            pooled[note.what, note.done] += note.rows
-    return notes + [reader.Note("the logs of all days", what, rows, done) for (what, done), rows in pooled.items()]
+    days = [note for day in tables.days for note in day.value.notes]
+    return [*outcome.files.notes, *(note for part in parts for note in part.notes), *pool_notes(days)]
 
 
 # --- the simulated truth ---
