@@ -12,7 +12,6 @@ from competitions.news.plan import decide_negatives
 from tests.unit.news.news_world import HOUR_MS, START, TEST_FROM, World, label, make_log
 
 DAY = 86_400
-CELL = ["block", "session"]
 
 
 def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
@@ -22,34 +21,6 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
         for user, (day, length) in enumerate(zip(days, lengths, strict=True), first)
         for step in range(length)
     ]
-
-
-# --- a drawn sample that looks like its target ---
-
-# 60,000 rows over 12 cells, most of them in the first ones; a target of 5,000, most in the last, none in the very last.
-POOL_CELLS = np.random.default_rng(1).choice(12, 60_000, p=np.arange(16, 4, -1) / 126)
-POOL = pl.DataFrame({"id": np.arange(60_000), "block": POOL_CELLS // 3, "session": POOL_CELLS % 3})
-TARGET_CELLS = np.random.default_rng(2).choice(12, 5_000, p=[*(np.arange(1, 12) / 66), 0])
-TARGET = pl.DataFrame({"block": TARGET_CELLS // 3, "session": TARGET_CELLS % 3})
-
-
-def distance(drawn: pl.DataFrame, target: pl.DataFrame) -> float:
-    """Chi-square of the drawn cells against the target's shares."""
-    share = target.group_by(CELL).agg(share=pl.len() / target.height)
-    both = share.join(drawn.group_by(CELL).agg(count=pl.len()), on=CELL, how="left").fill_null(0)
-    expected = pl.col("share") * drawn.height
-    return float(both.select(((pl.col("count") - expected) ** 2 / expected).sum()).item())
-
-
-def test_a_drawn_sample_has_the_cells_of_the_target_and_each_row_once_in_order() -> None:
-    drawn, again, other = (split.resample_to_match(POOL, TARGET, CELL, 1_000, seed) for seed in (3, 3, 4))
-    assert distance(drawn, TARGET) < 30  # 10 degrees of freedom: 0.1 % of fair samples are farther
-    assert distance(POOL.head(1_000), TARGET) > 500
-    assert_frame_equal(drawn, again)
-    assert not drawn.equals(other)
-    assert drawn["id"].is_sorted()
-    assert drawn["id"].n_unique() == drawn.height == 1_000
-    assert_frame_equal(drawn, POOL[drawn["id"].to_list()])
 
 
 # --- like the test ---

@@ -99,17 +99,6 @@ def test_first_clicks_are_drawn_by_their_chances(state: SimulationState, slates:
     assert (np.abs(got - due) < 4 * np.sqrt(np.bincount(band, chance * (1 - chance)))).all()
 
 
-def test_clicks_are_without_replacement_and_in_order(state: SimulationState, slates: Slates) -> None:
-    clicks = click_model.draw_clicks(state, slates, np.random.default_rng(4))
-    assert len(np.unique(clicks.row)) == len(clicks.row)
-    owner = slates.owner[clicks.row]
-    assert (np.diff(owner) >= 0).all()
-    same = np.diff(owner) == 0
-    assert (np.diff(clicks.rank)[same] == 1).all()
-    assert (clicks.rank[1:][~same] == 0).all()
-    assert clicks.rank.max() < click_model.MOST_CLICKS
-
-
 def test_the_weights_of_the_parts_are_the_softmax_of_the_definition(state: SimulationState, slates: Slates) -> None:
     weights_by_row = watch_time_model.part_weights(state, slates.row_device, slates.video, slates.next)
     videos = state.catalogue.videos
