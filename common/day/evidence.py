@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints
+from common.arrays import Floats, Ints
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, Scored, Stage
 from common.learning.chain import Chain
 from common.learning.dataset import RankingDataset
@@ -86,14 +86,9 @@ def describe_answers(evidence: Evidence, lost: int) -> AnswerRecord:
     return AnswerRecord(evidence.cutoff, missed, funnel, count_ranks(ranks, missed, repeats), examples, lost)
 
 
-def is_within(ranks: Ints, cutoff: int) -> Bools:
-    """Which right answers are among the first ``cutoff``."""
-    return (ranks > 0) & (ranks <= cutoff)
-
-
 def count_within(ranks: Ints, cutoff: int) -> int:
-    """How many of them are."""
-    return int(is_within(ranks, cutoff).sum())
+    """How many right answers are among the first ``cutoff``."""
+    return int(((ranks > 0) & (ranks <= cutoff)).sum())
 
 
 def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Stage]:
@@ -133,7 +128,7 @@ def count_ranks(ranks: Ints, missed: str, repeats: int = 1) -> list[RankCount]:
 
 def pick_examples(ranks: Ints, cutoff: int, describe: Callable[[int], Example]) -> list[ExampleQuery]:
     """Some queries that were answered right and some that were not, evenly spread over all of each kind."""
-    right = is_within(ranks, cutoff)
+    right = (ranks > 0) & (ranks <= cutoff)
     rows = []
     for kind, chosen in (("right", np.flatnonzero(right)), ("wrong", np.flatnonzero(~right))):
         inner = np.linspace(0, len(chosen) - 1, EXAMPLES + 2).round().astype(int)[1:-1]

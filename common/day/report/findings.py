@@ -33,7 +33,6 @@ def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> 
         *map(Finding, record.failed),
         *_far_from_other_scores(record, leaderboard),
         *_uneven_folds(record.cv),
-        *_blend_below_member(record),
         *_drifting(record.insight.drift),
         *_dominant(record),
         *_harmful(record),
@@ -87,22 +86,6 @@ def _uneven_folds(cv: QueryScores) -> Iterator[Finding]:
             f"The folds differ by more than their errors explain (chi-square test, p {shown}); "
             f"the lowest is {fold} with {numbers.score(lowest)}.",
             "folds",
-        )
-
-
-def _blend_below_member(record: RunRecord) -> Iterator[Finding]:
-    rows = [(row.score, row.error, row.name) for row in record.ranking if row.score is not None]
-    blends = [row for row in rows if row[2].startswith("blend")]
-    members = [row for row in rows if row not in blends]
-    if not blends or not members:
-        return
-    (best, _, member), (score, error, blend) = max(members, key=lambda row: row[0]), blends[-1]
-    gap = best - score
-    if round(gap, 4) > 0 and not (error is not None and gap < error):  # a difference that chance makes daily
-        yield Finding(
-            f"The {blend} ({numbers.score(score)}) is below its best member, {member} ({numbers.score(best)}), by "
-            f"{numbers.score(gap)}.",
-            "models",
         )
 
 

@@ -61,16 +61,6 @@ def test_drift_that_any_two_days_have_is_no_alarm() -> None:
     assert "AUC .990, most by age" in says(record)  # what two days do not have led to it
 
 
-def test_a_blend_below_its_best_member_is_noted() -> None:
-    record = calm()
-    scores = {"lightgbm": 0.32, "logit": 0.29, "blend": 0.295, "blend, reranked": 0.308}
-    record["ranking"] = [{"name": model, "score": score, "error": 0.01} for model, score in scores.items()]
-    text = says(record)
-    assert "The blend, reranked (.3080) is below its best member, lightgbm (.3200), by .0120" in text
-    record["ranking"][3]["score"] = 0.311  # within the error
-    assert says(record) == ""
-
-
 def test_drift_is_noted() -> None:
     record = calm()
     drift = {"auc": 0.71, "rows": 9, "queries": 300, "features": [{"feature": "age", "auc": 0.7}]}
