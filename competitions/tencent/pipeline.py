@@ -8,7 +8,6 @@ on. All go through the same functions. Channels retrieve a few hundred candidate
 """
 
 import dataclasses
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -228,9 +227,9 @@ def fit_tables(
     }
     tables: dict[str, Result[Table]] = {}
     for name in fusion.value.channels:
-        fit = find_channel(name).fit
-        arguments = (inputs[each] for each in inspect.signature(fit).parameters)
-        tables[name] = ready.contents.get(name) or step(fit, *arguments, name=name)
+        channel = find_channel(name)
+        taken = (inputs[each] for each in channel.takes)
+        tables[name] = ready.contents.get(name) or step(channel.fit, *taken, name=name)
     popularity = step(measure_popularity, history, catalogue, fold, pools, plan.kinds, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
     return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)

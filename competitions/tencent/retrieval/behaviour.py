@@ -83,4 +83,5 @@ def factorise(near: Sparse) -> Singles:
     return scale_to_one(left * np.sqrt(values))
 
 
-CHANNEL = Channel(NAME, fit, dict.fromkeys(name_parts(NAME), as_it_is), features=None, widths=WIDTHS)
+PARTS = dict.fromkeys(name_parts(NAME), as_it_is)
+CHANNEL = Channel(NAME, fit, ("history", "catalogue"), PARTS, features=None, widths=WIDTHS)

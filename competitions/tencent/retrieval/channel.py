@@ -116,10 +116,10 @@ LOGITS = ScoreFeatures(("score", "below the best", "rank"), compute_logits)
 
 @dataclass(frozen=True)
 class Channel:
-    """One way to retrieve. ``name``: in settings, steps and pages. ``fit``: its parameters are some of ``history``
-    (``Histories``), ``catalogue``, ``candidates`` (of the fold, rows of the catalogue, ascending), ``contents`` (all
-    embeddings), ``counted`` and ``exposures`` (see ``Plan``), ``settings`` (of the sequence channel) and ``seed``, by
-    these names; it gives a ``Table``.
+    """One way to retrieve. ``name``: in settings, steps and pages. ``fit`` gives a ``Table`` of what it ``takes``, in
+    this order: some of "history" (``Histories``), "catalogue", "candidates" (of the fold, rows of the catalogue,
+    ascending), "contents" (all embeddings), "counted" and "exposures" (see ``Plan``), "settings" (of the sequence
+    channel) and "seed".
 
     ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
     factor. ``features``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
@@ -128,6 +128,7 @@ class Channel:
 
     name: str
     fit: Callable[..., Table]
+    takes: tuple[str, ...]
     parts: Mapping[str, Scale]
     features: ScoreFeatures | None = SHARES
     widths: tuple[float, ...] = ()

@@ -71,7 +71,7 @@ def map_tensor(vectors: npt.NDArray[np.floating]) -> torch.Tensor:
         return torch.from_numpy(vectors)
 
 
-CHANNEL = Channel("content", prepare_content, {}, features=None, widths=WIDTHS)
+CHANNEL = Channel("content", prepare_content, (), {}, features=None, widths=WIDTHS)
 
 
 def of_embedding(name: str) -> Channel:

@@ -265,5 +265,6 @@ def as_dense(table: sparse.Sparse | Singles) -> Singles:
 CHANNEL = Channel(
     "counts",
     fit,
+    ("history", "catalogue", "candidates", "counted"),
     dict.fromkeys((FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS), log_share) | {LIFTED_COUNTS: as_it_is},
 )

@@ -104,4 +104,4 @@ def fit(history: Histories, catalogue: Catalogue, counted: str) -> Covisits:
     return Covisits(log, time, keys[order], order.astype(np.int32), len(catalogue.oid))
 
 
-CHANNEL = Channel(NAME, fit, {NAME: log_share})
+CHANNEL = Channel(NAME, fit, ("history", "catalogue", "counted"), {NAME: log_share})

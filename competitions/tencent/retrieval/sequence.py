@@ -105,4 +105,5 @@ def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float
     return min(settings.tokens, settings.passes * events) / TOKENS_PER_SECOND + ads / ADS_PER_SECOND
 
 
-CHANNEL = Channel(SEQUENCE, fit, {SEQUENCE: as_it_is}, features=LOGITS)
+TAKES = ("history", "catalogue", "contents", "settings", "seed")
+CHANNEL = Channel(SEQUENCE, fit, TAKES, {SEQUENCE: as_it_is}, features=LOGITS)

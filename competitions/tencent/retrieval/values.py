@@ -204,4 +204,5 @@ def _count_part(log: sparse.Log, events: Int64s, settings: ValueSettings) -> spa
     return sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
 
 
-CHANNEL = Channel(NAME, fit, dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share))
+PARTS = dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share)
+CHANNEL = Channel(NAME, fit, ("history", "catalogue", "exposures"), PARTS)

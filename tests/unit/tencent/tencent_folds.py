@@ -1,8 +1,6 @@
 """Tables of tiny folds, as the pipeline fits them."""
 
-import inspect
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -35,10 +33,8 @@ def make_block(queries: Histories, action: int = 1, events: int = 10) -> QueryBl
 
 
 def fit_channel(channel: Channel, **given: object) -> Table:
-    """A channel's table: its fit is given what it has parameters for."""
-    fit: Any = channel.fit
-    table: Table = fit(**{name: given[name] for name in inspect.signature(fit).parameters})
-    return table
+    """A channel's table of what it takes."""
+    return channel.fit(*(given[name] for name in channel.takes))
 
 
 def fit_fold(

@@ -168,7 +168,7 @@ class Oracle:
         return score
 
 
-TOY = Channel("toy", lambda history: Oracle(), {"toy": as_it_is})
+TOY = Channel("toy", lambda history: Oracle(), ("history",), {"toy": as_it_is})
 
 
 def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
