@@ -23,7 +23,7 @@ from competitions.tencent.retrieval.registry import CHANNELS, find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold
+from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold, make_block
 from tests.unit.tencent.training_inputs import CONFIG, hide_from, make_corpus, make_sequences
 
 SETTINGS = CONFIG.ranker.features
@@ -88,20 +88,14 @@ def hold_out() -> tuple[Corpus, Fold]:
 def search_by(channel: Channel) -> tuple[Search, Queries]:
     """A search by this channel alone."""
     corpus, fold = hold_out()
-    tables = fit_fold(corpus, fold, ("content",), [CONTENT])
-    fusion = dataclasses.replace(
-        tables.fusion, weights=dict.fromkeys(channel.parts, 1.0), widths={channel.name: 12.0}, channels=(channel.name,)
-    )
-    table = fit(channel, fold.history(LOG))
-    own = dataclasses.replace(tables, tables={channel.name: table}, fusion=fusion, list_length=10)
-    return Search(own, SETTINGS), take_queries(corpus, fold)
+    name = "content" if channel.name == CONTENT.name else channel.name
+    tables = fit_fold(corpus, fold, (name,), [CONTENT], list_length=10)
+    fusion = dataclasses.replace(tables.fusion, weights=dict.fromkeys(channel.parts, 1.0))
+    return Search(dataclasses.replace(tables, fusion=fusion), SETTINGS), take_queries(corpus, fold)
 
 
 def score(channel: Channel, history: Histories, queries: Histories) -> dict[str, Singles]:
-    search, _ = search_by(channel)
-    table = fit(channel, history)
-    block = search.block(Queries(queries, *np.ones((2, len(queries)), np.int64)))
-    return table.prepare(ROWS, 12.0)(block)
+    return fit(channel, history).prepare(ROWS, 12.0)(make_block(queries))
 
 
 def own_group(queries: Histories) -> Bools:
