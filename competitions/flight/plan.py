@@ -116,16 +116,13 @@ def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, i
     """The way, its folds, and how often they are repeated."""
     way, share, reason = config.split.validation, config.split.valid_share, "set"
     validating = int(survey.scored * share)
-    if way == AUTO:
+    enough = f"{validating:,} scored sessions in the last {share:.0%}"
+    if way == AUTO and validating >= ENOUGH_SESSIONS:
+        way, reason = "time", enough
+    elif way == AUTO:
         way = "blocks" if survey.has_memory and survey.sessions >= LEAST_SESSIONS else "folds"
-        reason = f"{validating:,} scored sessions in the last {share:.0%}"
-        if validating >= ENOUGH_SESSIONS:
-            way = "time"
-        else:
-            reason += (
-                f", fewer than {ENOUGH_SESSIONS:,}; known travellers: {survey.returning:.0%} of the train sessions, "
-            )
-            reason += f"{survey.known:.0%} of the test sessions"
+        people = f"{survey.returning:.0%} of the train sessions, {survey.known:.0%} of the test sessions"
+        reason = f"{enough}, fewer than {ENOUGH_SESSIONS:,}; known travellers: {people}"
     folds, repeats, words = 1, 1, "the last sessions"
     if way == "blocks":
         folds = min(max(-(-ENOUGH_SESSIONS // max(validating, 1)), 2), MOST_BLOCKS)
@@ -157,9 +154,9 @@ def decide_features(
     """The sets of features that validation is to choose from, the ``extra`` blocks in each. Scores start from the
     preferences where a past tells.
     """
-    wanted = config.rank.blocks
-    if choose_names(wanted, ()) == wanted:  # neither auto nor a change of it
-        offered, why = {"as set": wanted}, "set"
+    given = config.rank.blocks
+    if choose_names(given, ()) == given:  # neither auto nor a change of it
+        offered, why = {"as set": given}, "set"
     elif survey.has_memory:
         offered, why = {"past bookings": ("core", "pair", "lift", "taste")}, "travellers return"
     else:
@@ -167,7 +164,7 @@ def decide_features(
         why = "travellers do not return; validation decides on encodings of carriers and routes"
     sets: dict[tuple[str, ...], Features] = {}  # what is left of two sets may be the same
     for name, own in offered.items():
-        blocks = choose_names(wanted, (*own, *extra))
+        blocks = choose_names(given, (*own, *extra))
         margin = MARGIN if survey.has_memory and "taste" in blocks else None
         sets.setdefault(blocks, Features(name, blocks, margin))
     return tuple(sets.values()), Decision("rank.blocks", " or ".join(" ".join(blocks) for blocks in sets), why)

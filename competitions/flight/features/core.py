@@ -1,4 +1,4 @@
-"""The block ``core_``: the few comparisons that told real choices apart, each once.
+"""The block ``core_``: the few comparisons that separate real choices, each once.
 
 On logs of some hundred searches every further feature is one more way to be wrong: there this block is all that a
 model gets of an option. It names no carrier, airport or aircraft; these come in by what was booked (``lift_``).

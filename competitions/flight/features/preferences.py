@@ -138,8 +138,8 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     sessions, nothing = choices.sessions.with_row_index("row"), np.empty((0, len(NAMES)))
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
-    fitted: dict[str, tuple[Matrix, Mask, Floats, NDArray[np.int64], Floats]] = {}
     everybody, by_time = np.zeros(len(NAMES)), not snapshots.assigned["until"].null_count()
+    last = snapshots.visible["snapshot"].last()
     for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
         rows = bookings["row"].to_numpy()
@@ -154,10 +154,9 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
             group, groups = _group(bookings, level.key)
             deviations = fit_deviations(x, present, weights, group, level)
             tables[name].append(_to_table(snapshot, groups, deviations))
-            fitted[name] = x, present, weights, group, deviations
+            if snapshot == last:
+                check_deviations(name, x, present, weights, group, deviations)
             weights = weights + take_deviations(deviations, group)
-    for name, last in fitted.items():
-        check_deviations(name, *last)
     return {name: pl.concat(frames) for name, frames in tables.items()}
 
 

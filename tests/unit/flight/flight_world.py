@@ -94,19 +94,17 @@ def search(*options: Row, day: float = 0, **columns: Any) -> Search:
 
 def make_searches(*searches: Search, rows: Sequence[int] | None = None) -> Searches:
     """The frames that the reader would give; ``rows``: the file row of every option, by default 0, 1, 2 …"""
-    sizes = [len(one.options) for one in searches]
-    firsts = np.cumsum([0, *sizes])[:-1]
-    sessions = [
-        _fill(SESSION, {"ranker_id": f"{number:032x}", "size": size, "first": int(first)} | one.session)
-        for number, (one, size, first) in enumerate(zip(searches, sizes, firsts, strict=True))
-    ]
-    options = [row for one in searches for row in one.options]
-    numbers = np.repeat(np.arange(len(searches)), sizes)
+    sessions, options = [], list[Row]()
+    for number, one in enumerate(searches):
+        own = {"ranker_id": f"{number:032x}", "size": len(one.options), "first": len(options)}
+        sessions.append(_fill(SESSION, own | one.session))
+        options += one.options
+    numbers = np.repeat(np.arange(len(searches)), [len(one.options) for one in searches])
+    positions = pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64)
+    framed = _frame(options, OPTION).insert_column(0, positions)
     return Searches(
-        _frame(sessions, SESSION).insert_column(0, pl.Series("session", np.arange(len(searches)), pl.Int32)),
-        _frame(options, OPTION)
-        .insert_column(0, pl.Series("row", range(len(options)) if rows is None else rows, pl.Int64))
-        .insert_column(0, pl.Series("session", numbers, pl.Int32)),
+        _frame(sessions, SESSION).insert_column(0, pl.Series("session", range(len(searches)), pl.Int32)),
+        framed.insert_column(0, pl.Series("session", numbers, pl.Int32)),
     )
 
 
@@ -204,7 +202,7 @@ def build_seen(searches: Searches, until: pl.Expr | pl.Series, *blocks: str) -> 
     return build_features(searches, 0, searches.sessions.height, look_back(searches, until), blocks)
 
 
-# --- an oracle's tools: one session at a time, in plain Python ---
+# --- for an oracle in plain Python ---
 
 
 def by_session(searches: Searches) -> list[tuple[Row, list[Row]]]:
@@ -216,24 +214,11 @@ def by_session(searches: Searches) -> list[tuple[Row, list[Row]]]:
     ]
 
 
-def known(values: Sequence[Any]) -> list[Any]:
-    """The values that are not missing."""
-    return [value for value in values if value is not None]
-
-
-def rank(value: Any, values: Sequence[Any]) -> int | None:
-    """How many of the known values are smaller: 0 for the smallest, ties share the lowest rank."""
-    return None if value is None else sum(other < value for other in known(values))
-
-
 def assert_column(column: pl.Series, expected: Sequence[Any], close: float = 1e-4) -> None:
     """Equal row by row, missing where missing is expected."""
     values = column.cast(pl.Float64).to_list()
     assert len(values) == len(expected), column.name
     for row, (value, right) in enumerate(zip(values, expected, strict=True)):
-        where = f"{column.name}, row {row}: {value} where {right} is right"
-        if right is None:
-            assert value is None or np.isnan(value), where
-        else:
-            assert value is not None, where
-            assert abs(value - float(right)) <= close * max(1.0, abs(float(right))), where
+        near = None not in (value, right) and abs(value - right) <= close * max(1.0, abs(right))
+        lacking = right is None and (value is None or np.isnan(value))
+        assert near or lacking, f"{column.name}, row {row}: {value} where {right} is right"

@@ -1,7 +1,6 @@
-"""Tastes: what is described and sampled, the law of choice by hand and against an oracle, who deviates and how far."""
+"""Preferences: what is encoded and sampled, the choice model by hand and by an oracle, who deviates and how far."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from common.arrays import Floats
 from competitions.flight.features import preferences
 from competitions.flight.features.booking_history import collect_bookings
 from competitions.flight.features.option_attributes import add_attributes
@@ -49,7 +49,7 @@ def pricey(*prices: float, booked: int, **session: Any) -> Search:
     return search(*options, booked=booked, **session)
 
 
-def drawn(seed: int, count: int, size: int = 6) -> tuple[Choices, NDArray[np.float64]]:
+def drawn(seed: int, count: int, size: int = 6) -> tuple[Choices, Floats]:
     """Choices, one an hour, from a logit whose weights are given as well; sizes differ."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(count, size, K)).astype(np.float32)
@@ -66,47 +66,33 @@ def drawn(seed: int, count: int, size: int = 6) -> tuple[Choices, NDArray[np.flo
     return Choices(sessions.with_columns(profile=numbers % 7, route=numbers % 2), x, present), weights
 
 
-def log_likelihood(weights: NDArray[np.float64], x: NDArray[np.float64], present: Sequence[bool]) -> float:
-    """Of the first option, in plain Python."""
-    utilities = [float(row @ weights) for row, there in zip(x, present, strict=True) if there]
-    return utilities[0] - math.log(sum(math.exp(value) for value in utilities))
+def loss_of(weights: Floats, x: Floats, present: NDArray[np.bool_], ridge: float = 0.0) -> float:
+    """The penalised -log likelihood of the first options, ``x`` (n, m, k), by its definition."""
+    utility = np.where(present, x @ weights, -np.inf)
+    logs = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
+    return float(logs.sum() + ridge / 2 * weights @ weights)
 
 
-# --- what is described ---
+# --- what is encoded and sampled ---
 
 
-def test_an_option_is_described_by_hand() -> None:
+def test_an_option_is_encoded_by_hand() -> None:
     cheap = option(price=50.0, out_carrier=1, back_carrier=2, out_duration=60, back_duration=90)
     dear = option(
-        price=100.0,
-        out_departure=NOON + 360,
-        out_duration=90,
-        back_duration=90 + 1000,
-        out_segments=2,
-        out_cabin=2,
-        back_cabin=2,
-        access_tp=None,
-        exchange_fee=5.0,
-        cancel_fee=0.0,
-        out_bags=0,
+        **{"price": 100.0, "out_departure": NOON + 360, "out_duration": 90, "back_duration": 90 + 1000},
+        **{"out_segments": 2, "out_cabin": 2, "back_cabin": 2, "access_tp": None, "out_bags": 0},
+        **{"exchange_fee": 5.0, "cancel_fee": 0.0},
     )
     made = make_searches(search(cheap, dear))
     row = dict(zip(NAMES, preferences.encode_options(add_attributes(made.options))[1].tolist(), strict=True))
-    assert row["price"] == pytest.approx(2 * math.log(2))
-    assert (row["out_excess"], row["back_excess"]) == pytest.approx((0.25, 6.0))  # units of two hours, twelve at most
-    assert row["segments"] == 1
-    assert row["out_hour_cos1"] == pytest.approx(0, abs=1e-6)  # six in the evening
-    assert row["out_hour_sin1"] == pytest.approx(-1)
-    assert row["out_hour_cos2"] == pytest.approx(-1)
-    assert row["back_hour_cos1"] == pytest.approx(-1)  # noon
-    assert row["back_arrival_hour_cos1"] == pytest.approx(math.cos(math.tau * 13.5 / 24))
-    assert (row["bags"], row["cabin"], row["access"]) == (0, 1, 0)
-    assert (row["exchange_allowed"], row["free_exchange"], row["free_cancel"]) == (1, 0, 1)
-    assert (row["one_carrier"], row["carrier0"], row["carrier1"], row["carrier2"]) == (1, 1, 0, 0)
-    assert (row["dearer"], row["coded"]) == (0, 1)
-
-
-# --- what is sampled ---
+    expected = {
+        **{"price": 2 * math.log(2), "out_excess": 0.25, "back_excess": 6.0},  # units of two hours, twelve at most
+        **{"out_hour_cos1": 0, "out_hour_sin1": -1, "out_hour_cos2": -1, "back_hour_cos1": -1},  # six, and noon
+        **{"back_arrival_hour_cos1": math.cos(math.tau * 13.5 / 24), "segments": 1, "bags": 0, "cabin": 1, "access": 0},
+        **{"exchange_allowed": 1, "free_exchange": 0, "free_cancel": 1, "dearer": 0, "coded": 1},
+        **{"one_carrier": 1, "carrier0": 1, "carrier1": 0, "carrier2": 0},
+    }
+    assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_booked_option_comes_first_and_small_sessions_are_whole() -> None:
@@ -134,7 +120,7 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     np.testing.assert_array_equal(chosen(*large[7:9]).x, sampled.x[7:9])
 
 
-# --- the law ---
+# --- the choice model ---
 
 
 def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> None:
@@ -142,36 +128,26 @@ def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> Non
     gradient, information = compute_gradients(choices.x, choices.present, weights)
     step = 1e-3 * np.eye(K)
     for n in range(5):
-        x, present = choices.x[n].astype(np.float64), choices.present[n].tolist()
-        at = [[log_likelihood(weights + a * s, x, present) for a in (-1, 1)] for s in step]
-        assert gradient[n] == pytest.approx([(up - down) / 2e-3 for down, up in at], abs=1e-4)
-        middle = log_likelihood(weights, x, present)
-        bend = [-(up - 2 * middle + down) / 1e-6 for down, up in at]
+        x, present = choices.x[n : n + 1].astype(np.float64), choices.present[n : n + 1]
+        at = [[loss_of(weights + a * s, x, present) for a in (-1, 1)] for s in step]
+        assert gradient[n] == pytest.approx([(down - up) / 2e-3 for down, up in at], abs=1e-4)
+        middle = loss_of(weights, x, present)
+        bend = [(up - 2 * middle + down) / 1e-6 for down, up in at]
         assert np.diag(information[n]) == pytest.approx(bend, abs=1e-3)
         assert information[n] == pytest.approx(information[n].T)
 
 
-def test_everybodys_weights_have_the_highest_penalised_likelihood() -> None:
-    choices, true = drawn(4, count=600)
-    weights = fit_weights(choices.x, choices.present, np.zeros(choices.x.shape[2]))
-
-    def loss(weights: NDArray[np.float64]) -> float:
-        utility = np.where(choices.present, choices.x @ weights, -np.inf)
-        total = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
-        return float(total.sum() + preferences.EVERYBODY_RIDGE / 2 * weights @ weights)
-
-    best = minimize(loss, np.zeros(K), method="BFGS").x
-    assert weights == pytest.approx(best, abs=2e-3)
-    assert np.corrcoef(weights, true)[0, 1] > 0.97
-
-
-def test_where_newtons_steps_do_not_settle_the_common_solver_takes_over(
+def test_everybodys_weights_have_the_highest_penalised_likelihood_and_where_newton_does_not_settle_as_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    choices, _ = drawn(4, count=300)
-    weights = fit_weights(choices.x, choices.present, np.zeros(K))
-    monkeypatch.setattr(preferences, "STEPS", 1)
-    assert fit_weights(choices.x, choices.present, np.zeros(K)) == pytest.approx(weights, abs=2e-3)
+    choices, true = drawn(4, count=600)
+    given = choices.x, choices.present, preferences.EVERYBODY_RIDGE
+    best = minimize(loss_of, np.zeros(K), given, method="BFGS").x
+    for steps in (preferences.STEPS, 1):
+        monkeypatch.setattr(preferences, "STEPS", steps)
+        weights = fit_weights(choices.x, choices.present, np.zeros(K))
+        assert weights == pytest.approx(best, abs=2e-3)
+    assert np.corrcoef(weights, true)[0, 1] > 0.97
     assert capsys.readouterr().err == ""
 
 
@@ -201,7 +177,7 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
-def bookings_of_groups() -> tuple[Choices, NDArray[np.float64], NDArray[np.int64]]:
+def bookings_of_groups() -> tuple[Choices, Floats, NDArray[np.int64]]:
     """Bookings, the weights of all, and the groups: of each group the tastes differ from these."""
     choices, true = drawn(6, count=400)
     return choices, np.broadcast_to(0.6 * true, (400, K)), np.arange(400) % 8
@@ -213,12 +189,10 @@ def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds
         deviations = fit_deviations(choices.x, choices.present, weights, group, level)
         for number in range(8):
             rows = group == number
-            x, present = choices.x[rows], choices.present[rows]
 
-            def loss(own: NDArray[np.float64], x: Any = x, present: Any = present, ridge: float = level.ridge) -> float:
-                utility = np.where(present, x @ (weights[0] + own), -np.inf)
-                logs = np.log(np.exp(utility).sum(axis=1)) - utility[:, 0]
-                return float(logs.sum() + ridge / 2 * own @ own)
+            def loss(own: Floats, rows: NDArray[np.bool_] = rows, ridge: float = level.ridge) -> float:
+                penalty = ridge / 2 * own @ own
+                return float(loss_of(weights[0] + own, choices.x[rows], choices.present[rows]) + penalty)
 
             best = minimize(loss, np.zeros(K), method="BFGS")
             at_zero, reached = loss(np.zeros(K)), loss(deviations[number])
@@ -248,13 +222,11 @@ def know(*searches: Search) -> dict[str, pl.DataFrame]:
 
 
 def test_who_buys_dear_is_distinguished_from_who_buys_cheap_and_the_more_the_more_is_known() -> None:
-    dear = pl.col("price")
-    levels = know(*buy(2, 20, company=1, profile=1), *buy(0, 40, company=2, profile=2))
-    weights = levels["company"].sort("company")["price"].to_list()
+    levels, fewer = (know(*buy(2, count, company=1, profile=1), *buy(0, 40, company=2)) for count in (20, 5))
+    weights, less = (known["company"].sort("company")["price"].to_list() for known in (levels, fewer))
     assert weights[0] > 0.2 > -0.05 > weights[1]
-    less = know(*buy(2, 5, company=1, profile=1), *buy(0, 40, company=2, profile=2))
-    assert 0 < less["company"].filter(company=1).select(dear).item() < weights[0]
-    assert levels["everybody"].select(dear).item() < 0
+    assert 0 < less[0] < weights[0]
+    assert levels["everybody"]["price"].item() < 0
 
 
 def test_a_habit_has_a_route_and_what_lacks_one_has_none() -> None:
@@ -288,12 +260,12 @@ def test_the_block_by_an_oracle() -> None:
         own = {"company": {"company": session["company"]}, "profile": {"profile": session["profile"]}, "everybody": {}}
         added = {key: x @ known[key].filter(**own[key]).select(NAMES).to_numpy()[0] for key in weights}
         total = np.sum(list(added.values()), axis=0)
-        told = frame[rows]
+        features = frame[rows]
         assert abs(total.max()) > 0.1
         for key in ("everybody", *LEVELS):
             expected = added.get(key, np.zeros(len(x)))
-            assert told[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
-        assert told["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
-        assert told["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
+            assert features[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
+        assert features["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
+        assert features["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
         chances = np.exp(total) / np.exp(total).sum()
-        assert np.exp(told["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
+        assert np.exp(features["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)
