@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from competitions.flight import submission
 from competitions.flight.competition import COMPETITION
-from competitions.flight.features.booking_history import History
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.training_data import Histories, TrainingData
@@ -25,6 +25,7 @@ from tests.contract.flight_planted import (
     write_raw,
 )
 
+T = TypeVar("T")
 SMALL = (
     'rank.models=["lightgbm_softmax", "catboost_softmax"]',
     "rank.rounds=25",
@@ -42,15 +43,7 @@ QUICK = (
     'rank.blocks=["core", "pair", "lift", "taste"]',  # every table of the bookings is built
 )
 MODELS = ("lightgbm_softmax", "catboost_softmax")
-AFTER_FITS = {
-    "stack_scores",
-    "find_blend",
-    "judge",
-    "measure_all",
-    "score_test",
-    "rank_test",
-    "insight.importance",
-}
+AFTER_FITS = {"stack_scores", "find_blend", "judge", "measure_all", "score_test", "rank_test", "insight.importance"}
 FITS = {f"{verb}.{model}" for verb in ("fit", "refit") for model in MODELS}
 
 
@@ -99,15 +92,11 @@ def cut_in_half(folder: Path) -> None:
     os.truncate(folder / schema.TRAIN, (folder / schema.TRAIN).stat().st_size // 2)
 
 
+TEXT_TAXES = edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String}))
 BAD_INPUTS = {
-    "a missing file": BadInput(
-        lambda folder: (folder / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")
-    ),
+    "a missing file": BadInput(lambda raw: (raw / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")),
     "a truncated file": BadInput(cut_in_half, (schema.TRAIN, "cannot be read")),
-    "a text for a number": BadInput(
-        edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String})),
-        (schema.TRAIN, "'taxes'", "String", "a number"),
-    ),
+    "a text for a number": BadInput(TEXT_TAXES, (schema.TRAIN, "'taxes'", "String", "a number")),
     "a session in both files": BadInput(share_session, (schema.TRAIN, schema.TEST, "1 session")),
 }
 
@@ -121,22 +110,18 @@ def keep_cut(folder: Path) -> tuple[str, ...]:
     return f"split.valid_share={share}", "split.lags=none"
 
 
-def take(results: Results, name: str) -> object:
+def take(results: Results, name: str, kind: type[T]) -> T:
     """What the step of this name returned."""
     (value,) = [value for step, value in results if step == name]
+    assert isinstance(value, kind)
     return value
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The history that is seen, and all features of planted sessions: training rows with labels, validation without."""
-    train, split, histories, data = (
-        take(results, name) for name in ("train.read", "split", "train.history", "train.features")
-    )
-    assert isinstance(train, Searches)
-    assert isinstance(split, Split)
-    assert isinstance(histories, Histories)
-    assert isinstance(data, TrainingData)
-    (fold,), (rows,) = split.folds, data.folds
+    train, split = take(results, "train.read", Searches), take(results, "split", Split)
+    final = take(results, "train.history", Histories).final
+    (fold,), (rows,) = split.folds, take(results, "train.features", TrainingData).folds
     planted = train.sessions.filter(pl.col("time") < END_MS).join(fold.roles, on="session")
     assigned = {"train": split.final.assigned, "valid": fold.snapshots.assigned}
     seen = {role: planted.filter(role=role).join(own, on="session") for role, own in assigned.items()}
@@ -145,7 +130,9 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
         .drop("snapshot")
         .sort("until", maintain_order=True)
         for role, own in seen.items()
-        for what, frame in list_tables(histories.final).items()
+        for kind, named in (("lifts", final.lifts), ("preferences", final.preferences))
+        for what, frame in ((f"{kind} of {name}", frame) for name, frame in named.items())
+        if what != "lifts of stop_route"  # every planted flight is direct
     }
     judged = planted.filter(role="valid")["size"].sum()
     names = list(rows.train.names)
@@ -156,20 +143,14 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     }
 
 
-def list_tables(history: History) -> dict[str, pl.DataFrame]:
-    """Every table of a history by name, but that of stops: every planted flight is direct."""
-    kinds = {"lifts": history.lifts, "preferences": history.preferences}
-    tables = {f"{kind} of {name}": frame for kind, frames in kinds.items() for name, frame in frames.items()}
-    return {name: frame for name, frame in tables.items() if name != "lifts of stop_route"}
-
-
 def find_answers(results: Results) -> pl.DataFrame:
     """The booked option of every validation session."""
-    train, split = take(results, "train.read"), take(results, "split")
-    assert isinstance(train, Searches)
-    assert isinstance(split, Split)
-    valid = split.folds[-1].roles.filter(role="valid")
-    return train.sessions.join(valid, on="session").select(query="ranker_id", item="booked")
+    valid = take(results, "split", Split).folds[-1].roles.filter(role="valid")
+    return (
+        take(results, "train.read", Searches)
+        .sessions.join(valid, on="session")
+        .select(query="ranker_id", item="booked")
+    )
 
 
 def move(folder: Path) -> str:

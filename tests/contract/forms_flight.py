@@ -115,30 +115,13 @@ ZSTD = {"compression": "zstd", "row_group_size": 500}
 SNAPPY = {"compression": "snappy", "row_group_size": 1 << 20}
 
 
-def cast_time(unit: str) -> Callable[[Path], None]:
-    return edit(lambda frame: frame.cast({"requestDate": pl.Datetime(unit)}))  # type: ignore[arg-type]
-
-
-def as_categories(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col(TEXTS).cast(pl.Categorical))
-
-
-def as_enumeration(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.cast({CARRIER: pl.Enum(frame[CARRIER].unique().sort())})
-
-
-def add_rank(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(price_rank=pl.col("totalPrice").rank().over("ranker_id"))
-
-
-def add_zeros(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.lit(0, pl.Int64).alias(SELECTED))
-
-
-def encode_labels(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col("frequentFlyer").rank("dense").cast(pl.Int64))
-
-
+IN_US = edit(lambda frame: frame.cast({"requestDate": pl.Datetime("us")}))
+IN_MS = edit(lambda frame: frame.cast({"requestDate": pl.Datetime("ms")}))
+AS_CATEGORIES = edit(lambda frame: frame.cast(dict.fromkeys(TEXTS, pl.Categorical)))
+AS_ENUMERATION = edit(lambda frame: frame.cast({CARRIER: pl.Enum(frame[CARRIER].unique().sort())}))
+ADD_RANK = edit(lambda frame: frame.with_columns(price_rank=pl.col("totalPrice").rank().over("ranker_id")))
+ADD_ZEROS = edit(lambda frame: frame.with_columns(pl.lit(0, pl.Int64).alias(SELECTED)), TEST)
+ENCODE = edit(lambda frame: frame.with_columns(pl.col("frequentFlyer").rank("dense").cast(pl.Int64)))
 DICTIONARIES = write_with_arrow(retype_texts(pa.dictionary(pa.int32(), pa.string())))
 FORMS = (
     Form(BOTH, "a code on some options of a search, on others none", SAMPLE, mix_codes),
@@ -146,23 +129,17 @@ FORMS = (
     Form(BOTH, "snappy, one row group, by pyarrow", SAMPLE, write_with_arrow(retype_texts(pa.string()), **SNAPPY)),
     Form(BOTH, "sessions not in the order of Ids", SAMPLE, part_by_hour, "rows whose Id is smaller"),
     Form(BOTH, "zstd, many row groups", PARTS, write_with_arrow(retype_texts(pa.large_string()), **ZSTD)),
-    Form(BOTH, "requestDate in us", PARTS, cast_time("us")),
-    Form(BOTH, "requestDate in ms", "pyarrow's older formats", cast_time("ms")),
+    Form(BOTH, "requestDate in us", PARTS, IN_US),
+    Form(BOTH, "requestDate in ms", "pyarrow's older formats", IN_MS),
     Form(BOTH, "whole numbers as doubles, NaN where missing", f"{STATISTICS}: pandas' Int64", edit(whole_as_floats)),
     Form(BOTH, "numbers in the narrowest types", DOWNCAST, edit(downcast)),
     Form(BOTH, "texts as dictionaries", DOWNCAST, DICTIONARIES),
-    Form(BOTH, "texts as categories of polars", "notebooks that cast them for the model", edit(as_categories)),
-    Form(BOTH, "carriers as an enumeration", "polars, where the names are known", edit(as_enumeration)),
+    Form(BOTH, "texts as categories of polars", "notebooks that cast them for the model", AS_CATEGORIES),
+    Form(BOTH, "carriers as an enumeration", "polars, where the names are known", AS_ENUMERATION),
     Form(BOTH, "columns without a value of the type Null", f"{STATISTICS}: segments3", edit(retype_empty(pl.Null()))),
     Form(BOTH, "columns without a value as doubles", "pandas", edit(retype_empty(pl.Float64()))),
     Form(BOTH, "columns in another order", PARTS, edit(lambda frame: frame.select(sorted(frame.columns)))),
-    Form(BOTH, "a further column", "notebooks that add features", edit(add_rank), "column 'price_rank' unknown"),
-    Form(TEST, "with the column selected", STACKED, edit(add_zeros, TEST), "column 'selected' in a test file"),
-    Form(
-        BOTH,
-        "frequentFlyer as whole numbers",
-        ENCODED,
-        edit(encode_labels),
-        "frequentFlyer that is not a known carrier",
-    ),
+    Form(BOTH, "a further column", "notebooks that add features", ADD_RANK, "column 'price_rank' unknown"),
+    Form(TEST, "with the column selected", STACKED, ADD_ZEROS, "column 'selected' in a test file"),
+    Form(BOTH, "frequentFlyer as whole numbers", ENCODED, ENCODE, "frequentFlyer that is not a known carrier"),
 )

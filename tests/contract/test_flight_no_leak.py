@@ -26,15 +26,12 @@ LAGS, CUT = np.array([0, 5, 40]) * DAY_MS, 0.8  # of the sessions, before the cu
 
 
 class Planted(NamedTuple):
-    """The raw ``folder``, the codes, the train file, what its sessions booked, and the features of the test's rows by
-    way of validation.
-    """
+    """The raw ``folder``, the codes, the train file, and what its sessions booked."""
 
     folder: Path
     codes: Codes
     train: Searches
     log: BookingLog
-    tested: dict[bool, pl.DataFrame]
 
 
 # The blocks that look at bookings; no other may.
@@ -50,15 +47,19 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     train = reader.read_searches(folder / "raw" / schema.TRAIN, codes, labelled=True)
     at = pl.col("time").gather(pl.col("session") // 2 * 2)
     searches = Searches(train.sessions.with_columns(time=at), train.options)
-    made = Planted(folder / "raw", codes, searches, booking_history.collect_bookings(searches), {})
-    made.tested.update({way: build_test(made, folder / "raw" / schema.TEST, way) for way in (False, True)})
-    return made
+    return Planted(folder / "raw", codes, searches, booking_history.collect_bookings(searches))
 
 
 @pytest.fixture(scope="module")
 def before(planted: Planted) -> pl.DataFrame:
     """Every feature of the train file as it is."""
     return build_all(planted.train, planted.log, find_time(planted.train, CUT))
+
+
+@pytest.fixture(scope="module")
+def tested(planted: Planted) -> dict[bool, pl.DataFrame]:
+    """Every feature of the test file as it is, by way of validation."""
+    return {way: build_test(planted, planted.folder / schema.TEST, way) for way in (False, True)}
 
 
 def build_all(searches: Searches, log: BookingLog, cut: int) -> pl.DataFrame:
@@ -73,30 +74,19 @@ def find_time(searches: Searches, share: float) -> int:
     return int(searches.sessions["time"][int(share * searches.sessions.height)])
 
 
-def rebook(searches: Searches, moment: int) -> Searches:
-    """Another option booked in every session from ``moment`` on."""
-    other = (pl.col("booked") + 1) % pl.col("size")
-    late = pl.when(pl.col("time") >= moment).then(other).otherwise("booked")
-    return Searches(searches.sessions.with_columns(booked=late), searches.options)
-
-
-def part_by_time(searches: Searches, features: pl.DataFrame, moment: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of the sessions up to ``moment``, that moment included, and those of the later ones."""
-    earlier = searches.options.join(searches.sessions, on="session", maintain_order="left")["time"] <= moment
-    return features.filter(earlier), features.filter(~earlier)
-
-
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_bookings_from_a_moment_on_change_no_feature_up_to_it(
     planted: Planted, before: pl.DataFrame, share: float
 ) -> None:
     train, moment = planted.train, find_time(planted.train, share)
-    edited = rebook(train, moment)
+    other = pl.when(pl.col("time") >= moment).then((pl.col("booked") + 1) % pl.col("size")).otherwise("booked")
+    edited = Searches(train.sessions.with_columns(booked=other), train.options)
     after = build_all(edited, booking_history.collect_bookings(edited), find_time(train, CUT))
-    (earlier, later), (own, changing) = (part_by_time(train, features, moment) for features in (before, after))
-    assert earlier.height > 1000
-    assert own.equals(earlier)
+    earlier = train.options.join(train.sessions, on="session", maintain_order="left")["time"] <= moment
+    assert earlier.sum() > 1000
+    assert after.filter(earlier).equals(before.filter(earlier))
     # Else there would be nothing to leak.
+    later, changing = before.filter(~earlier), after.filter(~earlier)
     changed = {name for name in later.columns if not changing[name].equals(later[name])}
     assert {name.partition("_")[0] for name in changed} == LOOKING
 
@@ -128,13 +118,13 @@ EDITS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 @pytest.mark.parametrize("cross_fitted", [False, True])
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_test_session_does_not_depend_on_the_others(
-    planted: Planted, edit: str, cross_fitted: bool, tmp_path: Path
+    planted: Planted, tested: dict[bool, pl.DataFrame], edit: str, cross_fitted: bool, tmp_path: Path
 ) -> None:
     test = pl.read_parquet(planted.folder / schema.TEST)
     edited = EDITS[edit](test)
     edited.write_parquet(tmp_path / schema.TEST)
     assert not edited.equals(test)
-    known, features = planted.tested[cross_fitted], build_test(planted, tmp_path / schema.TEST, cross_fitted)
+    known, features = tested[cross_fitted], build_test(planted, tmp_path / schema.TEST, cross_fitted)
     assert features.height == edited.height
     kept = edited.join(test, on=test.columns, how="semi", nulls_equal=True)["Id"].implode()
     assert len(kept.item()) > test.height / 4

@@ -7,14 +7,14 @@ import pytest
 
 from common.simulation.writer import Simulation
 from competitions.flight.io import reader
-from competitions.flight.io.schema import SELECTED, TEST, TRAIN, file_schema
+from competitions.flight.io.schema import SELECTED, TEST, TRAIN, file_schema, segment_column
 from competitions.flight.simulator import simulate
 
 SCALE, SEED = 0.02, 15
 
 
-TRIP = ["legs0_departureAt", "legs0_arrivalAt", "legs1_departureAt", "legs1_arrivalAt", "legs0_segments0_flightNumber",
-        "legs1_segments0_flightNumber", "legs0_segments1_flightNumber", "legs1_segments1_flightNumber"]  # fmt: skip
+TRIP = [f"legs{leg}_{name}" for leg in (0, 1) for name in ("departureAt", "arrivalAt")]
+TRIP += [segment_column(leg, segment, "flightNumber") for leg in (0, 1) for segment in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,9 @@ def test_options_are_sorted_by_segments_then_price_with_fares_together(train: pl
         segments=pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int8) for name in present),
         trip=pl.struct(*TRIP).rle_id(),
     )
-    runs = frame.group_by("ranker_id", "trip", maintain_order=True).agg(
-        pl.col("segments").first(),
-        rising=pl.col("totalPrice").is_sorted(),
-        taxes=pl.col("taxes").n_unique(),
-        n=pl.len(),
-    )
+    rising, taxes = pl.col("totalPrice").is_sorted(), pl.col("taxes").n_unique()
+    grouped = frame.group_by("ranker_id", "trip", maintain_order=True)
+    runs = grouped.agg(pl.col("segments").first(), rising=rising, taxes=taxes, n=pl.len())
     assert runs["rising"].all()
     assert (runs["taxes"] == 1).all()
     assert (runs["n"] <= 4).all()
@@ -88,12 +85,8 @@ def test_test_comes_after_train(train: pl.DataFrame, test: pl.DataFrame) -> None
         assert (lead.dt.total_days() >= 1).all()
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
-    return simulate.simulate(tmp_path_factory.mktemp("small") / "raw", 0.001, 1)
-
-
-def test_chunks_do_not_change_the_rows(small: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = simulate.simulate(tmp_path / "small", 0.001, 1)
     monkeypatch.setattr(simulate, "CHUNK", 7)
     parts = simulate.simulate(tmp_path / "parts", 0.001, 1)
     for file in (TRAIN, TEST, simulate.SAMPLE):
