@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from common.day.hosts import TRUTH
 from common.engine.progress import track
+from common.io.tables import scan_parquet
 from common.simulation.oracle import Oracle, summarise
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.flight.io.schema import TEST, TRAIN, file_schema
@@ -46,7 +47,7 @@ def _write_all(folder: Path, scale: float, seed: int) -> tuple[dict[str, int], O
         truth.append(rows.select("Id", "ranker_id")[bookings.booked_rows])
         ranks.append(rank_sessions(bookings, state.sessions["search"][part]))
     pl.concat(truth).write_csv(folder / TRUTH)
-    listed = pl.read_parquet(folder / TEST, columns=["Id", "ranker_id"])
+    listed = scan_parquet(folder / TEST).select("Id", "ranker_id").collect()
     in_order = pl.int_range(1, pl.len() + 1).over("ranker_id")
     listed.with_columns(selected=in_order).write_parquet(folder / SAMPLE)
     late = int(state.sessions["test"].sum())
