@@ -114,6 +114,8 @@ class PoolValues:
         weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
         if self.table is None:
             by_value = weights @ sparse.narrow_columns(reached, self.number, self.ads.shape[1])
+        elif isinstance(self.table, np.ndarray):  # all rows: to pick those that are reached copies most of them
+            by_value = (weights @ reached) @ self.table
         else:
             values, column = np.unique(reached.indices, return_inverse=True)
             reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
