@@ -101,7 +101,7 @@ class PoolValues:
         columns = np.unique(own.indices)
         number = number_rows(columns, own.shape[1])
         if isinstance(table, np.ndarray):
-            table = table[:, columns]
+            table = np.ascontiguousarray(table[:, columns])  # rows in a row: a product copies any other order
         elif table is not None:
             table = sparse.narrow_columns(sp.csr_array(table), number, len(columns))
         return cls(model, number, table, sparse.narrow_columns(own, number, len(columns)))
