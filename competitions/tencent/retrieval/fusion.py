@@ -36,7 +36,7 @@ POPULAR = (*AROUND, ALWAYS)  # what counts evenly before weights are learned
 RIDGE = 1e-3
 CONSTANT = 1e-5  # a standard deviation that is none
 LEAST_WEIGHT = 0.1  # nats that a standard deviation of a channel's scores moves: of less it leaves. None of four real
-# logs has one between .04 and .12; at .05 noise decided on a fit of minutes.
+# logs has one between .04 and .12; at .05 a detail of the search decided on fits of minutes.
 Members = dict[str, tuple[str, ...]]  # the parts of each channel
 
 
