@@ -18,7 +18,6 @@ from competitions.flight.split import Numbers, number_searches
 
 FLOOR = 1e-12  # of a probability
 MIN_ERRORS = 2.0
-ENOUGH = 500  # searches; fewer cannot tell that a mixture is idle, and a short log's fits cost little
 Labels = NDArray[np.float32]
 Sizes = NDArray[np.int32]
 
@@ -41,8 +40,8 @@ def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
     """The blend of the columns of out-of-fold scores, from the scored sessions.
 
     Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
-    ones by ``MIN_ERRORS`` standard errors of the difference; else see ``drop_idle``. ``searches``: the number of each
-    session's search; twins, and what repeated folds judge again, stay in one half and count as one in the error.
+    ones by ``MIN_ERRORS`` standard errors of the difference. ``searches``: the number of each session's search; twins,
+    and what repeated folds judge again, stay in one half and count as one in the error.
     """
     counted = data.valid.group_sizes > LARGE
     valid = take_queries(scores, data.valid.labels, data.valid.group_sizes, counted)
@@ -63,20 +62,8 @@ def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
     gain = np.bincount(unit, gain) / np.bincount(unit)
     clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
     weights = fit_weights(temperatures, *valid) if clear else equal
-    if not clear and len(gain) >= ENOUGH:
-        weights = drop_idle(temperatures, equal, *valid)
     means = {name: float(values.mean()) for name, values in likelihoods.items()}
     return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()), means)
-
-
-def drop_idle(temperatures: Floats, weights: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
-    """The weights, or the likeliest model alone where their mixture has neither a higher likelihood nor more hits."""
-    own = [log_likelihoods(column, labels, sizes).mean() for column in (scores * temperatures).T]
-    alone = np.eye(len(own))[int(np.argmax(own))]
-    mixed, single = (blend_scores(Blend(tuple(temperatures), tuple(each)), scores, sizes) for each in (weights, alone))
-    gains = [log_likelihoods(order, labels, sizes).mean() for order in (mixed, single)]
-    hits = [find_hits(order, labels, sizes).mean() for order in (mixed, single)]
-    return weights if gains[0] > gains[1] or hits[0] > hits[1] else alone
 
 
 def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:

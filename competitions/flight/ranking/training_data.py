@@ -12,7 +12,7 @@ from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, pick_queries, to_matrix
 from competitions.flight.config import SampleSettings
-from competitions.flight.features.booking_history import LOOK_BACK, BookingLog, History, build_history
+from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_views
 from competitions.flight.features.option_attributes import slice_sessions, take_options
 from competitions.flight.io.reader import Searches
@@ -20,7 +20,6 @@ from competitions.flight.plan import MARGIN
 from competitions.flight.split import Split
 
 SLICE_ROWS = 200_000
-MOST_BLIND = 0.5
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Kept = tuple[RankingDataset, Numbers]  # rows, and the session of each query
@@ -83,7 +82,7 @@ def build_training_data(
     models know what to do where the test has a category that the train file lacks.
     """
     rng = np.random.default_rng(seed)
-    booked = searches.sessions["booked"].is_not_null().to_numpy() & ~mark_blind(split, blocks)
+    booked = searches.sessions["booked"].is_not_null().to_numpy()
     selections = [_Selection(histories.final, booked, np.zeros(len(booked), bool))]
     for fold, history in zip(split.folds, histories.folds, strict=True):
         learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
@@ -102,20 +101,6 @@ def build_training_data(
         refuse_none(split.name, "valid session with a booking", judged)
         folds.append(FoldData(learned, valid, judged))
     return TrainingData(hidden, sessions, tuple(folds))
-
-
-def mark_blind(split: Split, blocks: Sequence[str]) -> Mask:
-    """By session whether it trains in vain: by time it looks back on no booking at all, as no session of the test does.
-
-    From such sessions trees learn what the preferences would have said, and say it twice where these are known. None is
-    left out where a fold would lose half of its training sessions.
-    """
-    seeing = split.final.visible["snapshot"].unique().implode()
-    blind = ~split.final.assigned["snapshot"].is_in(seeing).fill_null(False).to_numpy()
-    lost = [blind[fold.roles["role"].eq("train").to_numpy()].mean() for fold in split.folds]
-    if split.cross_fitted or not set(blocks) & set(LOOK_BACK) or max(lost) > MOST_BLIND:
-        return np.zeros_like(blind)
-    return np.asarray(blind)
 
 
 @dataclass(frozen=True)

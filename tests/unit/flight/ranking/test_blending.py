@@ -116,13 +116,6 @@ def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_
     assert find_blend(*draw(4, (2.0, 0.0)), ALONE).weights == (0.5, 0.5)  # too few to tell
 
 
-def test_a_mixture_that_gives_nothing_is_the_likeliest_model_alone_where_there_are_enough_searches() -> None:
-    for count, expected in ((600, [0.0, 1.0]), (400, [0.5, 0.5])):
-        data, scores = draw(count, (2.0, 0.0))
-        assert sorted(find_blend(data, scores[:, [0, 0]], ALONE).weights) == expected
-    assert find_blend(*draw(601, (1.0, 1.0)), ALONE).weights == (0.5, 0.5)  # each has its say
-
-
 def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:
     """Models, of which two say nearly the same and one says the opposite: the likelihood has a long ridge, on which
     expectation maximisation would crawl.

@@ -1,6 +1,5 @@
 """From searches to labelled rows: which sessions, which options, which labels; what each of them has seen."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from competitions.flight.ranking.training_data import (
 from competitions.flight.split import Split, split_by_time, split_folds
 from tests.unit.flight.flight_world import NO_HISTORY, START, draw_searches, make_searches, option, search
 
-BLOCKS, PAST = ("core", "pair"), ("core", "lift", "taste")
+BLOCKS = ("core", "pair")
 
 
 def sample(negatives: int = 50, rows: int = 1_000_000, missing: float = 0.0) -> SampleSettings:
@@ -123,10 +122,10 @@ def gather(searches: Searches, split: Split, **settings: Any) -> TrainingData:
     return build_training_data(searches, split, histories, BLOCKS, sample(**settings), 0)
 
 
-def gather_past(searches: Searches, split: Split, blocks: Sequence[str] = PAST) -> TrainingData:
+def gather_past(searches: Searches, split: Split) -> TrainingData:
     """The rows with what each session may look back on."""
     histories = build_histories(collect_bookings(searches), split, LOOK_BACK)
-    return build_training_data(searches, split, histories, blocks, sample(), 0)
+    return build_training_data(searches, split, histories, ("core", *LOOK_BACK), sample(), 0)
 
 
 def pick(searches: Searches, role: pl.Expr, roles: pl.DataFrame, over: int) -> pl.Series:
@@ -202,17 +201,6 @@ def test_a_fold_without_a_choice_to_learn_from_is_refused(sizes: tuple[int, ...]
     searches = make_searches(*(search(*[option()] * size, day=day) for day, size in enumerate(sizes)))
     with pytest.raises(UserError, match=r"\(the last days\) leaves no train session"):
         gather(searches, cut_days(searches, *cuts), rows=rows)
-
-
-def test_sessions_that_look_back_on_nothing_do_not_train_unless_half_of_a_fold_would_be_lost(
-    searches: Searches,
-) -> None:
-    """Those of the first week; where nothing is looked up in bookings, or the fold ends a week later, they do."""
-    able = searches.sessions.filter(LEARNS & (pl.col("size") > 1))
-    every, late = (rows["session"].to_list() for rows in (able, able.filter(pl.col("time") >= START + 7 * DAY_MS)))
-    for cut, blocks, trained in ((20, PAST, late), (20, BLOCKS, every), (10, PAST, every)):
-        assert gather_past(searches, cut_days(searches, cut), blocks).sessions.tolist() == trained
-    assert len(late) < len(every)
 
 
 # --- all of it, cross-fitted ---
