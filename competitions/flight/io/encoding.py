@@ -1,4 +1,4 @@
-"""Small integers for the names of carriers, airports, aircraft and routes, learned on the train file alone."""
+"""Small integers for the names of carriers, airports and routes, learned on the train file alone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,12 +22,11 @@ class Codes:
 
     carriers: pl.Series
     airports: pl.Series
-    aircraft: pl.Series
     routes: pl.Series
 
 
 def learn_codes(train: Path) -> Codes:
-    """Read the names of carriers, airports, aircraft and routes from the train file."""
+    """Read the names of carriers, airports and routes from the train file."""
     source = open_source(train, labelled=True)
 
     def columns(*fields: str) -> list[str]:
@@ -35,8 +34,7 @@ def learn_codes(train: Path) -> Codes:
 
     return Codes(
         carriers=_learn(source, "carriers", columns("marketingCarrier_code", "operatingCarrier_code")),
-        airports=_learn(source, "airports", columns("departureFrom_airport_iata", "arrivalTo_airport_iata")),
-        aircraft=_learn(source, "aircraft", columns("aircraft_code")),
+        airports=_learn(source, "airports", columns("departureFrom_airport_iata")),
         routes=_learn(source, "routes", ["searchRoute"], most=INT32_MAX),
     )
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from common.io.notes import Note
 from common.time_units import MINUTE_MS
-from competitions.flight.io.encoding import INT16_MAX, Codes, encode
+from competitions.flight.io.encoding import Codes, encode
 from competitions.flight.io.parquet import Source, collect, filled
 from competitions.flight.io.schema import LEGS, SEGMENTS, leg_column, segment_column
 
@@ -27,20 +27,12 @@ TIMES = {"departure": "departureAt", "arrival": "arrivalAt", "duration": "durati
 # By our name of a code, the text that it stands for and the names that it counts through.
 CODED = {
     "carrier": ("carrier0", "carriers"),
-    "operator": ("operator0", "carriers"),
-    "aircraft": ("aircraft0", "aircraft"),
     "origin": ("from0", "airports"),
-    "destination": ("last", "airports"),
     "stop": ("from1", "airports"),
 }
-# Our name of a segment's field, by the organiser's; most are of interest in the first segments alone.
-TEXTS = {
-    "duration": "duration",
-    "flightNumber": "flight",
-    "departureFrom_airport_iata": "from",
-    "arrivalTo_airport_iata": "to",
-}
-FIRST_TEXTS = {"marketingCarrier_code": "carrier", "operatingCarrier_code": "operator", "aircraft_code": "aircraft"}
+# Our name of a segment's field, by the organiser's; the carrier is of interest in the first segment alone.
+TEXTS = {"duration": "duration", "flightNumber": "flight", "departureFrom_airport_iata": "from"}
+FIRST_TEXTS = {"marketingCarrier_code": "carrier"}
 NUMBERS = {
     "cabinClass": "cabin",
     "baggageAllowance_quantity": "bags",
@@ -51,11 +43,10 @@ NUMBERED = range(2)  # segments whose numbers are read
 
 
 def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
-    """Read price, taxes, corporate tariff and fare rules: one row per option, in file order.
+    """Read price, taxes and fare rules: one row per option, in file order.
 
-    ``tariff`` is the code of the company's agreement with the carrier under which the option is priced, ``coded``
-    whether there is one. Both belong to the option: in one real search every flight of one carrier has a code and no
-    other has.
+    ``coded``: whether the option is priced under an agreement of the company with the carrier. That belongs to the
+    option: in one real search every flight of one carrier has a code and no other has.
     """
     # As a Float32, in which it is kept: 1e39 is infinite there, and 1e-300 nothing.
     price = pl.col("totalPrice").cast(pl.Float32)
@@ -66,8 +57,6 @@ def read_fares(source: Source) -> tuple[pl.DataFrame, list[Note]]:
         _fault(~sound.fill_null(False), "totalPrice null, zero, negative or infinite"),
         *_read_amount("taxes", "taxes"),
         *_read_status("pricingInfo_isAccessTP", "access_tp"),
-        pl.when(code.is_between(0, INT16_MAX)).then(code).cast(pl.Int16).alias("tariff"),
-        _fault(~code.is_between(0, INT16_MAX), f"corporateTariffCode negative or beyond {INT16_MAX}"),
         # The organiser's two columns say the same in every row that was seen; where they do not, either is believed.
         (code.is_not_null() | flag).alias("coded"),
         (code.is_not_null() != flag).alias(DISAGREEING),
@@ -145,9 +134,7 @@ def read_leg(source: Source, codes: Codes, leg: int) -> tuple[pl.DataFrame, list
             # The files have columns for four segments a leg: a segment without a value is none.
             **{f"present{s}": _any_filled(f"duration{s}", f"flight{s}", f"from{s}") for s in SEGMENTS},
         )
-        .with_columns(
-            segments=pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS), last=_last_airport()
-        )
+        .with_columns(segments=pl.sum_horizontal(pl.col(f"present{s}").cast(pl.Int8) for s in SEGMENTS))
         .with_columns(
             present=(pl.col("segments") > 0) | _any_filled(*(f"{name}_text" for name in TIMES)),
             **{name: encode(pl.col(text), getattr(codes, names)) for name, (text, names) in CODED.items()},
@@ -174,13 +161,6 @@ def _any_filled(*names: str) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).is_not_null() for name in names)
 
 
-def _last_airport() -> pl.Expr:
-    last = pl.lit(None, pl.String)
-    for s in SEGMENTS:
-        last = pl.when(pl.col(f"present{s}")).then(pl.col(f"to{s}")).otherwise(last)
-    return last
-
-
 def _arrival_fits() -> pl.Expr:
     """Whether the arrival stands behind the departure, as local times may; so where either is unknown."""
     flown = pl.col("arrival") - pl.col("departure")
@@ -191,8 +171,7 @@ def _leg_values(leg: int) -> list[pl.Expr]:
     values = {
         "departure": pl.col("departure"),
         "arrival": pl.when(_arrival_fits()).then("arrival"),
-        **{name: pl.col(name) for name in ("duration", "segments", "carrier", "operator", "flight")},
-        **{name: pl.col(name) for name in ("aircraft", "origin", "destination")},
+        **{name: pl.col(name) for name in ("duration", "segments", "carrier", "flight", "origin")},
         **{name: pl.col(f"{name}0") for name in ("cabin", "bags", "bags_kg")},
         "seats": pl.min_horizontal(f"seats{s}" for s in NUMBERED),
         "stop": pl.col("stop"),

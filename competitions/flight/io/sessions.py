@@ -8,7 +8,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.notes import Note
 from common.io.submission import refuse_unwritable
-from competitions.flight.io.encoding import INT16_MAX, INT32_MAX, Codes, encode
+from competitions.flight.io.encoding import INT32_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, filled
 from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
@@ -19,10 +19,8 @@ CONSTANTS = {
     "requestDate": "time",
     "companyID": "company",
     "profileId": "profile",
-    "nationality": "nationality",
     "isVip": "vip",
     "bySelf": "by_self",
-    "sex": "male",
     "searchRoute": "route",
     "frequentFlyer": "loyalty",
 }
@@ -161,10 +159,8 @@ def _shape(taken: pl.DataFrame, codes: Codes) -> pl.DataFrame:
         "ranker_id",
         pl.col("time").dt.epoch("ms"),
         pl.col("company", "profile").cast(pl.Int32),
-        pl.col("nationality").cast(pl.Int16, strict=False),
         "vip",
         "by_self",
-        "male",
         encode(pl.col("route"), codes.routes, pl.Int32),
         pl.col("route").str.contains("/", literal=True).fill_null(pl.col("returns")).alias("round_trip"),
         "loyalty",
@@ -195,13 +191,11 @@ def _clean_loyalty(source: Source, taken: pl.DataFrame, codes: Codes) -> tuple[p
 
 
 def _note_missing(source: Source, taken: pl.DataFrame, sessions: pl.DataFrame) -> list[Note]:
-    """Flags that are not given, and values that do not fit the narrow types or are not among the codes."""
+    """Flags that are not given, and routes that are not among the codes."""
     flags = [name for name in CONSTANTS if LAYOUT[name] is Kind.FLAG]
     notes = [source.note(f"sessions without {name}", taken[CONSTANTS[name]].null_count(), "missing") for name in flags]
-    for name, what in (("nationality", f"beyond {INT16_MAX}"), ("searchRoute", "unknown to the train file")):
-        lost = sessions[CONSTANTS[name]].null_count() - taken[CONSTANTS[name]].null_count()
-        notes.append(source.note(f"sessions with a {name} {what}", lost, "missing"))
-    return notes
+    lost = sessions["route"].null_count() - taken["route"].null_count()
+    return [*notes, source.note("sessions with a searchRoute unknown to the train file", lost, "missing")]
 
 
 def mark_booked(

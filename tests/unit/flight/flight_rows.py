@@ -13,7 +13,6 @@ from competitions.flight.io.schema import INDEX, SEGMENTS, SELECTED, TEST, TRAIN
 CODES = Codes(
     carriers=pl.Series(["SU", "FV", "S7", "ВГ"]),
     airports=pl.Series(["SVO", "LED", "CEK", "KSZ"]),
-    aircraft=pl.Series(["SU9", "320"]),
     routes=pl.Series(["MOWLED/LEDMOW", "CEKMOW"]),
 )
 NO_CODE = "- ЮТэйр ЗАО"  # noqa: RUF001, as it stands in the host's files: a name, no code

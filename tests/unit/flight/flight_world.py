@@ -23,10 +23,8 @@ SESSION: dict[str, tuple[Any, Any]] = {
     "time": (pl.Int64, START),
     "company": (pl.Int32, 5),
     "profile": (pl.Int32, 50),
-    "nationality": (pl.Int16, 7),
     "vip": (pl.Boolean, False),
     "by_self": (pl.Boolean, True),
-    "male": (pl.Boolean, True),
     "route": (pl.Int32, 3),
     "round_trip": (pl.Boolean, True),
     "loyalty": (pl.List(pl.Int16), ()),
@@ -38,7 +36,6 @@ FARE: dict[str, tuple[Any, Any]] = {
     "price": (pl.Float32, 100.0),
     "taxes": (pl.Float32, 10.0),
     "access_tp": (pl.Int8, 1),
-    "tariff": (pl.Int16, 9),
     "coded": (pl.Boolean, True),
     "cancel_fee": (pl.Float32, 20.0),
     "cancel_percent": (pl.Float32, None),
@@ -53,11 +50,8 @@ LEG: dict[str, tuple[Any, Any]] = {
     "duration": (pl.Int16, 90),
     "segments": (pl.Int8, 1),
     "carrier": (pl.Int16, 0),
-    "operator": (pl.Int16, 0),
     "flight": (pl.Int32, 11),
-    "aircraft": (pl.Int16, 1),
     "origin": (pl.Int16, 0),
-    "destination": (pl.Int16, 1),
     "cabin": (pl.Int8, 1),
     "bags": (pl.Int8, 1),
     "bags_kg": (pl.Int8, 0),
@@ -80,9 +74,8 @@ class Search(NamedTuple):
 
 
 def option(**columns: Any) -> Row:
-    """An option; what is not named has its default, and without a tariff it is not coded."""
+    """An option; what is not named has its default."""
     implied = {f"back_{name}": LEG[name][1] + BACK_DAYS * 1440 for name in ("departure", "arrival")}
-    implied["coded"] = columns.get("tariff", OPTION["tariff"][1]) is not None
     return _fill(OPTION, implied | columns)
 
 
@@ -128,7 +121,6 @@ def _draw_search(rng: np.random.Generator, longest: int, days: int) -> Search:
         route=_pick(rng, 0, 1, None),
         vip=_pick(rng, True, False),
         by_self=_pick(rng, True, False, None),
-        male=_pick(rng, True, False, None),
         round_trip=returns,
         loyalty=_pick(rng, (), (0,), (1, 2)),
         booked=None if rng.random() < 0.1 else int(rng.integers(size)),
@@ -140,9 +132,8 @@ def _draw_option(rng: np.random.Generator) -> Row:
         "price": _pick(rng, 60.0, 75.5, 75.5, 120.0, 333.0, 0.5, None),
         "taxes": _pick(rng, 0.0, 12.5, None),
         "access_tp": _pick(rng, 0, 1, None),
-        "tariff": _pick(rng, 1, 2, None, None),
+        "coded": _pick(rng, True, False),
     }
-    drawn["coded"] = drawn["tariff"] is not None or bool(rng.random() < 0.1)
     for action in ("cancel", "exchange"):
         drawn |= {
             f"{action}_fee": _pick(rng, 0.0, 30.0, None),
@@ -157,7 +148,6 @@ def _draw_option(rng: np.random.Generator) -> Row:
             f"{leg}_duration": duration,
             f"{leg}_segments": _pick(rng, 1, 1, 2, 3),
             f"{leg}_carrier": _pick(rng, 0, 1, 2, None),
-            f"{leg}_operator": _pick(rng, 0, 1, None),
             f"{leg}_flight": _pick(rng, 11, 12, None),
             f"{leg}_origin": _pick(rng, 0, 1, None),
             f"{leg}_cabin": _pick(rng, 1, 2, 4, None),

@@ -56,7 +56,7 @@ def test_free_means_allowed_without_a_fee_and_without_a_percentage(action: str) 
 
 def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     changes: list[Row] = [
-        {"price": 500.0, "out_cabin": 2, "out_operator": 5, "out_segments": 2, "out_duration": 5},  # another fare
+        {"price": 500.0, "out_cabin": 2, "out_segments": 2, "out_duration": 5},  # another fare
         *({f"{leg}_{name}": NOON + 7} for leg in ("out", "back") for name in ("departure", "arrival")),
         *({f"{leg}_{name}": 99} for leg in ("out", "back") for name in ("carrier", "flight")),
         *({"out_flight": None}, {"back_carrier": None}, ONE_WAY),

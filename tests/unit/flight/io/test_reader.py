@@ -29,13 +29,11 @@ def connecting_row() -> Row:
         "a",
         **{"legs0_departureAt": "2024-06-15T22:00:00", "legs0_arrivalAt": "2024-06-16T03:30:00"},
         legs0_duration="04:30:00",
-        **segment(0, 0, cabin=2.0, seats=9.0, bags=20.0, bags_kg=1.0, aircraft="320", operator="SU", flight="0042"),
-        **segment(0, 1, origin="LED", to="CEK", duration="02:00:00", carrier="ВГ", cabin=1.0, seats=3.0, flight="9"),
+        **segment(0, 0, cabin=2.0, seats=9.0, bags=20.0, bags_kg=1.0, flight="0042"),
+        **segment(0, 1, origin="LED", duration="02:00:00", carrier="ВГ", cabin=1.0, seats=3.0, flight="9"),
         **{"legs1_departureAt": "2024-06-17T23:30:00", "legs1_arrivalAt": "2024-06-18T23:33:04"},
         legs1_duration="1.02:03:04",
-        **segment(
-            1, 0, origin="CEK", to="SVO", duration="1.02:03:04", carrier="S7", operator="", cabin=4.0, seats=None
-        ),
+        **segment(1, 0, origin="CEK", duration="1.02:03:04", carrier="S7", cabin=4.0, seats=None),
         **{"totalPrice": 17901.5, "taxes": 0.0, "pricingInfo_isAccessTP": None, "selected": 1},
         **{"miniRules0_monetaryAmount": None, "miniRules0_statusInfos": None, "miniRules0_percentage": 50.0},
     )
@@ -47,15 +45,15 @@ def one_way_row() -> Row:
         12,
         "b",
         **{"searchRoute": "CEKMOW", "companyID": 501, "profileId": 7001, "corporateTariffCode": None},
-        **{"isAccess3D": False, "isVip": True, "bySelf": False, "sex": True, "nationality": 0, "selected": 1},
+        **{"isAccess3D": False, "isVip": True, "bySelf": False, "selected": 1},
         frequentFlyer=f"SU/SU/{NO_CODE}/ S7 /ВГ/ZZ",
         requestDate=datetime(2024, 6, 1, 12, 0, 0, 999_000),
         **no_leg(1),
         **{"legs0_departureAt": "2024-06-15T00:00:00", "legs0_arrivalAt": "2024-06-15T23:59:59"},
         legs0_duration="05:30:00",
-        **segment(0, 0, origin="XXX", to="KSZ", carrier="S7", operator="S7", aircraft="YK4"),
-        **segment(0, 1, origin="KSZ", to="LED", carrier="S7", duration="01:00:00", cabin=None, seats=2.0),
-        **segment(0, 2, origin="LED", to="SVO", carrier="ZZ", duration="02:00:00", cabin=2.0, seats=None),
+        **segment(0, 0, origin="XXX", carrier="S7"),
+        **segment(0, 1, origin="KSZ", carrier="S7", duration="01:00:00", cabin=None, seats=2.0),
+        **segment(0, 2, origin="LED", carrier="ZZ", duration="02:00:00", cabin=2.0, seats=None),
     )
 
 
@@ -66,11 +64,11 @@ def return_without_a_route() -> Row:
 ROWS = [option(10, "a"), connecting_row(), one_way_row(), return_without_a_route()]
 DIRECT_ONLY = (None,) * 4  # no stop, no layover, no second flight's cabin and bags
 DIRECT = {
-    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 1, 6, 0, 0, 1, 1, 1, 0, 9, *DIRECT_ONLY)),
-    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 1, 7, 0, 1, 0, 1, 1, 0, 9, *DIRECT_ONLY)),
+    **leg("out", (JUNE_15 + 940, JUNE_15 + 1030, 90, 1, 0, 6, 0, 1, 1, 0, 9, *DIRECT_ONLY)),
+    **leg("back", (JUNE_15 + 2880 + 480, JUNE_15 + 2880 + 575, 95, 1, 0, 7, 1, 1, 1, 0, 9, *DIRECT_ONLY)),
 }
 FARE = {
-    **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "tariff": 57, "coded": True},
+    **{"price": 6586.0, "taxes": 1006.0, "access_tp": 1, "coded": True},
     **{"cancel_fee": 2800.0, "cancel_percent": 10.0, "cancel_allowed": 1},
     **{"exchange_fee": 0.0, "exchange_percent": 25.0, "exchange_allowed": 0},
 }
@@ -79,29 +77,26 @@ OPTIONS = [
     {
         **{"session": 0, "row": 1, **FARE, "price": 17901.5, "taxes": 0.0, "access_tp": None},
         **{"cancel_fee": None, "cancel_allowed": None, "cancel_percent": 50.0},
-        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 0, 0, 42, 1, 0, 2, 2, 20, 1, 3, 1, 60, 1, 1)),
-        **leg(
-            "back",
-            (JUNE_15 + 2880 + 1410, JUNE_15 + 4320 + 1413, 1563, 1, 2, None, 6, 0, 2, 0, 4, 1, 0, None, *DIRECT_ONLY),
-        ),
+        **leg("out", (JUNE_15 + 1320, JUNE_15 + 1440 + 210, 270, 2, 0, 42, 0, 2, 20, 1, 3, 1, 60, 1, 1)),
+        **leg("back", (JUNE_15 + 4290, JUNE_15 + 4320 + 1413, 1563, 1, 2, 6, 2, 4, 1, 0, None, *DIRECT_ONLY)),
     },
     {
-        **{"session": 1, "row": 2, **FARE, "tariff": None, "coded": False},
-        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 2, 2, 6, None, None, 0, 1, 1, 0, 2, 3, None, None, 1)),
+        **{"session": 1, "row": 2, **FARE, "coded": False},
+        **leg("out", (JUNE_15, JUNE_15 + 1439, 330, 3, 2, 6, None, 1, 1, 0, 2, 3, None, None, 1)),
         **leg("back", None),
     },
     {"session": 2, "row": 3, **FARE, **DIRECT},
 ]
 NOON_MS = 1_717_243_200_000  # 12:00 on 1 June 2024, day 19,875.
 COMMON = {
-    **{"time": NOON_MS + 1000, "company": 500, "profile": 7000, "nationality": 36},
-    **{"vip": False, "by_self": True, "male": False, "route": 0, "round_trip": True, "loyalty": []},
+    **{"time": NOON_MS + 1000, "company": 500, "profile": 7000},
+    **{"vip": False, "by_self": True, "route": 0, "round_trip": True, "loyalty": []},
 }
 SESSIONS = [
     {"session": 0, "ranker_id": "a", **COMMON, "size": 2, "first": 0, "booked": 1},
     {
         **{"session": 1, "ranker_id": "b", "time": NOON_MS + 999, "company": 501, "profile": 7001},
-        **{"nationality": 0, "vip": True, "by_self": False, "male": True, "route": 1},
+        **{"vip": True, "by_self": False, "route": 1},
         **{"round_trip": False, "loyalty": [0, 2, 3], "size": 1, "first": 2, "booked": 0},
     },
     {"session": 2, "ranker_id": "c", **COMMON, "route": None, "size": 1, "first": 3, "booked": 0},
