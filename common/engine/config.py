@@ -102,8 +102,10 @@ def _describe(schema: type[msgspec.Struct], merged: Toml, error: msgspec.Validat
     if error.__cause__ or not where:  # a __post_init__ refuses, or a setting of all competitions is missing
         return f"The configuration breaks a rule: {error.__cause__ or error}."
     key = where.partition("[")[0]
-    if problem.startswith("Invalid enum value"):
-        problem = f"Expected one of {', '.join(map(repr, list_choices(list_types(schema).get(key))))}"
+    if problem.startswith("Invalid enum value") or "int | str" in problem:
+        expected = list_types(schema).get(key)
+        choices = ", ".join(map(repr, list_choices(expected)))
+        problem = f"Expected {choices} or a number" if _takes_number(expected) else f"Expected one of {choices}"
     return f"{key} cannot be {_value_at(merged, key)!r}: {problem}."
 
 
@@ -191,6 +193,13 @@ def list_choices(expected: object) -> tuple[Any, ...]:
     if get_origin(expected) is Literal:
         return get_args(expected)
     return tuple(choice for part in get_args(expected) for choice in list_choices(part))
+
+
+def _takes_number(expected: Any) -> bool:
+    with contextlib.suppress(msgspec.ValidationError):
+        msgspec.convert(1, expected)
+        return True
+    return False
 
 
 def parse_value(text: str, expected: object) -> Any:

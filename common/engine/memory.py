@@ -46,9 +46,17 @@ class MemoryNeed:
 def find_free_gib() -> float:
     """The GiB that this process may come to hold: the least of what is free and of a container's limit."""
     own = psutil.Process().memory_info().rss
+    return _limit_gib(psutil.virtual_memory().available + psutil.swap_memory().free + own)
+
+
+def find_total_gib() -> float:
+    """The GiB of memory of this machine, or of a container's limit, whatever is free."""
+    return _limit_gib(psutil.virtual_memory().total)
+
+
+def _limit_gib(size: int) -> float:
     limits = [path.read_text().strip() for path in CONTROL_GROUPS if path.is_file()]
-    free = psutil.virtual_memory().available + psutil.swap_memory().free + own
-    return float(min([free, *(int(text) for text in limits if text.isdigit())])) / GIB
+    return float(min([size, *(int(text) for text in limits if text.isdigit())])) / GIB
 
 
 def warn_of_need(need: MemoryNeed, raw: Path | None, scale: float) -> None:

@@ -30,7 +30,7 @@ class SplitSettings(Settings, frozen=True):
 
 class SampleSettings(Settings, frozen=True):
     """What becomes training rows: ``negatives`` at most per session, ``rows`` at most in all, of the latest sessions
-    (auto: all that the free memory allows); ``missing_share`` of every feature is hidden.
+    (auto: all that the machine's memory allows); ``missing_share`` of every feature is hidden.
     """
 
     negatives: Count

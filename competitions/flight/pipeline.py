@@ -14,7 +14,7 @@ import msgspec
 
 from common.arrays import Floats
 from common.engine.decisions import say_decisions
-from common.engine.memory import find_free_gib
+from common.engine.memory import find_total_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain
@@ -29,13 +29,9 @@ from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_
 from competitions.flight.plan import Plan, cap_rows, make_plan
 from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
 from competitions.flight.ranking.rankers import (
-    Choice,
     CrossFit,
-    choose_features,
     cross_fit,
-    list_blocks,
     list_recipes,
-    make_recipe,
     refit_all,
     score_test,
     stack_scores,
@@ -57,22 +53,16 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class Prepared(Sessions):
-    """The rows to learn from (``data``), and the features that were chosen."""
-
-    data: Result[TrainingData]
-    choice: Choice
-
-
-@dataclass(frozen=True)
-class Validated(Prepared):
+class Validated(Sessions):
     """What a run knows once it has validated, read from disk on access.
 
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``chain``:
-    whether the blend's order is handed in. ``snapshots``: what the sessions of the test look back on.
+    ``data``: labelled rows with features. ``names``: the rankers, which are the columns of ``scores`` (of the
+    validation rows, by ``crosses``). ``chain``: whether the blend's order is handed in. ``snapshots``: what the
+    sessions of the test look back on.
     """
 
     files: RawFiles
+    data: Result[TrainingData]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
@@ -113,7 +103,7 @@ def split_sessions(files: RawFiles, config: FlightConfig, run: Run) -> Sessions:
     # 2. Settings meet the log: how to validate, from which features and rows, how large the models are.
     sessions = train.field("sessions"), test.field("sessions")
     plan = step(make_plan, *sessions, config, tuple(EXTRA_BLOCKS)).value
-    plan = cap_rows(plan, config.rank.sample.rows, find_free_gib())
+    plan = cap_rows(plan, config.rank.sample.rows, find_total_gib())
     say_decisions(plan.decisions)
 
     # 3. Split: by request time, or in folds of whole sessions; and which bookings each session may look back on.
@@ -131,31 +121,14 @@ def build_rows(sessions: Sessions, blocks: Sequence[str], config: FlightConfig, 
     return run.step(build_training_data, *inputs, sample, config.seed, name="train.features")
 
 
-def choose_blocks(sessions: Sessions, data: Result[TrainingData], config: FlightConfig, run: Run) -> Result[Choice]:
-    """Of several sets of features the likeliest on validation; the fit on it is that of the first model, not done
-    again.
-    """
-    judge, offered, folds = config.rank.models[0], sessions.plan.features, sessions.plan.validation.folds
-    recipes = [make_recipe(config, sessions.plan, judge, features) for features in offered if len(offered) > 1]
-    tried = [run.step(cross_fit, recipe, data.field("folds"), name=f"fit.{judge}") for recipe in recipes]
-    return run.step(choose_features, offered, collect(tried), data.field("folds"), folds)
-
-
-def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
-    """From raw files to labelled rows with features."""
-    sessions = split_sessions(files, config, run)
-    data = build_rows(sessions, list_blocks(sessions.plan), config, run)
-    return Prepared(**vars(sessions), data=data, choice=choose_blocks(sessions, data, config, run).value)
-
-
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     """Fit on the folds, blend, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
-    prepared = prepare(files, config, run)
-    data, split = prepared.data, prepared.split
+    sessions = split_sessions(files, config, run)
+    data, split = build_rows(sessions, sessions.plan.blocks, config, run), sessions.split
 
     # 6. Rankers: the folds choose the rounds.
-    recipes = list_recipes(config, prepared.plan, prepared.choice)
+    recipes = list_recipes(config, sessions.plan)
     crosses = [step(cross_fit, recipe, data.field("folds"), name=f"fit.{name}") for name, recipe in recipes.items()]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
@@ -165,18 +138,20 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     chain = step(judge_orders, data, *orders, name="judge")
     chain.value.say()
 
-    train, test, period = prepared.train, prepared.test, config.split.stretch_days
-    sessions = train.field("sessions"), test.field("sessions")
+    both = sessions.train.field("sessions"), sessions.test.field("sessions")
     return Validated(
-        **vars(prepared),
+        **vars(sessions),
         files=files,
+        data=data,
         names=list(recipes),
         crosses=crosses,
         scores=scores,
         blend=blend,
         chain=chain,
         measured=step(measure_all, data, scores, blend, split.field("searches")),
-        snapshots=step(take_test_snapshot, *sessions, split.field("cross_fitted"), period, name="ask_test"),
+        snapshots=step(
+            take_test_snapshot, *both, split.field("cross_fitted"), config.split.stretch_days, name="ask_test"
+        ),
     )
 
 
@@ -184,20 +159,19 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step = run.step
     judged = validate(files, config, run)
-    test, plan, choice = judged.test, judged.plan, judged.choice
+    test, plan = judged.test, judged.plan
 
     # 8. The last fit is on everything, for the models that the blend weighs or whose order is handed in.
     answer, weights, final = judged.chain.value.answer, judged.blend.value.weights, judged.data.field("final")
-    recipes = list_recipes(config, plan, choice).items()
+    recipes = list_recipes(config, plan).items()
     fits = [
         step(refit_all, recipe, cross, final, weight > 0 or name == answer, name=f"refit.{name}")
         for cross, weight, (name, recipe) in zip(judged.crosses, weights, recipes, strict=True)
     ]
 
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
-    blocks = list_blocks(plan)
-    history = step(build_history, judged.log, judged.snapshots, blocks, name="test.history")
-    test_scores = step(score_test, test, history, collect(fits), blocks)
+    history = step(build_history, judged.log, judged.snapshots, plan.blocks, name="test.history")
+    test_scores = step(score_test, test, history, collect(fits), plan.blocks)
     if answer in RULES:
         submitted = step(order_test_by_rule, test, history, answer)
     else:

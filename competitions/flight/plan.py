@@ -28,6 +28,7 @@ MANY_SEEDS = 3
 PATIENCE, LONG_PATIENCE = 100, 200
 # GiB of any run, of reading the host's sessions, and of a million training rows: peaks of whole runs, see FIGURES.md.
 OTHER_GIB, READ_GIB, HOST_SESSIONS, MILLION_GIB = 1.0, 3.1, 105_539, 1.05
+SYSTEM_SHARE = 0.2  # of the memory, which other programs take
 MARGIN, RATE = "taste_total", "learning_rate"
 LAG_QUANTILES = 200
 # What "auto" stands for in the parameters of the models, by size of the log.
@@ -55,22 +56,14 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Features:
-    """A set of features to learn from: its blocks, and the feature that scores start from, if any."""
-
-    name: str
-    blocks: tuple[str, ...]
-    base_margin: str | None = None
-
-
-@dataclass(frozen=True)
 class Plan:
-    """``features``: the sets that validation is to choose from, one where there is nothing to choose; ``parameters`` of
-    each model, and ``seeds`` fits of it; ``rows`` of ``sessions`` train, see ``cap_rows``.
+    """``blocks`` of features, and the one that scores start from, if any; ``parameters`` of each model, and ``seeds``
+    fits of it; ``rows`` of ``sessions`` train, see ``cap_rows``.
     """
 
     validation: Validation
-    features: tuple[Features, ...]
+    blocks: tuple[str, ...]
+    base_margin: str | None
     parameters: dict[str, dict[str, Any]]
     patience: int
     seeds: int
@@ -104,12 +97,12 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
     survey = survey_log(train, test)
     kind, folds, repeats, way = decide_validation(survey, config)
     lags, ages = decide_lags(train, test, kind, config)
-    features, blocks = decide_features(survey, config, extra)
+    blocks, margin, features = decide_blocks(survey, config, extra)
     parameters, trees = decide_parameters(survey, config)
     patience, seeds, fits = decide_fits(survey, config)
     validation, rows = Validation(kind, folds, repeats, lags), count_rows(train, config.rank.sample)
-    decisions = (way, *ages, blocks, trees, fits)
-    return Plan(validation, features, parameters, patience, seeds, rows, survey.sessions, decisions)
+    decisions = (way, *ages, features, trees, fits)
+    return Plan(validation, blocks, margin, parameters, patience, seeds, rows, survey.sessions, decisions)
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, Decision]:
@@ -148,26 +141,19 @@ def decide_lags(
     return tuple(lags.tolist()), [Decision("split.lags", words, why)]
 
 
-def decide_features(
+def decide_blocks(
     survey: Survey, config: FlightConfig, extra: Sequence[str] = ()
-) -> tuple[tuple[Features, ...], Decision]:
-    """The sets of features that validation is to choose from, the ``extra`` blocks in each. Scores start from the
-    preferences where a past tells.
+) -> tuple[tuple[str, ...], str | None, Decision]:
+    """The blocks of features, the ``extra`` ones behind them, and the feature that scores start from: the preferences
+    where a past tells.
     """
-    given = config.rank.blocks
-    if choose_names(given, ()) == given:  # neither auto nor a change of it
-        offered, why = {"as set": given}, "set"
-    elif survey.has_memory:
-        offered, why = {"past bookings": ("core", "pair", "lift", "taste")}, "travellers return"
-    else:
-        offered = {"no bookings": ("core", "pair"), "encodings": ("core", "pair", "lift")}
-        why = "travellers do not return; validation decides on encodings of carriers and routes"
-    sets: dict[tuple[str, ...], Features] = {}  # what is left of two sets may be the same
-    for name, own in offered.items():
-        blocks = choose_names(given, (*own, *extra))
-        margin = MARGIN if survey.has_memory and "taste" in blocks else None
-        sets.setdefault(blocks, Features(name, blocks, margin))
-    return tuple(sets.values()), Decision("rank.blocks", " or ".join(" ".join(blocks) for blocks in sets), why)
+    given, known, why = config.rank.blocks, ("core", "pair", "lift"), "travellers do not return"
+    if survey.has_memory:
+        known, why = (*known, "taste"), "travellers return"
+    blocks = choose_names(given, (*known, *extra))
+    margin = MARGIN if survey.has_memory and "taste" in blocks else None
+    is_set = choose_names(given, ()) == given  # neither auto nor a change of it
+    return blocks, margin, Decision("rank.blocks", " ".join(blocks), "set" if is_set else why)
 
 
 def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], Decision]:
@@ -207,17 +193,21 @@ def count_rows(train: pl.DataFrame, sample: SampleSettings) -> int:
     return int(able["size"].cast(pl.Int64).clip(upper_bound=sample.negatives + 1).sum())
 
 
-def cap_rows(plan: Plan, most: int | str, room: float) -> Plan:
-    """The plan with its rows decided: all, or as many of the latest sessions' as ``most``, or ``room`` GiB, allow.
+def cap_rows(plan: Plan, most: int | str, total: float) -> Plan:
+    """The plan with its rows decided: all, or as many of the latest sessions' as ``most``, or a machine of ``total``
+    GiB, allows.
 
-    No part of ``make_plan``, whose result is kept: the free memory of today decides.
+    By all memory, not by what is free today: the same files train the same rows tomorrow. No part of ``make_plan``,
+    whose result another machine may be given.
     """
     why = "set"
     if most == AUTO:
         read = OTHER_GIB + READ_GIB * plan.sessions / HOST_SESSIONS
-        most = max(int((room - read) / MILLION_GIB * 10), 1) * 100_000
+        most = max(int((total * (1 - SYSTEM_SHARE) - read) / MILLION_GIB * 10), 1) * 100_000
         why = "every session with a booking trains"
         if most < plan.rows:
-            why = f"of {plan.rows:,} rows those of the latest sessions that {room:.1f} GiB of free memory hold"
+            why = (
+                f"of {plan.rows:,} rows those of the latest sessions that a machine of {total:.0f} GiB of memory holds"
+            )
     rows = min(int(most), plan.rows)
     return replace(plan, rows=rows, decisions=(*plan.decisions, Decision("rank.sample.rows", f"{rows:,}", why)))

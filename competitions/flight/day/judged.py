@@ -13,7 +13,6 @@ from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import Row, SimulatedTruth
-from common.engine.decisions import Decision
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
@@ -66,7 +65,7 @@ def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
     bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
     finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
     return Details(
-        plan=[*outcome.plan.decisions, outcome.chain.value.decision, *explain_choice(outcome)],
+        plan=[*outcome.plan.decisions, outcome.chain.value.decision],
         rankers=[ranker.value for ranker in finals],
         tables=[(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
         notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_look_back(outcome, bookings)],
@@ -86,15 +85,6 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
                 row[f"@{CUTOFF} error"] = scores["error"]
         rows.append(row)
     return rows
-
-
-def explain_choice(outcome: Validated) -> list[Decision]:
-    """Which features the model learns from, where several sets were tried on validation."""
-    if not outcome.choice.likelihoods:
-        return []
-    likelihoods = ", ".join(f"{name} {value:.4f}" for name, value in outcome.choice.likelihoods.items())
-    why = f"log likelihood of a booking on validation: {likelihoods}"
-    return [Decision("rank.blocks", " ".join(outcome.choice.features.blocks), why)]
 
 
 def mean_bookings(snapshots: Snapshots) -> float:

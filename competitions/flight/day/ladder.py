@@ -8,6 +8,7 @@ ever took the same.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,21 +20,17 @@ from common.day.methods.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE
 from common.day.methods.ladder import Bench, Ladder, Rung
 from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
 from common.engine.run import Result, Run, collect, derive
-from common.learning.fit_task import Recipe
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC
 from competitions.flight.day.validation import describe_session
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.lab.peers import COMPARISONS, PEERS, Peer
 from competitions.flight.metrics import CUTOFF, LARGE, measure
-from competitions.flight.pipeline import Sessions, build_rows, choose_blocks, split_sessions
-from competitions.flight.plan import Features
+from competitions.flight.pipeline import Sessions, build_rows, split_sessions
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
 from competitions.flight.ranking.rankers import (
     CrossFit,
     cross_fit,
-    list_blocks,
-    list_recipes,
     make_recipe,
     stack_scores,
 )
@@ -79,13 +76,7 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
     @property
     def data(self) -> Result[TrainingData]:
         """The pipeline's own rows."""
-        return self.rows(list_blocks(self.sessions.plan))
-
-    @cached_property
-    def recipes(self) -> dict[str, Recipe]:
-        """How the pipeline fits each model, on the features that it learns from."""
-        choice = choose_blocks(self.sessions, self.data, self.config, self.run).value
-        return list_recipes(self.config, self.sessions.plan, choice)
+        return self.rows(self.sessions.plan.blocks)
 
     def record(self, answer: Answer) -> Scored:
         """What several fits judge counts once, twin sessions as one search."""
@@ -200,7 +191,7 @@ def list_models(config: FlightConfig) -> Iterator[Rung]:
 
 def lack_block(bench: FlightBench, first: str, count: int) -> str | None:
     """Why the last block of a step is not there, None where it is."""
-    block, known = ORDER[count - 1], list_blocks(bench.sessions.plan)
+    block, known = ORDER[count - 1], bench.sessions.plan.blocks
     return None if block in known else f"the settings and these files build no block {block!r} of features"
 
 
@@ -212,8 +203,10 @@ def answer_by_model(bench: FlightBench, name: str, count: int) -> Result[Answer]
 def cross_fit_model(bench: FlightBench, name: str, count: int = 0) -> Result[CrossFit]:
     """The fits of the model, a fold each."""
     plan, step = bench.sessions.plan, f"fit.{name}-{count}" if count else f"fit.{name}"
-    known = tuple(block for block in ORDER[:count] if block in list_blocks(plan))
-    recipe = make_recipe(bench.config, plan, name, Features("", known)) if count else bench.recipes[name]
+    recipe = make_recipe(bench.config, plan, name)
+    if count:
+        known = tuple(block for block in ORDER[:count] if block in plan.blocks)
+        recipe = replace(recipe, blocks=known, base_margin=None)
     return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=step)
 
 

@@ -21,7 +21,7 @@ from common.learning.listwise_softmax import fit_temperatures, log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.pipeline import prepare
+from competitions.flight.pipeline import build_rows, split_sessions
 from competitions.flight.ranking.rankers import make_recipe
 from competitions.flight.ranking.training_data import TrainingData
 
@@ -37,20 +37,20 @@ def list_tasks(config: FlightConfig) -> list[str]:
 
 def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    prepared = prepare(files, config, run)
-    plan, features, data = prepared.plan, prepared.choice.features, prepared.data
-    folds = run.step(cut_train, data, prepared.train, name="tune.folds").value
+    sessions = split_sessions(files, config, run)
+    plan, data = sessions.plan, build_rows(sessions, sessions.plan.blocks, config, run)
+    folds = run.step(cut_train, data, sessions.train, name="tune.folds").value
 
     def score(parameters: Parameters, fold: int) -> Scores:
         """The log likelihood of each booking of a fold, by one fit with these parameters."""
         train, valid = folds[fold]
-        recipe = make_recipe(config, plan, name, features, parameters)
+        recipe = make_recipe(config, plan, name, parameters)
         ranker = fit(replace(recipe, seeds=1), train, valid)
         return score_likelihood(predict(ranker, valid.names, valid.features), valid)
 
     def judge(parameters: Parameters, number: int) -> Scores:
         """The same of the scored validation sessions of the last fold, by the fit of that number."""
-        recipe = make_recipe(config.of_fit(number), plan, name, features, parameters)
+        recipe = make_recipe(config.of_fit(number), plan, name, parameters)
         scores = run.step(score_last, recipe, data, name=f"fit.{name}").value
         valid = data.value.folds[-1].valid
         return score_likelihood(scores, valid)[valid.group_sizes > LARGE]

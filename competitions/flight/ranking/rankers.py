@@ -17,14 +17,13 @@ from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows, shorten
-from common.learning.listwise_softmax import log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import slice_sessions
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF
-from competitions.flight.plan import Features, Plan
+from competitions.flight.plan import Plan
 from competitions.flight.ranking.training_data import SLICE_ROWS, FoldData
 
 
@@ -42,20 +41,10 @@ class CrossFit:
     metric: str
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The features that validation chose, and the mean log likelihood of a booking under each set, by its name."""
-
-    features: Features
-    likelihoods: dict[str, float]
-
-
 # --- how a ranker is fitted ---
 
 
-def make_recipe(
-    config: FlightConfig, plan: Plan, kind: str, features: Features, parameters: Mapping[str, Any] | None = None
-) -> Recipe:
+def make_recipe(config: FlightConfig, plan: Plan, kind: str, parameters: Mapping[str, Any] | None = None) -> Recipe:
     """How a ranker of a kind is fitted: with the plan's parameters unless others are given."""
     return Recipe(
         kind,
@@ -64,20 +53,15 @@ def make_recipe(
         plan.patience,
         config.model_seed,
         CUTOFF,
-        blocks=features.blocks,
-        base_margin=features.base_margin,
+        blocks=plan.blocks,
+        base_margin=plan.base_margin,
         seeds=plan.seeds,
     )
 
 
-def list_recipes(config: FlightConfig, plan: Plan, choice: Choice) -> dict[str, Recipe]:
+def list_recipes(config: FlightConfig, plan: Plan) -> dict[str, Recipe]:
     """The recipes of a run by name."""
-    return {kind: make_recipe(config, plan, kind, choice.features) for kind in config.rank.models}
-
-
-def list_blocks(plan: Plan) -> list[str]:
-    """Every block that a run may need, each once."""
-    return list(dict.fromkeys(block for features in plan.features for block in features.blocks))
+    return {kind: make_recipe(config, plan, kind) for kind in config.rank.models}
 
 
 # --- the folds, and everything ---
@@ -131,33 +115,6 @@ def _extend(curve: Sequence[float], length: int) -> Floats:
     slope = (curve[-1] - max(curve)) / since if since else 0.0
     further = [curve[-1] + slope * step for step in range(1, length - len(curve) + 1)]
     return np.array([*curve, *further][:length])
-
-
-def choose_features(
-    sets: Sequence[Features], crosses: Sequence[CrossFit], folds: Sequence[FoldData], count: int
-) -> Choice:
-    """Of the sets of a plan the one that gives the validation sessions' bookings the highest likelihood.
-
-    ``crosses``: the same model, fitted on each of the sets in their order. The first ``count`` folds judge, which are
-    those of the first repeat. One set needs no fit.
-    """
-    if len(sets) == 1:
-        return Choice(sets[0], {})
-    likelihoods = {
-        features.name: measure_likelihood(cross.scores[:count], folds[:count])
-        for features, cross in zip(sets, crosses, strict=True)
-    }
-    best = max(sets, key=lambda features: likelihoods[features.name])
-    return Choice(best, likelihoods)
-
-
-def measure_likelihood(fold_scores: Sequence[Floats], folds: Sequence[FoldData]) -> float:
-    """The mean log likelihood of a validation session's booking, from the scores of each fold's validation rows."""
-    parts = [
-        log_likelihoods(scores, fold.valid.labels, fold.valid.group_sizes)
-        for scores, fold in zip(fold_scores, folds, strict=True)
-    ]
-    return float(np.concatenate(parts).mean())
 
 
 def stack_scores(crosses: Sequence[CrossFit]) -> Floats:

@@ -21,7 +21,7 @@ from competitions.flight.plan import (
     Survey,
     cap_rows,
     count_rows,
-    decide_features,
+    decide_blocks,
     decide_fits,
     decide_parameters,
     decide_validation,
@@ -106,37 +106,30 @@ def test_the_lags_of_the_test_are_recorded_where_time_decides() -> None:
 
 # --- the features ---
 
-ALL = ("core", "pair", "lift", "taste")
-
 
 @pytest.mark.parametrize(
-    ("setting", "returning", "sets", "margin", "why"),
+    ("setting", "returning", "blocks", "margin", "why"),
     [
-        ("auto", 0.5, [ALL], "taste_total", "travellers return"),
-        ("auto", 0.0, [("core", "pair"), ("core", "pair", "lift")], None, "travellers do not return"),
-        ("-lift", 0.0, [("core", "pair")], None, "travellers do not return"),  # what is left of both is the same
-        ("-taste", 0.5, [("core", "pair", "lift")], None, "travellers return"),
-        ("['core', 'taste']", 0.5, [("core", "taste")], "taste_total", "set"),
-        ("['core', 'taste']", 0.0, [("core", "taste")], None, "set"),  # what the past does not tell is no start
-        ("['core', 'pair']", 0.5, [("core", "pair")], None, "set"),
+        ("auto", 0.5, "core pair lift taste", "taste_total", "travellers return"),
+        ("auto", 0.0, "core pair lift", None, "travellers do not return"),
+        ("-lift", 0.0, "core pair", None, "travellers do not return"),
+        ("-taste", 0.5, "core pair lift", None, "travellers return"),
+        ("['core', 'taste']", 0.5, "core taste", "taste_total", "set"),
+        ("['core', 'taste']", 0.0, "core taste", None, "set"),  # what the past does not tell is no start
     ],
 )
-def test_the_sets_of_features_follow_from_who_comes_back(
-    setting: str, returning: float, sets: list[tuple[str, ...]], margin: str | None, why: str
+def test_the_features_follow_from_who_comes_back(
+    setting: str, returning: float, blocks: str, margin: str | None, why: str
 ) -> None:
-    features, decision = decide_features(survey(returning=returning), load(f"rank.blocks={setting}"))
-    assert [each.blocks for each in features] == sets
-    assert {each.base_margin for each in features} == {margin}
-    assert len({each.name for each in features}) == len(sets)
-    assert decision.value == " or ".join(map(" ".join, sets))
-    assert decision.reason.startswith(why)
+    decided = decide_blocks(survey(returning=returning), load(f"rank.blocks={setting}"))
+    assert decided == (tuple(blocks.split()), margin, Decision("rank.blocks", blocks, why))
 
 
-def test_a_registered_block_is_in_each_set_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_block_is_there_and_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRA_BLOCKS, "own", lambda chunk, history: chunk.options.select("price"))
-    assert [each.blocks[-1] for each in decide_features(survey(), load(), ["own"])[0]] == ["own"] * 2
-    assert decide_features(survey(), load("rank.blocks=-own"), ["own"])[0][0].blocks == ("core", "pair")
-    assert decide_features(survey(), load("rank.blocks=core"), ["own"])[0][0].blocks == ("core",)
+    given = {"auto": "core pair lift own", "-own": "core pair lift", "core": "core"}
+    for setting, blocks in given.items():
+        assert decide_blocks(survey(), load(f"rank.blocks={setting}"), ["own"])[0] == tuple(blocks.split())
 
 
 # --- the models ---
@@ -189,7 +182,7 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
     assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.models)
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, repeated 2 times"),
-        ("rank.blocks", "core pair or core pair lift"),
+        ("rank.blocks", "core pair lift"),
         ("trees", "12 leaves, at rates of 0.05, 0.1"),
         ("rank.seeds, rank.patience", "3, 200"),
     ]
@@ -208,12 +201,14 @@ def test_the_rows_are_counted_as_they_are_drawn_and_all_are_taken_where_memory_a
         assert (capped.rows, capped.decisions[-1].reason) == expected
 
 
-@pytest.mark.parametrize(("room", "rows"), [(20.0, 3_800_000), (8.2, 3_800_000), (6.0, 1_800_000), (1.0, 100_000)])
-def test_a_log_of_the_hosts_size_takes_what_the_free_memory_holds_and_says_so(room: float, rows: int) -> None:
+@pytest.mark.parametrize(("total", "rows"), [(24.0, 3_800_000), (10.2, 3_800_000), (8.0, 2_100_000), (1.0, 100_000)])
+def test_a_log_of_the_hosts_size_takes_what_the_machine_holds_and_says_so(total: float, rows: int) -> None:
     plan = replace(make_plan(log([1, 2] * 20), log([1]), load()), rows=3_800_000, sessions=105_539)
-    capped = cap_rows(plan, "auto", room)
+    capped = cap_rows(plan, "auto", total)
     assert capped.rows == rows
-    assert ("3,800,000 rows" in capped.decisions[-1].reason) == (rows < 3_800_000)
+    assert (
+        f"3,800,000 rows those of the latest sessions that a machine of {total:.0f} GiB" in capped.decisions[-1].reason
+    ) == (rows < 3_800_000)
     assert capped.decisions[-1].setting == "rank.sample.rows"
 
 
@@ -228,6 +223,8 @@ def test_a_log_of_the_hosts_size_takes_what_the_free_memory_holds_and_says_so(ro
         ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
         ("rank.blocks=+history", ["rank.blocks", "no history", "taste"]),
         ("rank.seeds=0", ["rank.seeds", ">= 1"]),
+        ("rank.sample.rows=all", ["rank.sample.rows cannot be 'all': Expected 'auto' or a number."]),
+        ("rank.sample.rows=1.5", ["rank.sample.rows cannot be 1.5: Expected 'auto' or a number."]),
         ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from common.engine import memory
 from common.engine.errors import UserError
-from common.engine.memory import GIB, MemoryNeed, find_free_gib, warn_of_need
+from common.engine.memory import GIB, MemoryNeed, find_free_gib, find_total_gib, warn_of_need
 from competitions.cli import execution
 from tests.conftest import Call
 
@@ -26,8 +26,9 @@ def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         for path, text in limits.items():
             path.write_text(f"{text}\n")
         assert 0.1 < find_free_gib() < 1e6
+        assert 0.1 < find_total_gib() < 1e6
     version_2.write_text(f"{GIB // 64}\n")
-    assert find_free_gib() == 1 / 64
+    assert find_free_gib() == find_total_gib() == 1 / 64
 
 
 def test_one_warning_where_there_is_too_little(

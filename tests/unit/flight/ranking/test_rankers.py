@@ -1,4 +1,4 @@
-"""What a ranker is fitted with; one number of rounds for all folds, which choose the features; scores in slices."""
+"""What a ranker is fitted with; one number of rounds for all folds; scores in slices."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,87 +13,45 @@ from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.features.build import build_features
-from competitions.flight.plan import Features, make_plan
+from competitions.flight.plan import make_plan
 from competitions.flight.ranking import rankers
 from competitions.flight.ranking.rankers import (
-    Choice,
     CrossFit,
     average_curves,
-    choose_features,
     cross_fit,
-    list_blocks,
     list_recipes,
     make_recipe,
-    measure_likelihood,
     refit_all,
 )
 from competitions.flight.ranking.training_data import FoldData
 from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
 
 
-def test_a_recipe_has_the_plans_settings_and_the_chosen_features_and_each_block_is_built_once() -> None:
+def test_a_recipe_has_the_plans_settings_and_features() -> None:
     config, sessions = COMPETITION.load_config(["rank.rounds=9", "seed=4"]), draw_searches(1, count=12).sessions
-    sets = (Features("a", ("core", "pair")), Features("b", ("pair", "lift")))
     parameters = {model: {"depth": number} for number, model in enumerate(config.rank.models)}
-    plan = replace(make_plan(sessions, sessions, config), parameters=parameters, patience=3, seeds=7, features=sets)
-    chosen = Features("chosen", ("core", "taste"), "taste_total")
+    chosen = {"blocks": ("core", "taste"), "base_margin": "taste_total"}
+    plan = replace(make_plan(sessions, sessions, config), parameters=parameters, patience=3, seeds=7, **chosen)
     expected = {
-        model: Recipe(
-            *(model, own, 9, 3, 4),
-            cutoff=3,
-            blocks=("core", "taste"),
-            base_margin="taste_total",
-            seeds=7,
-        )
+        model: Recipe(model, own, 9, 3, 4, cutoff=3, seeds=7, **chosen)  # type: ignore[arg-type]
         for model, own in parameters.items()
     }
-    assert list_recipes(config, plan, Choice(chosen, {})) == expected
-    given = make_recipe(config, plan, "lightgbm_softmax", Features("other", ("pair",)), {"num_leaves": 2})
-    changed = {"parameters": {"num_leaves": 2}, "blocks": ("pair",), "base_margin": None}
-    assert given == replace(expected["lightgbm_softmax"], **changed)
-    assert list_blocks(plan) == ["core", "pair", "lift"]
+    assert list_recipes(config, plan) == expected
+    given = make_recipe(config, plan, "lightgbm_softmax", {"num_leaves": 2})
+    assert given == replace(expected["lightgbm_softmax"], parameters={"num_leaves": 2})
 
 
-# --- features are chosen on validation ---
-
-PLAIN, MORE = Features("plain", ("core",)), Features("more", ("core", "pair"))
-
-
-def plant(queries: int, seed: int, sign: float = 1.0, size: int = 4) -> RankingDataset:
-    """One positive of the ``size`` rows of a query, by ``pair_signal`` (or its opposite) and chance."""
+def plant(queries: int, seed: int, size: int = 8) -> RankingDataset:
+    """One positive of the ``size`` rows of a query, by ``pair_signal`` and chance."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(queries * size, 2)).astype(np.float32)
-    worth = (2 * sign * features[:, 1] + rng.gumbel(size=queries * size)).reshape(queries, size)
+    worth = (2 * features[:, 1] + rng.gumbel(size=queries * size)).reshape(queries, size)
     labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
     return RankingDataset(("core_noise", "pair_signal"), features, labels, np.full(queries, size, np.int32))
 
 
 def make_fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
     return FoldData(train, valid, np.arange(len(valid.group_sizes)))
-
-
-SMALL = {"num_leaves": 3, "learning_rate": 0.05, "min_data_in_leaf": 20, "num_threads": 1}
-RECIPES = [Recipe("lightgbm_softmax", SMALL, 30, 0, 0, cutoff=3, blocks=each.blocks) for each in (PLAIN, MORE)]
-HELPED = make_fold(plant(80, 1), plant(30, 2))
-MISLED = make_fold(plant(80, 3), plant(30, 4, sign=-1.0))  # the opposite of what was learned is judged
-
-
-@pytest.mark.parametrize(
-    ("folds", "judging", "best"),
-    [
-        ([HELPED, HELPED], 2, MORE),
-        ([MISLED, MISLED], 2, PLAIN),
-        ([HELPED, MISLED], 1, MORE),  # the folds of the first repeat judge alone
-        ([HELPED, MISLED], 2, PLAIN),
-    ],
-)
-def test_the_likelier_set_of_features_is_chosen(folds: list[FoldData], judging: int, best: Features) -> None:
-    crosses = [cross_fit(recipe, folds) for recipe in RECIPES]
-    choice = choose_features([PLAIN, MORE], crosses, folds, judging)
-    assert choice.features == best
-    expected = [measure_likelihood(cross.scores[:judging], folds[:judging]) for cross in crosses]
-    assert choice.likelihoods == {"plain": expected[0], "more": expected[1]}
-    assert expected[0] == pytest.approx(np.log(1 / 4), abs=0.1)  # noise is worth nothing
 
 
 # --- every fold, and everything ---
@@ -107,8 +65,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-FOLDS = [make_fold(plant(50, 1, size=8), plant(40, 2, size=8)), make_fold(plant(60, 3, size=8), plant(10, 4, size=8))]
-FRESH = plant(20, 7, size=8)
+FOLDS = [make_fold(plant(50, 1), plant(40, 2)), make_fold(plant(60, 3), plant(10, 4))]
+FRESH = plant(20, 7)
 
 
 def recipe(kind: str = "lightgbm_softmax", **more: Any) -> Recipe:
