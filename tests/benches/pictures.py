@@ -1,16 +1,10 @@
 """The pictures of the README, in English and Chinese: ``python -m tests.benches.pictures``.
 
-cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: ten methods of news, from the
+cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: methods of news, from the
 first of LADDERS that competitions/news/figures.json has (``make ladder-news RAW=host``, ``make figures-news``).
-report.png: the first screen of the report of a run on real rows, by Chromium: ``--report FILE``.
 """
 # ruff: noqa: RUF001  (Chinese punctuation)
 
-import argparse
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -20,8 +14,7 @@ from common.day.stamp import FILE, read_figures
 from competitions import ROOM
 
 PICTURES = ROOM / "pictures"
-MOST_BYTES = {".svg": 60_000, ".png": 200_000}
-WINDOW = (1200, 900)
+MOST_LETTERS = 60_000
 NORMAL_95 = 1.96
 STYLE = "font: 13px system-ui, sans-serif; fill: #222"
 Text = tuple[str, str]  # in English, in Chinese
@@ -49,6 +42,7 @@ FUSION = Stage("#7b4fb3", ("all channels fused", "多路召回融合"))
 RANKING = Stage("#c2571a", ("ranking", "精排"))
 METHODS = (
     Method("popularity-ever", POPULARITY, ("popularity, all time", "全时段热度")),
+    Method("popularity-past", POPULARITY, ("popularity, the hour before", "之前一小时的热度")),
     Method("popularity", POPULARITY, ("an hour before and behind", "前后各一小时的热度")),
     Method("item-cf", RETRIEVAL, ("item CF", "ItemCF")),
     Method("als", RETRIEVAL, ("matrix factorisation (ALS)", "矩阵分解（ALS）")),
@@ -111,17 +105,11 @@ FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
 }  # fmt: skip
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Write them all; report.png only from the report that is named."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--report", type=Path, help="a report.html of a run on real rows")
-    report = parser.parse_args(words).report
+def main() -> None:
+    """Write them all."""
     for number, language in enumerate(LANGUAGES):
-        keep(PICTURES / f"cascade{language}.svg", draw_cascade(number).encode())
-        keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(*choose_ladder(), number).encode())
-    if report is not None:
-        keep(PICTURES / "report.png", photograph(report))
-    return 0
+        keep(PICTURES / f"cascade{language}.svg", draw_cascade(number))
+        keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(*choose_ladder(), number))
 
 
 def choose_ladder() -> tuple[Sequence[dict[str, str]], Text]:
@@ -130,25 +118,11 @@ def choose_ladder() -> tuple[Sequence[dict[str, str]], Text]:
     return next((figures[key].rows, title) for key, title in LADDERS.items() if key in figures)
 
 
-def photograph(report: Path) -> bytes:
-    """The first screen of a page as PNG."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("report.png needs Chromium: apt install chromium.")
-    with tempfile.TemporaryDirectory() as folder:
-        shot = Path(folder) / "report.png"
-        window = f"--window-size={WINDOW[0]},{WINDOW[1]}"
-        words = [chromium, "--headless", "--no-sandbox", "--hide-scrollbars", window, f"--screenshot={shot}"]
-        subprocess.run([*words, report.resolve().as_uri()], check=True, capture_output=True)
-        return shot.read_bytes()
-
-
-def keep(path: Path, content: bytes) -> None:
+def keep(path: Path, picture: str) -> None:
     """Write a picture that is small enough for the repository."""
-    assert len(content) <= MOST_BYTES[path.suffix], f"{path} has {len(content)} bytes"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    print(path.relative_to(ROOM.parent), len(content))
+    assert len(picture) <= MOST_LETTERS, f"{path} has {len(picture)} letters"
+    path.write_text(picture, encoding="utf-8")
+    print(path.relative_to(ROOM.parent), len(picture))
 
 
 def frame(width: int, height: int, title: str, inside: Iterator[str]) -> str:
@@ -234,4 +208,4 @@ def draw_cascade(language: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -48,6 +48,17 @@ def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp
     assert (target / "en/competitions/p.svg").exists()
 
 
+@pytest.mark.parametrize(
+    ("folder", "english", "chinese"),
+    [(".", "./", "zh/"), ("zh", "../", "./"), ("a/B", "./", "../../zh/a/B/"), ("zh/a/B", "../../../a/B/", "./")],
+)
+def test_the_switch_of_a_page_leads_to_the_same_page_in_each_language(folder: str, english: str, chinese: str) -> None:
+    link = '<a href="{}" hreflang="{}">'
+    page = link.format("/", "en") + link.format("/zh/", "zh") + '<a href="/">'
+    switched = link.format(english, "en") + link.format(chinese, "zh") + '<a href="/">'
+    assert site.switch_language(page, Path(folder)) == switched
+
+
 def test_a_link_to_a_file_that_is_not_there_ends_the_build(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("[settings](gone.toml), [host](https://example.org/x)")
     with pytest.raises(SystemExit, match=r"README.md links gone.toml"):

@@ -29,6 +29,7 @@ COMPETITIONS = ("news", "flight", "mgtv", "tencent")
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 TWIN = re.compile(r"\[([^\]]+)\]\(([^)#\s/]+\.md)\)")
 ITEM = re.compile(r" *(?:[-*]|\d+\.) ")
+LANGUAGE_LINK = re.compile(r'href="[^"]*"(?= hreflang="(\w+)")')
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -45,8 +46,9 @@ def main() -> None:
         settings.write_text(json.dumps(list_settings(pages, language), ensure_ascii=False), encoding="utf-8")
         words = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "--config-file", str(settings)]
         subprocess.run(words, check=True)
-    for page in SITE.rglob("*.html"):
-        page.write_text(write_formulas(page.read_text(encoding="utf-8"), convert), encoding="utf-8")
+    for page in SITE.rglob("index.html"):
+        text = write_formulas(page.read_text(encoding="utf-8"), convert)
+        page.write_text(switch_language(text, page.parent.relative_to(SITE)), encoding="utf-8")
 
 
 def list_pages(root: Path) -> list[Path]:
@@ -105,17 +107,32 @@ def adapt(text: str, page: Path, language: str) -> str:
     is folded is Markdown too, and lists are set off as the builder wants them.
     """
     folder = page.parent if page.name == "README.md" else page.with_suffix("")
-    here = folder if language == "en" else "zh" / folder
-    there = "zh" / folder if language == "en" else folder
-    own = page.name if language == "zh" else page.with_suffix(".zh.md").name
+    there, own = ("en", page.name) if language == "zh" else ("zh", page.with_suffix(".zh.md").name)
 
     def lead(match: re.Match[str]) -> str:
         if match[2] != own:
             return match[0]
-        return f'<a href="{os.path.relpath(there, here)}/">{match[1]}</a>'
+        return f'<a href="{find_twin(folder, language, there)}">{match[1]}</a>'
 
     text = TWIN.sub(lead, text).replace(".zh.md", ".md").replace(".ipynb)", ".md)")
     return separate_lists(text.replace("<details>", '<details markdown="1">'))
+
+
+def find_twin(folder: Path, here: str, there: str) -> str:
+    """The link from a page in one language to the same page in another.
+
+    >>> find_twin(Path("competitions/A"), "zh", "en")
+    '../../../competitions/A/'
+    """
+    folders = {language: folder if language == "en" else language / folder for language in LANGUAGES}
+    return f"{os.path.relpath(folders[there], folders[here])}/"
+
+
+def switch_language(html_page: str, folder: Path) -> str:
+    """A page of the site in whose list of languages each leads to this page: the builder's lead to its front page."""
+    here = "zh" if folder.parts[:1] == ("zh",) else "en"
+    own = folder if here == "en" else folder.relative_to(here)
+    return LANGUAGE_LINK.sub(lambda match: f'href="{find_twin(own, here, match[1])}"', html_page)
 
 
 def separate_lists(text: str) -> str:
