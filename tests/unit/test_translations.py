@@ -22,11 +22,11 @@ def read(page: Path) -> str:
 
 
 def list_commands(text: str) -> Counter[str]:
-    """The code spans, and the commands of the blocks."""
+    """The code spans, and the commands of the blocks, where a comment may take a line of its own."""
     blocks = "\n".join(block for kind, block in BLOCK.findall(text) if kind != "text")
-    lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
+    lines = [line.partition("#")[0].strip(" >.") for line in blocks.splitlines()]
     spans = re.findall("`([^`\n]+)`", BLOCK.sub("", text))
-    return Counter([" ".join(span.split()) for span in spans] + lines)
+    return Counter([" ".join(span.split()) for span in spans] + [line for line in lines if line])
 
 
 @pytest.mark.parametrize("page", TRANSLATED, ids=lambda page: str(page.relative_to(ROOT)))
