@@ -1,4 +1,4 @@
-"""EXTENDING's worked example, followed to the letter: a feature block in under ten lines, and what it changes."""
+"""EXTENDING's worked examples, followed to the letter: a block of features, a rung, and what they change."""
 
 import re
 import shutil
@@ -15,32 +15,45 @@ SOURCE = ("common", "competitions")
 ONLY = (MGTV,)
 
 
-def read_example() -> str:
-    """The diff of the section "Add a feature"."""
-    section = (
-        (ROOT / "competitions" / "EXTENDING.md").read_text().partition("\n## Add a feature\n")[2].partition("\n## ")[0]
-    )
-    (diff,) = re.findall(r"```diff\n(.*?)```", section, re.DOTALL)
+FEATURE, RUNG = "Add a feature", "Add a rung of the ladder"
+LISTED = {  # by section: the files that its diff changes, a script, what it prints where the example is applied
+    FEATURE: (
+        {"competitions/mgtv/features/build.py", "competitions/mgtv/features/length.py"},
+        "from competitions.mgtv.plan import list_blocks; print(list_blocks()[-1])",
+        "length",
+    ),
+    RUNG: (
+        {"competitions/news/lab/neighbours.py"},
+        "from competitions.news.day.ladder import list_alone; print([rung.key for rung in list_alone()][-2])",
+        "item-cf-one",
+    ),
+}
+
+
+def read_example(section: str) -> str:
+    """The diff of a section."""
+    page = (ROOT / "competitions" / "EXTENDING.md").read_text()
+    (diff,) = re.findall(r"```diff\n(.*?)```", page.partition(f"\n## {section}\n")[2].partition("\n## ")[0], re.DOTALL)
     assert isinstance(diff, str)
     return diff
 
 
-def apply_example(root: Path) -> None:
-    """The source with the example, by ``git apply``."""
+def apply_example(root: Path, section: str = FEATURE) -> None:
+    """The source with an example, by ``git apply``."""
     for name in SOURCE:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     words = ["git", "apply", "--verbose", "-"]
-    applied = subprocess.run(words, cwd=root, input=read_example(), text=True, capture_output=True, check=False)
+    applied = subprocess.run(words, cwd=root, input=read_example(section), text=True, capture_output=True, check=False)
     assert applied.returncode == 0, applied.stderr
 
 
-def test_one_registration_and_one_module_switch_it_on(tmp_path: Path) -> None:
-    apply_example(tmp_path)
-    changed = {line[6:] for line in read_example().splitlines() if line.startswith("+++ b/")}
-    assert changed == {"competitions/mgtv/features/build.py", "competitions/mgtv/features/length.py"}
-    script = "from competitions.mgtv.plan import list_blocks; print(list_blocks()[-1])"
+@pytest.mark.parametrize("section", LISTED)
+def test_a_function_and_a_line_switch_it_on(tmp_path: Path, section: str) -> None:
+    files, script, listed = LISTED[section]
+    apply_example(tmp_path, section)
+    assert {line[6:] for line in read_example(section).splitlines() if line.startswith("+++ b/")} == files
     shown = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, text=True, capture_output=True, check=True)
-    assert shown.stdout == "length\n"
+    assert shown.stdout == f"{listed}\n"
 
 
 @pytest.mark.nightly
