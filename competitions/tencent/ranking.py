@@ -15,7 +15,7 @@ import torch
 from common.arrays import Singles, join, take
 from common.engine.progress import track
 from common.learning import gbdt
-from common.learning.dataset import Matrix, RankingDataset, gather
+from common.learning.dataset import RankingDataset, gather
 from common.learning.fit_task import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Halves, Int64s
@@ -165,7 +165,8 @@ def order_pool(popularity: Popularity) -> Int64s:
 
 def count_events(popularity: Popularity, columns: Halves | Singles) -> Singles:
     """Events within a day of a time, or all, from the ``columns`` of popularity [..., names]."""
-    chosen = [at for at, name in enumerate(popularity.names) if name in AROUND] or [popularity.names.index(ALWAYS)]
+    around = [window.name for window in AROUND if window.name in popularity.names] or [ALWAYS]
+    chosen = [popularity.names.index(name) for name in around]
     return np.asarray(np.exp(columns[..., chosen].astype(np.float32)).sum(-1))
 
 
@@ -188,13 +189,8 @@ def score_candidates(ranker: gbdt.Ranker | None, search: Search, candidates: Can
     if ranker is None:
         return candidates.scores
     features, names = pair_features(search.tables, candidates, search.settings.blocks)
-    scores = score_features(ranker, names, features.reshape(-1, features.shape[2])).reshape(candidates.scores.shape)
-    return np.where(np.isfinite(candidates.scores), scores, np.float32(-np.inf))
-
-
-def score_features(ranker: gbdt.Ranker, names: Sequence[str], features: Matrix) -> Singles:
-    """The ranker's scores of rows of features."""
-    return gbdt.predict(ranker, names, features).astype(np.float32)
+    scores = gbdt.predict(ranker, names, features.reshape(-1, features.shape[2])).astype(np.float32)
+    return np.where(np.isfinite(candidates.scores), scores.reshape(candidates.scores.shape), np.float32(-np.inf))
 
 
 def join_answers(fold: Fold, pools: Pools, parts: Sequence[FoldAnswers]) -> FoldAnswers:

@@ -23,7 +23,8 @@ from competitions.tencent.metrics import ACTION_WEIGHTS, mean_scores, score_answ
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
 
-COLUMNS = ("user", *(f"ad_{rank}" for rank in range(1, TOP + 1)))
+ADS = [f"ad_{rank}" for rank in range(1, TOP + 1)]
+COLUMNS = ("user", *ADS)
 FORMAT = "user, ad_1 .. ad_10 as CSV; or time, top10s, user as JSON"
 SAME_ORDER = "exactly the test users, in their order"
 ONCE = "one row per user: no user is repeated"
@@ -31,7 +32,6 @@ TEN = "ten different ads per user"
 KNOWN = "every ad is a candidate, by its original id"
 RULES = (FORMAT, ONCE, SAME_ORDER, TEN, KNOWN)
 NAMES = ("submission.csv", "result.json")
-SHOWN = 3
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -41,14 +41,6 @@ class ResultFile(msgspec.Struct):
     time: float
     top10s: list[list[Id]]
     user: list[str]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """One row per user: ``users`` names; ``ads`` int64 original ids [users, 10]."""
-
-    users: list[str]
-    ads: Int64s
 
 
 @dataclass(frozen=True)
@@ -84,36 +76,34 @@ def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[shared.Ch
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
     """Both files. ``ads`` holds ten a user, best first, user after user."""
-    table = ads.reshape(-1, TOP)
-    names = [name.decode() for name in users]
-    frame = pl.DataFrame({"user": names}, schema={"user": pl.String}).hstack(
-        pl.DataFrame(table, schema=dict.fromkeys(COLUMNS[1:], pl.Int64))
-    )
+    table, names = ads.reshape(-1, TOP), [name.decode() for name in users]
     csv, result = (folder / name for name in NAMES)
-    shared.write_csv(frame, csv)
+    shared.write_csv(_make_frame(names, table), csv)
     shared.write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
     return [csv, result]
 
 
-def read_back(path: Path) -> Answers:
-    """A submission from disk, in the form that its suffix says; ``UserError`` where it has not this form."""
+def read_back(path: Path) -> pl.DataFrame:
+    """A submission from disk, in the form that its suffix says: row (from 1), user, ad_1 .. ad_10 as original ids;
+    ``UserError`` where it has not this form.
+    """
     readers = {".csv": _read_csv, ".json": _read_json}
     if path.suffix not in readers:
         raise UserError(f"{path}: a submission ends in {', '.join(readers)}; name one of these")
-    return readers[path.suffix](path)
+    return readers[path.suffix](path).with_row_index("row", offset=1)
 
 
-def _read_csv(path: Path) -> Answers:
+def _read_csv(path: Path) -> pl.DataFrame:
     text = shared.read_back(path, COLUMNS)
-    broken = text.filter(~shared.are_whole(*COLUMNS[1:]))
+    broken = text.filter(~shared.are_whole(*ADS))
     if broken.height:
         raise UserError(
             f"{path}, line {broken['line'][0]}: an ad is not a whole number without a leading + or 0; {FORMAT}"
         )
-    return Answers(text["user"].to_list(), text.select(pl.col(COLUMNS[1:]).cast(pl.Int64)).to_numpy())
+    return text.select("user", pl.col(ADS).cast(pl.Int64))
 
 
-def _read_json(path: Path) -> Answers:
+def _read_json(path: Path) -> pl.DataFrame:
     refuse_folder(path, shared.NAME_IT)
     try:
         result = msgspec.json.decode(path.read_bytes(), type=ResultFile)
@@ -128,31 +118,30 @@ def _read_json(path: Path) -> Answers:
     for user, ads in zip(result.user, result.top10s, strict=True):
         if len(ads) != TOP:
             raise UserError(f"{path}, user {user}: {len(ads)} ads where {TOP} are expected")
-    return Answers(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+    return _make_frame(result.user, np.array(result.top10s, np.int64).reshape(-1, TOP))
+
+
+def _make_frame(users: list[str], ads: Int64s) -> pl.DataFrame:
+    """One row a user: user, and the ``ads`` [users, 10]."""
+    named = pl.DataFrame({"user": users}, schema={"user": pl.String})
+    return named.hstack(pl.DataFrame(ads, schema=dict.fromkeys(ADS, pl.Int64)))
 
 
 def check_submission(path: Path, expected: Expected) -> shared.Checked:
     """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
     answers = read_back(path)
     required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
-    users = pl.Series("user", answers.users, dtype=pl.String)
-    violations = shared.find_ids(users.filter(users.is_duplicated()), ONCE)
-    violations += shared.find_moved(users, required, SAME_ORDER, "row", pl.int_range(1, len(users) + 1, eager=True))
-    violations += _find_repeats(users, answers.ads)
-    violations += _mark(KNOWN, users, answers.ads, ~np.isin(answers.ads, expected.candidates))
-    shared.refuse(path, violations)
-    return shared.Checked(path, len(users), RULES)
+    moved = shared.find_moved(answers["user"], required, SAME_ORDER, "row", answers["row"])
+    known = pl.all_horizontal(pl.col(ADS).is_in(pl.Series(expected.candidates).implode()))
+    shared.refuse(path, [*_find_repeats(answers), *moved, *shared.find_rows(answers, KNOWN, ~known)])
+    return shared.Checked(path, answers.height, RULES)
 
 
-def _find_repeats(users: pl.Series, ads: Int64s) -> list[shared.Violation]:
-    return _mark(TEN, users, ads, np.diff(np.sort(ads, axis=1), axis=1) == 0)
-
-
-def _mark(rule: str, users: pl.Series, ads: Int64s, broken: npt.NDArray[np.bool_]) -> list[shared.Violation]:
-    """The rows with anything ``broken``, at most one violation."""
-    rows = np.flatnonzero(broken.any(axis=1))
-    examples = tuple(f"row {row + 1}, user {users[int(row)]}: {ads[row].tolist()}" for row in rows[:SHOWN])
-    return [shared.Violation(rule, len(rows), examples)] if len(rows) else []
+def _find_repeats(answers: pl.DataFrame) -> list[shared.Violation]:
+    """Users who are there twice, and lists with an ad twice."""
+    users = answers["user"]
+    twice = shared.find_ids(users.filter(users.is_duplicated()), ONCE)
+    return twice + shared.find_rows(answers, TEN, pl.concat_list(ADS).list.n_unique() < TOP)
 
 
 def score_submission(
@@ -196,12 +185,9 @@ def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
 def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFrame:
     """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
     answers = read_back(path)
-    frame = pl.DataFrame({"user": answers.users, "row": np.arange(len(answers.users))})
-    repeated = shared.find_ids(frame["user"].filter(frame["user"].is_duplicated()), ONCE)
-    shared.refuse(path, repeated + _find_repeats(frame["user"], answers.ads))
-    joined = _read_truth(truth, weights).join(frame, on="user", how="left", maintain_order="left")
+    shared.refuse(path, _find_repeats(answers))
+    joined = _read_truth(truth, weights).join(answers, on="user", how="left", maintain_order="left")
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
-    rows = joined["row"].fill_null(-1).to_numpy()
-    hits = (answers.ads[rows] == joined["creative_id"].to_numpy()[:, None]) & (rows >= 0)[:, None]
+    hits = joined.select((pl.col(ADS) == pl.col("creative_id")).fill_null(False)).to_numpy()
     return joined.select("user", "weight", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))

@@ -199,6 +199,7 @@ TENCENT = Contract(
         "ranker.channels=[magic]": ("ranker.channels", "no magic", "counts"),
         "ranker.features.blocks=[]": ("ranker.features.blocks", "empty"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),
+        "host.weights=[0, 0, 0]": ("host.weights", "every score would be 0"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

@@ -4,7 +4,7 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
 
 - ``search``: the logarithm of retrieval's rank, the scores of the channels (retrieval's own is always there).
 - ``content``: for each embedding with a fusion weight, log sums over the history of w exp(width (cosine - 1)) for three
-  widths and the three kinds of weights of ``histories.KINDS``; the cosine to the ad clicked last, the largest to any
+  widths and the three kinds of weights of ``channel.KINDS``; the cosine to the ad clicked last, the largest to any
   clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
@@ -27,8 +27,8 @@ from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
+from competitions.tencent.retrieval.channel import KINDS
 from competitions.tencent.retrieval.content import Content, map_tensor
-from competitions.tencent.retrieval.histories import KINDS
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Candidates
 

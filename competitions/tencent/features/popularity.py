@@ -14,6 +14,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,6 @@ from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
 EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to each of these, on either side
-DAY = EDGES_H.index(24)
 FLOOR = 0.3  # events, below one
 SHRINK = 5.0  # ads that a value's mean is pulled to the mean by
 MOST_SLOTS, FEWEST_SLOTS = 128, 32  # of a group
@@ -38,8 +38,24 @@ GROUP_QUERIES = 125_000  # at most: what a group's queries are answered with is 
 LONG_H = 2_000.0  # hours from which on an age is one class
 EVENTS, CLICKS = "events", "clicks"  # what windows count
 SIDES = ("before", "behind")
-AROUND, ALWAYS = tuple(f"{EVENTS} 24 h {side}" for side in SIDES), f"{EVENTS} in all"  # columns, see ``describe``
+ALWAYS = f"{EVENTS} in all"  # a column, see ``describe``
 Floats = npt.NDArray[np.float64]
+
+
+class Window(NamedTuple):
+    """What is counted (``EVENTS`` or ``CLICKS``), up to how many hours from a query's time, on which of ``SIDES``."""
+
+    kind: str
+    hours: int
+    side: str
+
+    @property
+    def name(self) -> str:
+        """Of its column."""
+        return f"{self.kind} {self.hours} h {self.side}"
+
+
+AROUND = tuple(Window(EVENTS, 24, side) for side in SIDES)  # what is popular at the query's time
 
 
 @dataclass(frozen=True)
@@ -167,17 +183,17 @@ class AdLog:
         counts = {kind: np.bincount(each, minlength=len(rows)) for kind, (_, each) in both.items()}
         self.total = {kind: count.astype(np.float64) for kind, count in counts.items()}
 
-    def count_windows(self, moment: int, kind: str) -> tuple[Floats, Floats]:
-        """Events or clicks before a ``moment`` and behind it: float64 [windows, ads], by the hours of ``EDGES_H``."""
+    def count_windows(self, moment: int, kind: str) -> dict[Window, Floats]:
+        """Events or clicks around a ``moment`` by the windows of ``EDGES_H``, float64 [ads] each."""
         time, index = self.log[kind]
-        here = np.searchsorted(time, moment, side="right")
-        sides = []
-        for sign in (-1, 1):
+        here, counts = np.searchsorted(time, moment, side="right"), dict[Window, Floats]()
+        for sign, side in zip((-1, 1), SIDES, strict=True):
             edges = np.append(here, np.searchsorted(time, moment + sign * np.array(EDGES_H) * HOUR_S, side="right"))
             # Rings between two edges are counted once each, and added up.
             rings = [np.bincount(index[min(pair) : max(pair)], minlength=len(self.rows)) for pair in pairwise(edges)]
-            sides.append(np.cumsum(rings, 0).astype(float))
-        return sides[0], sides[1]
+            for hours, count in zip(EDGES_H, np.cumsum(rings, 0).astype(float), strict=True):
+                counts[Window(kind, hours, side)] = count
+        return counts
 
     def count_near(self, moment: int) -> tuple[Int64s, Floats]:
         """The rows of the catalogue with events within a day of a ``moment``, and how many."""
@@ -238,10 +254,7 @@ def describe(log: AdLog, moment: int) -> dict[str, Floats]:
     """
     columns: dict[str, Floats] = {}
     for kind in log.kinds:
-        for side, counts in zip(SIDES, log.count_windows(moment, kind), strict=True):
-            columns |= {
-                f"{kind} {hours} h {side}": np.log(count + FLOOR) for hours, count in zip(EDGES_H, counts, strict=True)
-            }
+        columns |= {window.name: np.log(count + FLOOR) for window, count in log.count_windows(moment, kind).items()}
         columns[f"{kind} in all"] = np.log(log.total[kind] + FLOOR)
     known = log.total[EVENTS] > 0
     columns["age"] = np.where(known, squeeze((moment - log.first) / HOUR_S), 0.0)

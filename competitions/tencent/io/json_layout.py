@@ -19,7 +19,7 @@ from common.io.notes import Note
 from competitions.tencent.corpus import Int8s, Int32s, Int64s, Names, RawFiles, find_rows
 from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, Source, clip
 from competitions.tencent.io.indexer import NAME_BYTES, Indexer, parse_id
-from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, read_all_lines, refuse_any
+from competitions.tencent.io.jsonl import UNREADABLE, LineError, decode_lines, join_parts, read_lines, refuse_any
 from competitions.tencent.io.schema import CONVERSION, EXPOSURE, ITEM_FEATURES, MAX_SECONDS, NULL_ACTION
 
 LARGEST = 1 << 62  # id or value of a feature that is taken
@@ -32,6 +32,7 @@ ItemFeatures: Any = msgspec.defstruct(
 )
 ITEMS: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(dict[str, msgspec.Raw])
 ITEM: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder(ItemFeatures)
+EMPTY = "{} is empty (0 bytes)"
 BLOCK = 1 << 16  # items whose features are held as objects
 
 
@@ -100,13 +101,14 @@ def read_candidates(files: RawFiles) -> RawCandidates:
         features = item_numbers([line.features or no_features for line in lines])
         return RawCandidates(np.array([line.creative_id for line in lines], np.int64), features)
 
-    return read_all_lines(files.files["candidates"][0], parse)
+    path = files.files["candidates"][0]
+    return join_parts(read_lines(path, parse), EMPTY.format(path))
 
 
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     """Read seq.jsonl or predict_seq.jsonl."""
-    parse = partial(_parse_users, indexer=indexer, unseen=role == "test_sequences")
-    return read_all_lines(files.files[role][0], parse)
+    path, parse = files.files[role][0], partial(_parse_users, indexer=indexer, unseen=role == "test_sequences")
+    return join_parts(read_lines(path, parse), EMPTY.format(path))
 
 
 def _parse_users(text: bytes, indexer: Indexer, unseen: bool) -> RawSequences:

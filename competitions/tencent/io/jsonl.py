@@ -1,7 +1,7 @@
 """Read large JSON files in pieces that end at line ends; each piece comes back as arrays."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -33,12 +33,12 @@ def refuse_any(wrong: Bools, reason: str, lines: Entries = (), values: Entries =
         raise LineError(int(lines[at]) if len(lines) else at, reason.format(*values[at : at + 1]))
 
 
-def read_all_lines(path: Path, parse: Callable[[bytes], T]) -> T:
-    """All lines of a file; ``parse`` gives a dataclass whose fields are arrays."""
-    pieces = list(read_lines(path, parse))
-    if not pieces:
-        raise UserError(f"{path} is empty (0 bytes); download it again")
-    return join(pieces)
+def join_parts(parts: Iterable[T], empty: str) -> T:
+    """Dataclasses whose fields are arrays, end to end; refused as ``empty`` where there are none."""
+    listed = list(parts)
+    if not listed:
+        raise UserError(f"{empty}; download it again")
+    return join(listed)
 
 
 def read_lines(path: Path, parse: Callable[[bytes], T]) -> Iterator[T]:

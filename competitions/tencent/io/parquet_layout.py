@@ -15,13 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.arrays import join
 from common.engine.errors import UserError
 from competitions.tencent.corpus import Int32s, Int64s, RawFiles
 from competitions.tencent.io import schema
 from competitions.tencent.io.encoder import UNKNOWN, RawCandidates, RawSequences, clip
 from competitions.tencent.io.indexer import Indexer
-from competitions.tencent.io.jsonl import LineError, refuse_any
+from competitions.tencent.io.jsonl import LineError, join_parts, refuse_any
 from competitions.tencent.io.schema import ITEM_FEATURES
 
 T = TypeVar("T")
@@ -129,15 +128,7 @@ def read_candidates(files: RawFiles) -> RawCandidates:
         return RawCandidates(batch.numbers("item_id", -1), np.stack(features, axis=1))
 
     paths = files.files["candidates"]
-    return _join(read_batches(paths, ("item_id", *ITEM_FEATURES), parse), f"{paths[0].parent} has no candidate")
-
-
-def _join(parts: Iterator[T], empty: str) -> T:
-    """Parts of dataclasses of arrays end to end; refused where there are none."""
-    listed = list(parts)
-    if not listed:
-        raise UserError(f"{empty}; download it again")
-    return join(listed)
+    return join_parts(read_batches(paths, ("item_id", *ITEM_FEATURES), parse), f"{paths[0].parent} has no candidate")
 
 
 def _candidate_values(batch: Batch, name: str) -> Int32s:
@@ -154,7 +145,7 @@ def _candidate_values(batch: Batch, name: str) -> Int32s:
 def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     """Read seq/."""
     paths, parse = files.files[role], partial(_parse_users, indexer=indexer)
-    return _join(read_batches(paths, ("user_id", "seq"), parse), f"{paths[0].parent} has no event")
+    return join_parts(read_batches(paths, ("user_id", "seq"), parse), f"{paths[0].parent} has no event")
 
 
 def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:

@@ -14,14 +14,14 @@ from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.als import FactorSettings, factorise, find_users
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
-from competitions.tencent.features.popularity import DAY, FLOOR, AdLog, count_slots, make_slots
+from competitions.tencent.features import popularity
+from competitions.tencent.features.popularity import FLOOR, AdLog, count_slots, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.lab.regression import fit_regression, score_regression
-from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.channel import RECENT, weigh_events
+from competitions.tencent.retrieval.content import BETA, Content, score_kernel
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
-from competitions.tencent.retrieval.histories import RECENT, weigh_events
-from competitions.tencent.retrieval.kernel import BETA, score_kernel
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
@@ -133,8 +133,9 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     """
     log = AdLog(fold.history(corpus.train), corpus.catalogue, fold.candidates)
     slots = make_slots(fold.query_times, count_slots(len(fold.candidates)))
-    windows = [np.sum(log.count_windows(int(moment), "events"), 0)[DAY] for moment in slots.times]
-    counts, slot = torch.from_numpy(np.stack(windows).astype(np.float32)), slots.find(fold.query_times)
+    windows = (log.count_windows(int(moment), popularity.EVENTS) for moment in slots.times)
+    around = [np.sum([counts[window] for window in popularity.AROUND], 0) for counts in windows]
+    counts, slot = torch.from_numpy(np.stack(around).astype(np.float32)), slots.find(fold.query_times)
     return lambda block: counts[torch.from_numpy(slot[block])]
 
 

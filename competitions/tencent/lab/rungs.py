@@ -16,7 +16,7 @@ from competitions.tencent.lab.generative import beam_search, train_head
 from competitions.tencent.lab.plain_rules import rank_all
 from competitions.tencent.lab.semantic_ids import CODES, LEVELS, add_tie_digit, build_trie, encode, fit_codebooks
 from competitions.tencent.retrieval.content import Content
-from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, train
+from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, fit
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
 from competitions.tencent.sequences import blocks
@@ -50,7 +50,7 @@ SEQUENCE_RUNGS = {
 def fit_rung(corpus: Corpus, contents: list[Content], fold: Fold, key: str, seed: int) -> SequenceTable:
     """The model of the rung of this ``key``, of what the fold shows."""
     rung = SEQUENCE_RUNGS[key]
-    return train(fold.history(corpus.train), corpus.catalogue, contents, rung.settings, rung.build, seed)
+    return fit(fold.history(corpus.train), corpus.catalogue, contents, rung.settings, seed, rung.build)
 
 
 @torch.inference_mode()

@@ -2,22 +2,79 @@
 
 A channel is fitted on what lies before a cut and gives a table; the table is prepared for the candidates of a fold, and
 then scores queries against all of them. ``fusion`` learns on earlier queries how much each channel counts for, and
-leaves out what nobody misses. A new channel is its file, and one line in ``registry``.
+leaves out what nobody misses. A new channel is its file, and one line in ``registry``. It takes a block of queries as
+padded arrays, with the weights that recent events and clicks have.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from common.arrays import Singles
-from competitions.tencent.corpus import CatalogueRows, Int64s
-from competitions.tencent.retrieval.histories import WeightedHistories
-from competitions.tencent.sequences import Histories
+from common.time_units import HOUR_S
+from competitions.tencent.corpus import Bools, CatalogueRows, Int64s
+from competitions.tencent.io import schema
+from competitions.tencent.sequences import Histories, pad
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
+RECENT, LASTING = 0.9, 0.97  # what an event counts for each event behind it
+CLICKED = 60.0  # a click, in events that were shown only
+HALF_LIFE_H, CLICKED_NOW = 6.0, 3.0  # of what is seen now: the hours by which it counts a half, and a click's weight
+NOW = 8  # events
+
+
+@dataclass(frozen=True)
+class WeightedHistories:
+    """The last events of queries: ``item`` int64 [queries, events], rows of the catalogue, 0 for none.
+
+    ``time`` int64 [queries, events], seconds; ``recency`` int64: 0 for the last event, 1 for the one before it.
+    ``weights`` float32 [queries, kinds, events] of ``KINDS``; ``last_click`` int64 [queries]: the row of the ad
+    clicked last, 0 for none; ``last_position`` its index among the events, -1 for none.
+    """
+
+    item: Int64s
+    mask: Bools
+    clicked: Bools
+    time: Int64s
+    recency: Int64s
+    weights: Tensor
+    last_click: Int64s
+    last_position: Int64s
+
+
+KINDS = ("recent", "clicked", "shown", "now")
+
+
+def weigh_events(queries: Histories, events: int) -> WeightedHistories:
+    """The last ``events`` events of each query."""
+    padded = pad(queries, events)
+    mask, clicked = padded.mask, (padded.action >= schema.CLICK) & padded.mask
+    width = mask.shape[1]
+    back = np.maximum(mask.sum(1)[:, None] - 1 - np.arange(width), 0)
+    recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask
+    lasting = LASTING**back
+    last = np.take_along_axis(padded.time, np.maximum(mask.sum(1) - 1, 0)[:, None], 1)
+    fresh = np.exp2(-np.maximum(last - padded.time, 0) / (HOUR_S * HALF_LIFE_H))
+    now = fresh * np.where(clicked, CLICKED_NOW, 1.0) * mask
+    weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked), now], 1).astype(np.float32)
+    position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
+    last_click = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
+    kinds = torch.from_numpy(weights)
+    return WeightedHistories(padded.item, mask, clicked, padded.time, back, kinds, last_click, position)
+
+
+def heaviest_events(history: WeightedHistories, events: int, kind: str = "recent") -> tuple[Int64s, Singles]:
+    """The events that weigh most by a ``kind``: their rows and weights, [queries, at most ``events``]."""
+    weights = history.weights[:, KINDS.index(kind)].numpy()
+    if weights.shape[1] <= events:
+        return history.item, weights
+    chosen = np.argpartition(-weights, events - 1, 1)[:, :events]
+    return np.take_along_axis(history.item, chosen, 1), np.take_along_axis(weights, chosen, 1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +104,28 @@ class Table(Protocol):
 
         All that does not depend on the query is done here, once.
         """
+
+
+class PartTable(Protocol):
+    """What a part of a channel scores histories by."""
+
+    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+        """What gives the scores of these rows of the catalogue, float32 [queries, candidates]."""
+
+
+PartOf = TypeVar("PartOf", bound=PartTable)
+
+
+@dataclass(frozen=True)
+class PartTables(Generic[PartOf]):
+    """A channel of several ``tables``, by part."""
+
+    tables: dict[str, PartOf]
+
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``Table``. There is no kernel."""
+        own = {name: table.prepare(candidates) for name, table in self.tables.items()}
+        return lambda block: {name: score(block.histories) for name, score in own.items()}
 
 
 def as_it_is(scores: Singles) -> Singles:

@@ -15,7 +15,7 @@ from common.arrays import Singles
 from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, Scorer, as_it_is, log_share
+from competitions.tencent.retrieval.channel import Channel, PartTables, as_it_is, log_share
 from competitions.tencent.sequences import Histories
 
 PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
@@ -131,25 +131,13 @@ class Counts:
         return score
 
 
-@dataclass(frozen=True)
-class CountTables:
-    """The tables of the channel, by part."""
-
-    tables: dict[str, Counts]
-
-    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Counts.prepare``. There is no kernel."""
-        own = {name: table.prepare(candidates) for name, table in self.tables.items()}
-        return lambda block: {name: score(block.histories) for name, score in own.items()}
-
-
-def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> CountTables:
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> PartTables[Counts]:
     """Co-occurrence in these histories with the candidates. ``counted``: see ``choose_counts``."""
     settings = COUNTED[counted]
     tables = fit_all_counts(
         history, catalogue, sparse.attribute_matrix(catalogue), tuple(settings.values()), candidates
     )
-    return CountTables(dict(zip(settings, tables, strict=True)))
+    return PartTables(dict(zip(settings, tables, strict=True)))
 
 
 def fit_all_counts(

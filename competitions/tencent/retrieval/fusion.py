@@ -21,7 +21,7 @@ from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Int64s
 from competitions.tencent.features.popularity import ALWAYS, AROUND
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.retrieval.channel import Channel
-from competitions.tencent.retrieval.kernel import BETA
+from competitions.tencent.retrieval.content import BETA
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search, scale_part
 from competitions.tencent.sequences import blocks
@@ -32,7 +32,7 @@ FIRST, DRAWN = 200, 250  # candidates that the even sum puts first, and those th
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 150
 BLOCK = 32
-POPULAR = (*AROUND, ALWAYS)  # what counts evenly before weights are learned
+POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly before weights are learned
 RIDGE = 1e-3
 CONSTANT = 1e-5  # a standard deviation that is none
 LEAST_WEIGHT = 0.1  # nats that a standard deviation of a channel's scores moves: of less it leaves. None of four real

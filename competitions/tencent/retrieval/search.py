@@ -16,9 +16,17 @@ from common.arrays import Singles, take
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Int64s, Sequences, number_rows
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores
-from competitions.tencent.retrieval.histories import NOW, WeightedHistories, heaviest_events, weigh_events
-from competitions.tencent.retrieval.kernel import MANY
+from competitions.tencent.retrieval.channel import (
+    NOW,
+    Channel,
+    QueryBlock,
+    Scorer,
+    Scores,
+    WeightedHistories,
+    heaviest_events,
+    weigh_events,
+)
+from competitions.tencent.retrieval.content import MANY
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold

@@ -66,19 +66,12 @@ class SequenceTable:
 
 
 def fit(
-    history: Histories, catalogue: Catalogue, contents: list[Content], settings: SequenceSettings, seed: int
-) -> SequenceTable:
-    """The channel's model."""
-    return train(history, catalogue, contents, settings, CausalEncoder, seed)
-
-
-def train(
     history: Histories,
     catalogue: Catalogue,
     contents: list[Content],
     settings: SequenceSettings,
-    build_encoder: BuildEncoder,
     seed: int,
+    build_encoder: BuildEncoder = CausalEncoder,
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it."""
     device = training.choose_device()

@@ -6,7 +6,7 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch.nn import functional
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, Scorer, log_share
+from competitions.tencent.retrieval.channel import Channel, PartTables, log_share
 from competitions.tencent.retrieval.counts import unpack_full
 from competitions.tencent.sequences import Histories
 
@@ -67,60 +67,37 @@ class ValueCounts:
     attributes: sparse.Sparse
     settings: ValueSettings
 
+    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+        """What scores histories against these rows of the catalogue, float32 [queries, candidates].
 
-@dataclass(frozen=True)
-class ValueTables:
-    """The tables of the channel, by part."""
-
-    tables: dict[str, ValueCounts]
-
-    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``PoolValues``. There is no kernel."""
-        own = {name: PoolValues.of(table, candidates) for name, table in self.tables.items()}
-        return lambda block: {name: score(block.histories) for name, score in own.items()}
-
-
-@dataclass(frozen=True)
-class PoolValues:
-    """What feature values give to the ads of a pool: only the values that its ads have are columns.
-
-    ``number`` int32 [values]: the column of each value, -1 for none; ``table`` [values, columns] as in ``ValueCounts``;
-    ``ads`` csr [pool, columns]. Of the millions of values a block of queries reaches thousands, and gives something to
-    most columns: no array as long as all values is made for it.
-    """
-
-    model: ValueCounts
-    number: Int32s
-    table: Singles | sparse.Sparse | None
-    ads: sparse.Sparse
-
-    @classmethod
-    def of(cls, model: ValueCounts, candidates: CatalogueRows) -> "PoolValues":
-        """Narrow a table to a pool, rows of the catalogue."""
-        own, table = model.attributes[candidates], model.table
+        Only the values that the candidates have are columns. Of the millions of values a block of queries reaches
+        thousands, and gives something to most columns: no array as long as all values is made for it.
+        """
+        attributes, settings, table = self.attributes, self.settings, self.table
+        own = attributes[candidates]
         columns = np.unique(own.indices)
         number = number_rows(columns, own.shape[1])
+        ads = sparse.narrow_columns(own, number, len(columns))
         if isinstance(table, np.ndarray):
             table = np.ascontiguousarray(table[:, columns])  # rows in a row: a product copies any other order
         elif table is not None:
             table = sparse.narrow_columns(sp.csr_array(table), number, len(columns))
-        return cls(model, number, table, sparse.narrow_columns(own, number, len(columns)))
 
-    def __call__(self, queries: Histories) -> Singles:
-        """What the values of each history's ads give to the ads of the pool, float32 [queries, pool]."""
-        settings, attributes = self.model.settings, self.model.attributes
-        seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
-        reached = attributes[seen.indices]
-        weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
-        if self.table is None:
-            by_value = weights @ sparse.narrow_columns(reached, self.number, self.ads.shape[1])
-        elif isinstance(self.table, np.ndarray):  # all rows: to pick those that are reached copies most of them
-            by_value = (weights @ reached) @ self.table
-        else:
-            values, column = np.unique(reached.indices, return_inverse=True)
-            reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
-            by_value = (weights @ reached) @ self.table[values]
-        return sum_values(self.ads, by_value)
+        def score(queries: Histories) -> Singles:
+            seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
+            reached = attributes[seen.indices]
+            weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
+            if table is None:
+                by_value = weights @ sparse.narrow_columns(reached, number, len(columns))
+            elif isinstance(table, np.ndarray):  # all rows: to pick those that are reached copies most of them
+                by_value = (weights @ reached) @ table
+            else:
+                values, column = np.unique(reached.indices, return_inverse=True)
+                reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
+                by_value = (weights @ reached) @ table[values]
+            return sum_values(ads, by_value)
+
+        return score
 
 
 def sum_values(ads: sparse.Sparse, by_value: Singles | sparse.Sparse) -> Singles:
@@ -141,7 +118,7 @@ def sum_values(ads: sparse.Sparse, by_value: Singles | sparse.Sparse) -> Singles
     return np.ascontiguousarray(sums.numpy().T)
 
 
-def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTables:
+def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> PartTables[ValueCounts]:
     """Co-occurrence of the values of features: of those that have few with each other, of those that have many within
     the feature; more of it where the log has ``exposures``.
     """
@@ -154,7 +131,7 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> ValueTable
         if exposures:
             tables[shown] = fit_value_counts(history, own, BEHIND_SHOWN)
             tables[same] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
-    return ValueTables(tables)
+    return PartTables(tables)
 
 
 def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], settings: ValueSettings) -> ValueCounts:

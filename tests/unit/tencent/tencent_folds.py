@@ -11,10 +11,9 @@ from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ranking import take_queries
-from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table
+from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table, heaviest_events, weigh_events
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
-from competitions.tencent.retrieval.histories import heaviest_events, weigh_events
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.sequences import Histories

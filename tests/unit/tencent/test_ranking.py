@@ -10,15 +10,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from common.learning import gbdt
 from common.learning.dataset import RankingDataset
-from common.learning.gbdt import Ranker
+from common.learning.gbdt import Ranker, predict
 from competitions.tencent import ranking
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.features import pair_features, popularity
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, score_features, take_queries
+from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, take_queries
 from competitions.tencent.retrieval.search import Candidates, Search
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
@@ -65,7 +66,7 @@ def draw_lists(queries: int, seed: int, strength: float = 6.0) -> RankingDataset
 
 
 def hit_rate(ranker: Ranker, lists: RankingDataset) -> float:
-    best = score_features(ranker, lists.names, lists.features).reshape(-1, 10).argmax(1)
+    best = predict(ranker, lists.names, lists.features).reshape(-1, 10).argmax(1)
     return float((best == lists.labels.reshape(-1, 10).argmax(1)).mean())
 
 
@@ -78,7 +79,7 @@ def test_trees_add_to_retrievals_score_what_a_planted_column_says() -> None:
     # Where the other columns are equal, the scores are retrieval's, which nobody has to learn.
     plain = np.zeros((5, 3), np.float32)
     plain[:, 0] = [3, 1, 0, -2, -9]
-    order = score_features(ranker, held.names, plain)
+    order = predict(ranker, held.names, plain)
     assert np.diff(order).max() < 0
 
 
@@ -167,33 +168,9 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
     assert 0 < at.any(1).sum() < USERS
 
 
-def test_answers_of_several_groups_are_in_the_order_of_the_queries(
-    planted: tuple[Corpus, Fold], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    corpus, fold = planted
-    settings, queries = CONFIG.ranker.features, take_queries(corpus, fold)
-    monkeypatch.setattr(popularity, "GROUP_QUERIES", 40)
-    mixed = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
-    tables = fit_fold(corpus, mixed, ("values",), list_length=15)
-    assert [len(own) for own in tables.pools.split(mixed.query_times)] == [30, 30, 30]
-    alike = dataclasses.replace(tables.fusion, weights={"values": 1.0})  # what is popular differs by the query's time
-    tables = dataclasses.replace(tables, fusion=alike)
-    answers = join_all(corpus, mixed, tables, settings)
-    whole = answer_queries(Search(tables, settings), queries, None, fold.target)
-    for name, top in whole.ways.items():
-        assert answers.ways[name].rows.tolist() == top.rows.tolist()
-        np.testing.assert_allclose(answers.ways[name].scores, top.scores, rtol=1e-5)
-    assert answers.known_rank.tolist() == whole.known_rank.tolist()
-    hidden = dataclasses.replace(mixed, target=None, unseen=None, target_action=None)
-    corpus = dataclasses.replace(corpus, test=corpus.train)
-    unknown = join_all(corpus, hidden, tables, settings)
-    assert unknown.retrieval_rank is None
-    assert unknown.best.rows.tolist() == answers.best.rows.tolist()
-
-
 def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "pair_features", lambda *_: (np.ones((1, 3, 1), np.float32), ("x",)))
-    monkeypatch.setattr(ranking, "score_features", lambda *_: np.float32([1, 99, 2]))
+    monkeypatch.setattr(gbdt, "predict", lambda *_: np.array([1.0, 99.0, 2.0]))
     nothing: Any = None
     item = CatalogueRows(np.array([[5, 6, 7]]))
     candidates = Candidates(nothing, 0, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {})

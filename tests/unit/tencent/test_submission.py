@@ -46,8 +46,7 @@ def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
     assert json.loads(result.read_text()) == {"time": 0.0, "top10s": ADS.tolist(), "user": names}
     for path in written:
         assert submission.check_submission(path, EXPECTED) == (path, 3, submission.RULES)
-        np.testing.assert_array_equal(submission.read_back(path).ads, ADS)
-    assert submission.read_back(csv).users == submission.read_back(result).users == names
+        assert submission.read_back(path).rows() == [(at + 1, name, *ADS[at]) for at, name in enumerate(names)]
 
 
 @pytest.mark.parametrize(

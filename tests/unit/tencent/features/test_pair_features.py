@@ -10,8 +10,8 @@ from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.pair_features import WIDTH_FACTORS, share_values
+from competitions.tencent.retrieval.channel import KINDS, WeightedHistories
 from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.histories import KINDS, WeightedHistories
 from competitions.tencent.retrieval.search import Candidates
 from tests.unit.tencent.tencent_folds import ask_all
 from tests.unit.tencent.training_inputs import make_corpus, make_sequences

@@ -67,7 +67,7 @@ def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(generative, "EPOCHS", 200)
     history, catalogue = make_circle(), make_catalogue(ADS)
     settings = msgspec.structs.replace(SMALL, content=False)
-    table = sequence.train(history, catalogue, [], settings, CausalEncoder, 0)
+    table = sequence.fit(history, catalogue, [], settings, 0)
     tower, examples = table.load(CausalEncoder(settings)), choose_examples(history, ADS + 1, settings)
     rows = np.arange(ADS + 1)
     semantic_ids = np.column_stack([rows % 3, rows // 3])

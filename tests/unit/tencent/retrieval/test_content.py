@@ -1,10 +1,21 @@
-"""Embeddings as they come: far from the origin, with ads that have none; what a user clicked, and what is seen now."""
+"""Embeddings as they come; what a user clicked, and what is seen now; the kernel by hand, and in whole numbers."""
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from competitions.tencent.corpus import CatalogueRows
-from competitions.tencent.retrieval.content import Content, of_embedding, prepare_content
+from competitions.tencent.retrieval import content
+from competitions.tencent.retrieval.content import (
+    Content,
+    Quantized,
+    of_embedding,
+    prepare_content,
+    prepare_search,
+    quantize,
+    score_kernel,
+)
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import make_sequences
@@ -12,30 +23,68 @@ from tests.unit.tencent.training_inputs import make_sequences
 
 def test_vectors_are_centred_and_of_length_one_and_what_is_missing_stays_missing() -> None:
     vectors = np.array([[0, 0], [13, 14], [13, 6], [7, 10]], np.float16)
-    content = prepare_content("81", vectors)
-    assert np.allclose(content.vectors[1:], [[0.4472, 0.8944], [0.4472, -0.8944], [-1, 0]], atol=1e-3)
-    assert not content.vectors[0].any()
-
-
-def test_strangers_whose_vectors_share_a_large_mean_are_strangers_again() -> None:
-    vectors = np.random.default_rng(0).normal(size=(500, 40)) + 8
-    length = np.linalg.norm(vectors, axis=1)
-    assert (vectors @ vectors.T / np.outer(length, length))[0, 1:].mean() > 0.9
-    near = prepare_content("82", vectors.astype(np.float16)).vectors.astype(np.float32)
-    assert abs((near @ near.T)[0, 1:].mean()) < 0.05
-    assert near.shape == (500, 40)
-
-
-def test_an_embedding_of_nobody_is_zero() -> None:
+    prepared = prepare_content("81", vectors).vectors
+    assert np.allclose(prepared[1:], [[0.4472, 0.8944], [0.4472, -0.8944], [-1, 0]], atol=1e-3)
+    assert not prepared[0].any()
     assert not prepare_content("85", np.zeros((3, 200), np.float16)).vectors.any()
 
 
 def test_clicks_speak_for_what_is_like_them_and_now_what_was_shown_in_these_hours() -> None:
     """Ad 1 was clicked, and 30 hours later, five half-lives, ad 2 is shown; ads 3 and 4 are like these."""
-    content = Content("81", np.array([[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]], np.float16))
+    own = Content("81", np.array([[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]], np.float16))
     block = make_block(whole(make_sequences([(1, 1, 0), (2, 0, 30 * 3_600)])))
-    scores = content.prepare(CatalogueRows(np.array([3, 4])), 12.0)(block)
+    scores = own.prepare(CatalogueRows(np.array([3, 4])), 12.0)(block)
     assert [*scores] == [*of_embedding("81").parts] == ["81", "81 now"]
     far = np.exp(-12.0)
     assert scores["81"][0] == pytest.approx(np.log([54 + far, 54 * far + 1]), abs=1e-5)
     assert scores["81 now"][0] == pytest.approx(np.log([3 / 32 + far, 3 / 32 * far + 1]), abs=1e-5)
+
+
+# --- the kernel ---
+
+GENERATOR = torch.Generator().manual_seed(0)
+QUERIES, EVENTS = 3, 5
+
+
+def draw(vectors: int, dimensions: int) -> torch.Tensor:
+    return functional.normalize(torch.randn(vectors, dimensions, generator=GENERATOR), dim=1)
+
+
+HISTORY, CANDIDATES = draw(QUERIES * EVENTS, 32), draw(700, 32)
+HISTORY[4] = 0.0  # padding
+WEIGHTS = torch.rand(QUERIES, EVENTS, generator=GENERATOR).numpy()
+
+
+def by_hand(beta: float) -> np.ndarray:
+    cosine = (HISTORY @ CANDIDATES.T).numpy().astype(np.float64).reshape(QUERIES, EVENTS, -1)
+    return np.asarray(np.log((WEIGHTS[:, :, None] * np.exp(beta * (cosine - 1))).sum(1) + 1e-12))
+
+
+@pytest.mark.parametrize("beta", [4.0, 12.0, 30.0])
+@pytest.mark.parametrize("cached", [QUERIES * EVENTS * 64, 2**19])
+def test_the_kernel_is_that_of_the_formula_and_in_whole_numbers_nearly(
+    beta: float, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "CACHED", cached)
+    scores = score_kernel(HISTORY, WEIGHTS, CANDIDATES, beta)
+    assert scores.dtype == torch.float32
+    np.testing.assert_allclose(scores.numpy(), by_hand(beta), atol=1e-4)
+    away = score_kernel(HISTORY, WEIGHTS, quantize(CANDIDATES), beta).numpy() - by_hand(beta)
+    assert abs(away.mean()) < 0.01  # the line between powers of 2 alone would be .04 above
+    assert away.std() < 0.03 * max(beta / 12, 0.5)
+    assert np.abs(away).max() < 0.25 * max(beta / 12, 1)
+
+
+def test_the_width_of_the_vectors_costs_no_digits() -> None:
+    # A vector of many dimensions has small numbers only, one axis the largest there is.
+    wide, axis = draw(50, 1024), torch.eye(1024)[:1]
+    history, candidates = torch.cat([wide[:4], axis]), torch.cat([wide, axis])
+    exact, whole = (score_kernel(history, WEIGHTS[:1], each) for each in (candidates, quantize(candidates)))
+    assert (exact - whole).abs().max() < 0.5
+    assert whole[0].topk(5).indices.sort().values.tolist() == [0, 1, 2, 3, 50]
+
+
+def test_only_many_candidates_are_made_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert prepare_search(CANDIDATES) is CANDIDATES
+    monkeypatch.setattr(content, "MANY", 699)
+    assert isinstance(prepare_search(CANDIDATES), Quantized)

@@ -76,13 +76,6 @@ def two_days() -> Histories:
     return whole(Sequences(np.append(np.arange(0, 121, 2), [121, 122]), item, np.ones(122, np.int8), time))
 
 
-def test_what_followed_at_the_time_of_the_query_comes_first() -> None:
-    history = two_days()
-    early, late = score(history, history.take(np.array([60, 61])), "events")[:, [1, 2]]
-    assert early[0] > 100 * early[1]
-    assert late[1] > 100 * late[0]
-
-
 def test_the_visits_nearest_in_time_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(covisits, "VISITS", 2)
     history = two_days()
@@ -91,9 +84,3 @@ def test_the_visits_nearest_in_time_are_looked_up(monkeypatch: pytest.MonkeyPatc
     assert source.tolist() == [0] * 4  # nobody has seen ad 7
     assert sorted(table.time[visit].tolist()) == [865_800, 865_800, 865_920, 866_040]  # the first of them: who asks
     assert (table.log.item[visit] == 1).all()
-
-
-def test_who_saw_nothing_of_a_known_ad_has_no_score() -> None:
-    history = two_days()
-    empty = Histories(history.sequences, np.array([0]), history.sequences.offsets[:1])
-    assert not score(history, empty, "events").any()

@@ -9,6 +9,7 @@ import pytest
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.retrieval import fusion as fusion_module
+from competitions.tencent.retrieval.content import BETA
 from competitions.tencent.retrieval.fusion import (
     LEAST_WEIGHT,
     POPULAR,
@@ -20,7 +21,6 @@ from competitions.tencent.retrieval.fusion import (
     log_likelihoods,
     weigh_evenly,
 )
-from competitions.tencent.retrieval.kernel import BETA
 from competitions.tencent.retrieval.registry import find_channel, name_channels
 
 QUERIES, POOL = 1_500, 400
@@ -84,15 +84,15 @@ def draw_timed(seed: int, queries: int = 250, pool: int = 120) -> ChannelScores:
     return ChannelScores(names, np.concatenate([first, values], 1), possible, stands_for)
 
 
-def likelihood_and_gradient(scores: ChannelScores, weights: Array) -> tuple[float, Array]:
-    """The penalised log-likelihood in float64, and its gradient by the weights of standard deviations."""
+def measure_gradient(scores: ChannelScores, weights: Array) -> Array:
+    """Of the penalised log-likelihood in float64, by the weights of standard deviations."""
     from scipy.special import log_softmax
 
     values = (scores.values.astype(float) - scores.values[:, :1]) / scores.deviations()
     offset = np.where(scores.possible, np.log(scores.stands_for, dtype=float), -np.inf)
     chance = log_softmax(values @ weights + offset, 1)
-    gradient = (values[:, 0] - np.einsum("qc,qcn->qn", np.exp(chance), values)).mean(0) - RIDGE * weights
-    return float(chance[:, 0].mean() - RIDGE / 2 * weights @ weights), gradient
+    expected = np.einsum("qc,qcn->qn", np.exp(chance), values)
+    return np.asarray((values[:, 0] - expected).mean(0) - RIDGE * weights)
 
 
 @pytest.mark.parametrize("seed", [0, 2])
@@ -100,29 +100,14 @@ def test_the_weights_are_those_of_the_optimum_whatever_the_columns(
     seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Undamped Newton steps end up to 1.5 nats a query below it."""
-    from scipy.optimize import minimize
-
     scores = draw_timed(seed)
     weights = fit_weights(scores)
     assert "did not converge" not in capsys.readouterr().err
-    likelihood, gradient = likelihood_and_gradient(scores, weights.astype(float) * scores.deviations().astype(float))
+    gradient = measure_gradient(scores, weights.astype(float) * scores.deviations().astype(float))
     # Where a weight is above 0 the likelihood is level, where it is 0 it falls.
     assert 2 <= (weights > 0).sum() < len(weights)
     np.testing.assert_allclose(gradient[weights > 0], 0.0, atol=5e-4)
     assert gradient[weights == 0].max() < 5e-4
-
-    def loss(weights: Array) -> tuple[float, Array]:
-        value, slope = likelihood_and_gradient(scores, weights)
-        return -value, -slope
-
-    for start in (np.zeros(len(weights)), np.ones(len(weights))):
-        other = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0, None)] * len(weights))
-        assert other.success
-        assert likelihood == pytest.approx(-other.fun, abs=1e-4)
-    # Each column is no less likely beside the others than alone.
-    alone = [scores.take([name]) for name in scores.names]
-    best = max(float(log_likelihoods(each, fit_weights(each)).mean()) for each in alone)
-    assert log_likelihoods(scores, weights).mean() > best
 
 
 @pytest.mark.usefixtures("small_samples")

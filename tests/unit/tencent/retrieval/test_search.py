@@ -12,9 +12,8 @@ from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import fusion as fusion_module
-from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.content import BETA, Content
 from competitions.tencent.retrieval.fusion import ChannelScores, collect_scores, learn_fusion
-from competitions.tencent.retrieval.kernel import BETA
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Queries, Search
 from competitions.tencent.split import build_test_fold
@@ -54,16 +53,6 @@ def test_ads_near_any_interest_stand_before_what_lies_between_them() -> None:
     best = ranked(make_search(), 0)
     assert best[:3] == [4, 3, 5]  # the later click weighs more
     assert len(best) == 8  # what was seen is not among them
-
-
-def test_the_scores_are_the_sum_over_the_history_by_hand() -> None:
-    search, queries = make_search()
-    scores = search.retrieve(queries).scores
-    weights = np.array([0.9 * 60, 60.0])
-    near = np.exp(BETA * (CONTENT[[1, 2]] @ CONTENT[4] - 1).numpy())
-    assert scores[0, 0] == pytest.approx(
-        np.log(weights @ near) + 2.0 * np.log(0.3), abs=5e-3
-    )  # vectors of half the bits
 
 
 def test_an_ad_that_others_are_shown_now_comes_forward_and_one_of_another_day_does_not() -> None:

@@ -11,7 +11,6 @@ from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
@@ -36,7 +35,7 @@ def make_circle(users: int = 64, seed: int = 0, action: int = 1) -> Histories:
 def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, **changes: object) -> SequenceTable:
     catalogue = catalogue or make_catalogue(ADS)
     settings = msgspec.structs.replace(SMALL, **changes)  # type: ignore[arg-type]
-    return sequence.train(history, catalogue, make_contents(len(catalogue.oid)), settings, CausalEncoder, seed)
+    return sequence.fit(history, catalogue, make_contents(len(catalogue.oid)), settings, seed)
 
 
 def make_contents(rows: int) -> list[Content]:
@@ -157,7 +156,7 @@ def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
     catalogue = make_catalogue(ADS, unseen=1)
     catalogue.features[:] = 1
     shown = whole(make_sequences(*([(1, 1, 5), (2, 1, 6), (3, 1, 7)] for _ in range(9)), [(4, 0, 1)]))
-    table = sequence.train(shown, catalogue, [], SMALL, CausalEncoder, 0)
+    table = sequence.fit(shown, catalogue, [], SMALL, 0)
     np.testing.assert_array_equal(table.vectors[4], table.vectors[ADS + 1])
     assert (table.vectors[3] != table.vectors[ADS + 1]).any()
 

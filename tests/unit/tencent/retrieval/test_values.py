@@ -13,7 +13,6 @@ from competitions.tencent.retrieval.sparse_history import ActionWeights, attribu
 from competitions.tencent.retrieval.values import (
     AGAIN,
     BEHIND_SHOWN,
-    PoolValues,
     ValueCounts,
     ValueSettings,
     fit,
@@ -29,7 +28,7 @@ CATALOGUE = make_catalogue(6, columns={0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1,
 
 def score(model: ValueCounts, pool: list[int], queries: Histories) -> np.ndarray:
     """Of the ads in these rows of the catalogue, [queries, ads]."""
-    return PoolValues.of(model, CatalogueRows(np.array(pool)))(queries)
+    return model.prepare(CatalogueRows(np.array(pool)))(queries)
 
 
 def count_by_loops(histories: Histories, attributes: np.ndarray, settings: ValueSettings) -> np.ndarray:
