@@ -33,7 +33,7 @@ STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --wor
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
-TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
+TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -148,10 +148,6 @@ runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 # compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
 	@$(RUN) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
-
-# replay-NAME: ## The two runs as a live A/B test would see them (same ARGS)
-$(NAMES:%=replay-%): replay-%: $(VENV)/installed
-	@$(RUN) replay $* $(ARGS)
 
 # report-NAME: ## Rewrite the last run's report
 $(NAMES:%=report-%): report-%: $(VENV)/installed

@@ -57,7 +57,7 @@ def find_pair(build: Path, names: Sequence[str], runs: Sequence[str]) -> tuple[P
     """The folders of two runs. Without the second, the first is compared with the last run of its competition; a
     competition alone, or nothing, stands for its last run and the earlier one that is most like it.
     """
-    from common.day.change import find_partner  # the ledger compares nothing, and lists at once
+    from common.day.compare import find_partner  # the ledger compares nothing, and lists at once
 
     if len(runs) > 2:
         raise UserError(f"Two runs are compared, not {len(runs)}: name them as {names[0]}/A and {names[0]}/B.")

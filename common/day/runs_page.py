@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from common.day.change import find_change
+from common.day.compare import find_change
 from common.day.difference import Difference
 from common.day.registry import DamagedRun, ListedRun, name_files
 from common.day.report import formatting as numbers

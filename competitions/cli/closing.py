@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.day.board import describe_standing
-from common.day.change import find_change
+from common.day.compare import find_change
 from common.day.record_schema import RunRecord
 from common.engine.console import print_table, wide_console
 from competitions import ROOM

@@ -14,7 +14,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, Name, RunName, Storage, TwoRuns
+from competitions.cli.options import BUILD, Build, RunName, Storage, TwoRuns
 
 SHOWN = 20  # runs in the terminal; the page has all
 PORT = 8080  # of the dashboard, on this machine
@@ -77,17 +77,6 @@ def compare(
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
-
-
-def replay(name: Name, two: TwoRuns = None, build: Build = BUILD) -> None:
-    """Two runs as a live A/B test would see them, with the requests that it needs."""
-    from common.day.compare import simulate_live_test
-
-    one, other = registry.find_pair(build, [check_name(name)], two or [name])
-    title, rows, lines = simulate_live_test(one, other)
-    print(f"A = {one}\nB = {other}")
-    print_table(wide_console(), title, rows)
-    print("", *lines, sep="\n")
 
 
 def lb(

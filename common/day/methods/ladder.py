@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from common.day.change import read_runs
+from common.day.compare import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
 from common.day.methods.scored import Scored

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.change import Change, find_change
+from common.day.compare import Change, find_change
 from common.day.record_schema import NORMAL_95, RECORD, Row, RunRecord, read_figures, read_record
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import formatting as numbers

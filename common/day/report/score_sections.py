@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from common.day.change import Change, flatten
+from common.day.compare import Change, flatten
 from common.day.difference import FEW
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, RunRecord, Scored, Stage, Table
 from common.day.registry import NotedScore

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common.day.change import Change
+from common.day.compare import Change
 from common.day.difference import Difference
 from common.day.report.page import build_page
 from tests.unit.common.day.report import report_record
