@@ -114,7 +114,7 @@ dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# rung-NAME: ## One method: its score, lists, code (RUNG=als)
+# rung-NAME: ## One method: its score, formula, code (RUNG=als)
 $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
 

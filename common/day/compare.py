@@ -1,5 +1,5 @@
-"""What changed from one run to another: the earlier run that a run is compared with, what differs in settings, features,
-code and data, the difference of the scores, and tables of two runs side by side.
+"""What changed from one run to another: the earlier run to compare with, what differs in settings, features, code and
+data, the difference of the scores, and tables of two runs side by side.
 """
 
 from collections.abc import Iterator, Sequence

@@ -96,38 +96,22 @@ def ladder(options: LadderOptions) -> None:
     with hold(run.folder):
         rows = made.climb(options.only)
     if options.only is not None:
-        show_card(made, rows[-1], options.name)
+        show_card(made, rows, options.name)
         return
     if not options.overrides:
         stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
     title = f"Ladder, {made.metric} on validation. {ladders.CAPTION}"
-    hidden = ("title", ladders.BEFORE, ladders.CODE)
+    hidden = ("title", ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
-    if moved := ladders.list_moved(rows):
-        print("\nSince the last ladder of these files:", *moved, sep="\n  ")
 
 
-def show_card(made: Any, row: dict[str, Any], name: str) -> None:
-    """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
-    from common.day.methods import card as rung_card
-    from common.day.methods import ladder as ladders
+def show_card(made: Any, rows: list[dict[str, Any]], name: str) -> None:
+    """One step in words."""
+    from common.day.methods.card import make_card
 
-    folder = made.bench.run.folder
-    rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]
-    base = next((other for other in rows if other[ladders.KEY] == row[ladders.BASE]), None)
-    card = rung_card.make_card(made, row, base, rung_card.list_recorded(ROOM / name / "figures.json", row[ladders.KEY]))
-    width = max(map(len, card.facts))
-    print("", card.title, *(f"  {fact:<{width}}  {text}" for fact, text in card.facts.items()), sep="\n")
-    if card.examples:
-        print(f"\n{rung_card.CHOSEN}")
-    for example in card.examples:
-        known = {"history": example.history, "right answer": example.answer, "its rank": example.ranks}
-        lines = [f"  {each}: {text}" for each, text in known.items() if text]
-        print("", f"{example.kind.capitalize()}: {example.query}", *lines, sep="\n")
-        print_table(wide_console(), "The first answers", example.rows)
-    if card.figures:
-        page = rung_card.write_card(card, folder / f"{row[ladders.KEY]}.html")
-        print(f"\nFigures: {page.resolve().as_uri()}")
+    title, facts = make_card(made, rows, ROOM / name / "figures.json")
+    width = max(map(len, facts))
+    print("", title, *(f"  {fact:<{width}}  {text}" for fact, text in facts.items()), sep="\n")
 
 
 @takes(InputOptions)

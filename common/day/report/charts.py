@@ -8,7 +8,7 @@ a phone, and is two to five times as large.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.day.record_schema import NORMAL_95
@@ -196,9 +196,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with the ``text`` that shows when it is touched; ``style``: dot, pale-dot or best, and of a card's groups
-    a, b, c or d.
-    """
+    """A point with the ``text`` that shows when it is touched; ``style``: dot or best."""
 
     x: float
     y: float
@@ -220,22 +218,6 @@ class Plot:
         points = [(self.across.position(x), 100 - self.upward.position(y)) for x, y in line.points]
         joint = "H{0:.2f} V{1:.2f}" if line.style.startswith("step") else "L{0:.2f} {1:.2f}"
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A plot, or a table with tinted cells, with its title, what its axes show, and a sentence below. ``legend``: the
-    name of each style of dots; ``square``: as high as it is wide.
-    """
-
-    title: str
-    plot: Plot | None = None
-    across: str = ""
-    upward: str = ""
-    caption: str = ""
-    legend: Mapping[str, str] = field(default_factory=dict)
-    square: bool = False
-    columns: Sequence[TableColumn] = ()
 
 
 def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:
