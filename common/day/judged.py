@@ -27,7 +27,7 @@ from common.learning.model_diagnostics import list_importance, permute, sample_q
 
 Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
-CANDIDATES, FEATURES, LOST = "candidates.parquet", "features.parquet", "lost.csv"
+CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
 TOP = 15  # features that are shuffled
 
 

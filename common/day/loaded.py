@@ -13,7 +13,7 @@ from common.engine.errors import UserError
 from common.io.tables import read_parquet
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class LoadedRun:
     """``queries``: one row per validation query: query, fold, score, slices. ``candidates``: one row per candidate of a
     query: query, item, label (1: the right one), a score a model; the list that is handed in is sorted by the last.
@@ -28,12 +28,6 @@ class LoadedRun:
     def features(self) -> pl.DataFrame:
         """The features (float32, NaN = missing) of the first candidates, row by row: of all, where they are few."""
         return read_parquet(self.folder / FEATURES)
-
-    def __repr__(self) -> str:
-        """What it is, and the size of its frames."""
-        record, queries, candidates = self.record, self.queries.height, self.candidates.height
-        frames = f"{queries:,} queries, {candidates:,} candidates, {len(record.features)} features"
-        return f"LoadedRun {record.name}/{record.run}: {record.metric} {record.cv.score:.4f}; {frames}"
 
 
 def load_run(folder: Path) -> LoadedRun:

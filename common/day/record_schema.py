@@ -81,14 +81,13 @@ class ExampleQuery(msgspec.Struct):
 
 
 class AnswerRecord(msgspec.Struct):
-    """Where right answers are lost, of lists whose first ``cutoff`` count; ``lost``: queries that lost.csv has."""
+    """Where right answers are lost, of lists whose first ``cutoff`` count."""
 
     cutoff: int = 1
     missed: str = "not among the candidates"
     funnel: list[Stage] = []
     ranks: list[RankCount] = []
     examples: list[ExampleQuery] = []
-    lost: int = 0
 
 
 class Diagnostics(msgspec.Struct, kw_only=True):

@@ -12,14 +12,14 @@ from typing import Any
 import polars as pl
 from msgspec import structs
 
-from common.day.evidence import describe_answers, list_lost
-from common.day.judged import CANDIDATES, FEATURES, LOST, Details, Judged
+from common.day.evidence import describe_answers
+from common.day.judged import CANDIDATES, FEATURES, Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
 from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_behind, describe_queries
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, find_stop
 from common.engine.run import Run
-from common.io.submission import write_csv, write_parquet, write_text
+from common.io.submission import write_parquet, write_text
 from common.learning.model_diagnostics import share_gains
 
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
@@ -133,10 +133,7 @@ class RecordWriter:
             return
         with self.part("answers", "The account of right answers"):
             if evidence:
-                lost = list_lost(evidence, judged.queries["query"])
-                if lost.height:
-                    write_csv(lost, run.folder / LOST)
-                self.explain(answers=describe_answers(evidence, lost.height))
+                self.explain(answers=describe_answers(evidence))
         with self.part("importance", "The importance of features"):
             if insight.importance:
                 self.explain(importance=run.step(*insight.importance, name="insight.importance").value)

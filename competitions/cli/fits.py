@@ -12,9 +12,8 @@ import polars as pl
 
 from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
 from common.day.judged import Judged
-from common.day.record_schema import Scored, is_quick
-from common.day.report.page import ABLATION
-from common.day.run_record import describe_queries, digest_files
+from common.day.record_schema import Scored
+from common.day.run_record import describe_queries
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -25,6 +24,7 @@ from competitions.cli.settings import Inputs, load_inputs
 
 ABLATION_FITS = 3  # where the settings do not ask for several
 ALL = "all blocks"
+FOLDER = "ablation"  # below the competition's of the build
 
 
 class Variant(NamedTuple):
@@ -85,7 +85,7 @@ def ablate(options: InputOptions) -> None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
     setting, list_blocks = competition.blocks
     scored: dict[str, Variant] = {}
-    with hold(options.build / options.name / ABLATION.parent):
+    with hold(options.build / options.name / FOLDER):
         for name in (ALL, *list_blocks()):
             left = [] if name == ALL else [f"{setting}=-{name}"]
             say(f"{name}:" if name == ALL else f"without {name}:")
@@ -93,18 +93,7 @@ def ablate(options: InputOptions) -> None:
     fits, rows = scored[ALL].fits, list_differences(scored)
     title = f"{competition.metric} without each block of features, mean of {len(fits)} fits; {ALL}: "
     print_table(wide_console(), f"{title}{sum(fits) / len(fits):.4f}", rows)
-    write_ablation(inputs, scored[ALL].queries, options, rows)
     print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
-
-
-def write_ablation(
-    inputs: Inputs, queries: pl.DataFrame, options: InputOptions, rows: Sequence[dict[str, Any]]
-) -> None:
-    """Leave the rows for the reports of runs on the same files and ``queries``."""
-    work = Run(options.build / options.name / ABLATION.parent, options.build / options.name / "cache")
-    cv, quick = describe_queries(queries), is_quick(options.overrides)
-    question = (digest_files(inputs.files, work.cache), inputs.competition.metric, cv.digest, quick)
-    work.write_json(ABLATION.name, {"question": question, "rows": rows})
 
 
 def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Variant:
@@ -114,7 +103,7 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> V
     if config.fits == 1:
         config = competition.load_config([*overrides, f"fits={ABLATION_FITS}"], inputs.tuned)
     build = options.build / options.name
-    work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
+    work, inputs = Run(build / FOLDER, build / "cache"), inputs._replace(config=config)
     first = competition.judge(competition.validate(inputs.files, config, work), config)
     judged = add_fits(first, inputs, work)
     return Variant(judged.queries, list(judged.fits), time.monotonic() - began)

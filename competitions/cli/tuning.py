@@ -17,7 +17,7 @@ from common.day.tuning.study import (
     open_study,
     show_storage,
 )
-from common.day.tuning.task import Task, Verdict, describe_need, judge_settings, judge_study
+from common.day.tuning.task import Task, Verdict, judge_settings, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -61,7 +61,6 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     study = open_study(storage, title, task, options.seed)
     say(f"  study {title} in {show_storage(options.storage, run.folder)}")
     today = judge_settings(task, task.current)
-    say(f"  {name}: {describe_need(task, today)}")
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
     if options.workers > 1:

@@ -14,16 +14,16 @@ from tests.unit.common.day.records import make_evidence
 def test_the_funnel_says_where_they_are_lost() -> None:
     ranks = np.array([1, 1, 4, 9, 0, 0, 0, 2])
     known = {"ranks": ranks, "stages": [("asked", 8)], "listed": "retrieved", "cutoffs": (9, 5)}
-    made = describe_answers(make_evidence(**known), 0)
+    made = describe_answers(make_evidence(**known))
     rows = [(row.stage, row.queries, row.lost) for row in made.funnel]
     within = [("in the first 9", 5, 0), ("in the first 5", 4, 1)]
     assert rows == [("asked", 8, 0), ("retrieved", 5, 3), *within, ("first", 2, 2)]
     assert made.funnel[1].share == 5 / 8
     assert made.ranks[-1] == RankCount("not retrieved", 3, 3 / 8)  # in the words of the stage
-    twice = describe_answers(make_evidence(repeats=2, **known), 0)
+    twice = describe_answers(make_evidence(repeats=2, **known))
     assert [row.queries for row in twice.funnel] == [4, 2.5, 2.5, 2, 1]  # a query that two fits rank counts once
     assert sum(row.queries for row in twice.ranks) == 4
-    first = describe_answers(make_evidence(ranks=ranks, cutoffs=(1,)), 0)
+    first = describe_answers(make_evidence(ranks=ranks, cutoffs=(1,)))
     assert [row.stage for row in first.funnel] == ["all queries", "among the candidates", "first"]
 
 

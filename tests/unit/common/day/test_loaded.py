@@ -33,4 +33,3 @@ def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, mo
         run = load_run(folder)
         assert run.features.to_dict(as_series=False) == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
         assert run.candidates.equals(ranked.candidates)
-    assert repr(run) == "LoadedRun news/run-1: MRR@5 0.3750; 4 queries, 5 candidates, 2 features"

@@ -1,7 +1,5 @@
 """The page of a run: which parts it has, that nothing in a record becomes markup, that it asks for nothing."""
 
-import base64
-import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,7 +27,7 @@ IN_RECORD = {
     "steps": ("steps",),
     "notes": ("notes",),
 }
-ALL = [*IN_RECORD, "features", "settings", "run"]
+ALL = [*IN_RECORD, "features", "run"]
 
 
 class Page(HTMLParser):
@@ -151,7 +149,7 @@ SAID: list[tuple[str, Record, str, str]] = [
         "86.5 % of the best|pair_collection_clicks_share (23.1 %)|What to try next",
         "9f86d0",
     ),
-    ("run", COMPLETE, "run mgtv --raw build/mgtv/simulated --set watch.rounds=200 --set seed=0|copy", "--untuned"),
+    ("run", COMPLETE, "run mgtv --raw build/mgtv/simulated --set watch.rounds=200 --set seed=0", "--untuned"),
     ("run", COMPLETE, "result.csv, 1,310 rows|9f86d081884c|a936f49, with uncommitted changes|2 min 51 s|1.9 GiB", ""),
     (
         "head",
@@ -163,8 +161,7 @@ SAID: list[tuple[str, Record, str, str]] = [
     ("head", COMPLETE | {"fits": [0.3601]}, "", "Fit 1 alone"),
     ("head", one_fold("validation users"), "MRR@5 on validation of 2,955 queries", ""),
     ("head", one_fold("5 folds of whole sessions"), "in cross-validation", ""),
-    ("folds", COMPLETE, "standard deviation of the folds .0174", ""),  # (.3742 - .3496) / sqrt(2)
-    ("answers", COMPLETE, "100.0 % (6,598)|has 200 of the lost|2e11, 9 videos|Right: video e (not among the v", ""),
+    ("answers", COMPLETE, "100.0 % (6,598)|2e11, 9 videos|Right: video e (not among the v", ""),
     (
         "features",
         COMPLETE | {"features": ["ids", "times"]},
@@ -174,7 +171,7 @@ SAID: list[tuple[str, Record, str, str]] = [
     ("features", COMPLETE | {"insight": {}}, "pair_next_episode", ""),
     ("features", ranked_features(), "feature_00|feature_29", "feature_30"),
     ("drift", drifting(0.52), "no clear difference between train and test rows", ""),
-    ("drift", drifting(0.97), "differ very much", ""),
+    ("drift", drifting(0.97), "differ clearly|video_age", ""),
     ("drift", drifting(0.83, queries=106), "With 106 queries, this may be chance.", "video_age"),
     (
         "drift",
@@ -188,7 +185,7 @@ SAID: list[tuple[str, Record, str, str]] = [
         "2 steps; the computed ones took 30.0 s|3 min 20 s|read (kept)",
         "fit (kept)",
     ),
-    ("settings", COMPLETE, 'Tuned settings were used|blocks = ["video","device","pair","list"]|num_leaves = 15', ""),
+    ("run", COMPLETE, 'tuned settings|blocks = ["video","device","pair","list"]|num_leaves = 15', ""),
 ]
 
 
@@ -239,10 +236,10 @@ def test_nothing_in_a_record_becomes_markup() -> None:
     page, clean = build(record), build()
     assert not page.broken
     assert "img" not in {name for name, _ in page.elements}
-    assert [name for name, _ in page.elements].count("script") == 1
+    assert "script" not in {name for name, _ in page.elements}
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert {name for name, _ in page.elements} == {name for name, _ in clean.elements}
-    for part in ("features", "notes", "models", "folds", "tables", "settings", "drift", "steps"):
+    for part in ("features", "notes", "models", "folds", "tables", "run", "drift", "steps"):
         assert EVIL in page.texts[part], part
 
 
@@ -254,7 +251,4 @@ def test_the_page_asks_for_nothing() -> None:
     assert all(link.startswith("#") for link in page.links)
     assert not re.search(r"@import|url\(|https?://", text)
     policies = [a["content"] for _, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
-    # One script is let run, by its digest: that which copies the command.
-    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policies == [f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]

@@ -14,8 +14,7 @@ from optuna.trial import TrialState
 
 from common.day.difference import compute_difference, pool_variance
 from common.day.tuning import study as studies
-from common.day.tuning.search_space import Settings
-from common.day.tuning.task import FITS, FOLDS, Scores, Task, Verdict, describe_need, judge_settings, judge_study
+from common.day.tuning.task import FITS, FOLDS, Scores, Settings, Task, Verdict, judge_settings, judge_study
 from common.engine.errors import UserError
 
 Storage = optuna.storages.BaseStorage
@@ -100,18 +99,6 @@ def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> No
     pairs = {"before": today.mean(0), "after": later.mean(0)}
     assert verdict.gain == compute_difference(pl.DataFrame(pairs), noise, (FITS, FITS))
     assert not verdict.accepted
-
-
-def test_a_study_says_first_which_gain_it_could_see() -> None:
-    task = make_task(spread=0.1)
-    said = describe_need(task, judge_settings(task, task.current))
-    found = re.search(
-        r"today's settings have 0\.\d{4} on 50 unseen queries \(3 fits\): a gain below about ([.\d]+) is", said
-    )
-    assert found is not None
-    # Deviation .1, three fits known: two standard errors of two means of three, with Student's quantile of two degrees.
-    assert float(found[1]) == pytest.approx(2 * 0.1 * (2 / FITS) ** 0.5 * 4.27 / 1.96, rel=0.01)
-    assert "another fit does not move this score" in describe_need(task, np.ones((3, 50)))
 
 
 def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
