@@ -18,14 +18,12 @@ READ = 100  # runs, newest first
 SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value
 BEFORE, AFTER = pl.col("before"), pl.col("after")
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
-OUTCOMES = (WON, LOST, (AFTER == BEFORE).sum().alias("equal"))
 SETTINGS, DECISIONS = "Settings that differ", "Settings that the data decided otherwise (auto)"
 FEATURES, SCORES = "Features in only one run", "Scores"
 SLICES = (
-    "Common queries, by fold and slice; the errors do not include the noise of the fits; marked: more than chance makes"
-    " of so many slices"
+    "Common queries, by fold and slice: those that B answers better (won) and worse (lost); errors without the noise of"
+    " the fits; marked: more than chance makes of so many slices"
 )
-OUTCOME = "Queries that B answers better (won), worse (lost) or the same (equal)"
 
 
 class Change(NamedTuple):
@@ -146,18 +144,18 @@ def compare(first: Path, second: Path) -> Comparison:
     one, other, joined = pair
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
-        DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
+        DECISIONS: list_changed_settings(*map(read_decisions, (one, other))),
         FEATURES: list_changed_features(one, other),
         SCORES: list_scores(one, other),
         SLICES: list_slices(joined),
-        OUTCOME: joined.select(*OUTCOMES).to_dicts(),
     }
     # The truth is that of the first fit alone, which is submitted.
     on_truth = None if truth is None else compute_difference(truth, pair.noise)
     return Comparison(list_warnings(one, other, joined.height), tables, pair.difference, on_truth)
 
 
-def _read_decisions(record: RunRecord) -> Row:
+def read_decisions(record: RunRecord) -> Row:
+    """What the data decided, by the setting."""
     return {row["setting"]: row["value"] for row in record.summary.get("plan") or []}
 
 
@@ -198,19 +196,9 @@ def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
 
 
 def list_changed_features(one: RunRecord, other: RunRecord) -> list[Row]:
-    """Features that only one of the runs has, with their share of the gain where it is known."""
-    rows = []
-    for side, own, others in (("A", one, other), ("B", other, one)):
-        gains = record_gains(own)
-        absent = [name for name in own.features if name not in set(others.features)]
-        rows += [{"feature": name, "only in": side, "gain": gains.get(name)} for name in absent]
-    return rows
-
-
-def record_gains(record: RunRecord) -> Row:
-    """Each feature's share of the gain: of a whole run, else as far as the summary has them."""
-    gains: Row = dict(record.summary.get("gains", {}))
-    return gains | {row.feature: row.gain for row in record.insight.importance}
+    """Features that only one of the runs has."""
+    sides = ("A", one.features, other.features), ("B", other.features, one.features)
+    return [{"feature": name, "only in": side} for side, own, others in sides for name in own if name not in {*others}]
 
 
 def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, Scored, Stage
@@ -138,17 +137,6 @@ def pick_examples(ranks: Ints, cutoff: int, describe: Callable[[int], Example]) 
 
 
 # --- how the lists compare with chance and with plain orders ---
-
-
-def share_behind(ranks: Ints, sizes: NDArray[np.int32]) -> Floats:
-    """The share of a query's other candidates that stand behind the right one: half by chance, however long the list.
-    NaN where the right one is not among them, or alone.
-
-    >>> share_behind(np.array([1, 3, 0]), np.array([9, 5, 5])).tolist()
-    [1.0, 0.5, nan]
-    """
-    known = (ranks > 0) & (sizes > 1)
-    return np.where(known, (sizes - ranks) / np.maximum(sizes - 1, 1), np.nan)
 
 
 def score_random(rows: RankingDataset, gains: Floats) -> Floats:

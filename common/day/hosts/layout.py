@@ -10,7 +10,7 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where a file fits that pattern.
+    rounded size. ``unless``: not needed where a file fits that pattern.
     ``fetched``: a download brings it.
     """
 
@@ -22,7 +22,6 @@ class FileSpec:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)

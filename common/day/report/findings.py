@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from common.day.difference import CLEAR, FEW, find_limit
+from common.day.difference import CLEAR
 from common.day.record_schema import QueryScores, RunRecord
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
@@ -38,7 +38,7 @@ def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> 
 
 def find_next_steps(record: RunRecord) -> list[Finding]:
     """What is likely to pay, the likeliest first."""
-    return [*_lost_answers(record), *_weakest_slice(record), *_unfinished(record)]
+    return [*_lost_answers(record), *_unfinished(record)]
 
 
 # --- what is suspicious ---
@@ -138,40 +138,6 @@ def _lost_answers(record: RunRecord) -> Iterator[Finding]:
             f" {place}.{most} Another retrieval channel or longer lists help most.",
             "answers",
         )
-
-
-def _weakest_slice(record: RunRecord) -> Iterator[Finding]:
-    """The part of the queries that takes most from the mean, of those that lie below it by more than chance would bring
-    to one of so many slices (Bonferroni).
-
-    Where lists are of many lengths, by the share of the other candidates that stand behind the right one: a longer list
-    scores less by its length alone.
-    """
-    behind = record.behind if record.behind and record.behind.slices else None
-    whole = behind or record.cv
-    rows = [
-        (whole.score - row.score, row.error, row.queries, row)
-        for row in whole.slices
-        if row.score is not None and row.error is not None and row.queries is not None
-    ]
-    if not rows or not whole.queries:
-        return
-    sure = find_limit(len(rows))
-    low = [(gap, queries, row) for gap, error, queries, row in rows if gap > sure * error > 0 and queries >= FEW]
-    if not low:
-        return
-    gap, queries, worst = max(low, key=lambda row: row[0] * row[1])
-    part = queries / whole.queries
-    counted = f"{numbers.count(queries)} queries ({numbers.share(part)})"
-    if behind:
-        own, others = numbers.share(worst.score), numbers.share(whole.score)
-        said = f"the right answer is ahead of {own} of the others there, and of {others} in all queries; {counted}."
-    else:
-        said = (
-            f"{numbers.with_error(worst.score, worst.error)} on {counted}; all queries have"
-            f" {numbers.score(whole.score)}. If it scored as they do, the whole would gain {numbers.score(gap * part)}."
-        )
-    yield Finding(f"Study the slice {worst.name}: {said}", "slices")
 
 
 def _unfinished(record: RunRecord) -> Iterator[Finding]:

@@ -53,17 +53,11 @@ def share(value: float) -> str:
 
 
 @_or_blank
-def seconds(value: float) -> str:
-    """Seconds, for a column of such."""
-    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
-
-
-@_or_blank
 def duration(value: float) -> str:
     """A time in words: seconds up to two minutes, then minutes, then hours."""
     minutes, rest = divmod(round(value), 60)
     if value < 120:
-        return seconds(value)
+        return f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 

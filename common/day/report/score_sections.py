@@ -126,35 +126,15 @@ def _example(row: ExampleQuery, missed: str) -> dict[str, Any]:
 # --- the run itself ---
 
 
-def steps(rows: Sequence[StepRecord]) -> dict[str, Any] | None:
+def steps(rows: Sequence[StepRecord]) -> MarkTable | None:
     """The longest steps with time and memory, those kept from an earlier run pale; run.json has all in their order."""
     if not rows:
         return None
-    kept = [row.seconds for row in rows if row.kept]
     longest = sorted(rows, key=lambda row: row.seconds, reverse=True)[:STEPS_SHOWN]
-    names = [f"{row.name}{' (kept)' * row.kept}" for row in longest]
-    columns = [
-        Column(
-            "time",
-            [Mark(row.seconds, text=numbers.seconds(row.seconds), pale=row.kept) for row in longest],
-            "bar",
-            unit=" s",
-        ),
-        Column(
-            "memory",
-            [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest],
-            "bar",
-            unit=" GiB",
-        ),
-    ]
-    return {
-        "total": len(rows),
-        "kept": len(kept),
-        "spent": sum(row.seconds for row in rows) - sum(kept),
-        "saved": sum(kept),
-        "shown": len(longest),
-        "marks": MarkTable("step", names, columns),
-    }
+    times = [Mark(row.seconds, text=numbers.duration(row.seconds), pale=row.kept) for row in longest]
+    peaks = [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest]
+    columns = [Column("time", times, "bar", unit=" s"), Column("memory", peaks, "bar", unit=" GiB")]
+    return MarkTable("step", [f"{row.name}{' (kept)' * row.kept}" for row in longest], columns)
 
 
 def run(record: RunRecord) -> dict[str, Any]:

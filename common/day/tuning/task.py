@@ -153,7 +153,10 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
     else:
         settings = round_settings(best.params)
         later = judge_settings(task, settings)
-    before, after = average_fits(task, today), average_fits(task, later)
+    # The score of each fit is the weighted mean of its queries.
+    before, after = (np.average(scores, axis=1, weights=task.weights).tolist() for scores in (today, later))
+    weight = {} if task.weights is None else {WEIGHT: task.weights}
+    queries = pl.DataFrame({"before": today.mean(0), "after": later.mean(0), **weight})
     return Verdict(
         task=task.name,
         study=study.study_name,
@@ -163,22 +166,10 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
         settings=settings,
         before=fmean(before),
         after=fmean(after),
-        gain=compute_difference(pair_fits(task, today, later), pool_variance([before, after]), (FITS, FITS)),
+        gain=compute_difference(queries, pool_variance([before, after]), (FITS, FITS)),
     )
 
 
 def judge_settings(task: Task, settings: Settings) -> Scores:
     """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
     return np.stack([task.judge(settings, fit) for fit in range(FITS)])
-
-
-def average_fits(task: Task, scores: Scores) -> list[float]:
-    """The score of each fit: the weighted mean of its queries."""
-    means: list[float] = np.average(scores, axis=1, weights=task.weights).tolist()
-    return means
-
-
-def pair_fits(task: Task, one: Scores, other: Scores) -> pl.DataFrame:
-    """The queries of two settings, (fits, queries) each, as ``compute_difference`` takes them."""
-    weight = {} if task.weights is None else {WEIGHT: task.weights}
-    return pl.DataFrame({"before": one.mean(0), "after": other.mean(0), **weight})

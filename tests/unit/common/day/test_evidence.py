@@ -51,14 +51,6 @@ def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
     assert (price.name, price.score) == ("The cheapest", pytest.approx(3 / 4))
 
 
-def test_the_right_one_is_ahead_of_half_by_chance_however_long_the_list() -> None:
-    rng = np.random.default_rng(0)
-    for size in (2, 5, 40):
-        ranks = rng.integers(1, size + 1, 4_000)
-        assert evidence.share_behind(ranks, np.full(4_000, size, np.int32)).mean() == pytest.approx(0.5, abs=0.03)
-    assert np.isnan(evidence.share_behind(np.array([0, 1]), np.array([9, 1], np.int32))).all()
-
-
 def test_examples_are_right_ones_and_wrong_ones() -> None:
     ranks = np.array([1] * 40 + [9] * 40 + [0] * 20)
     rows = evidence.pick_examples(ranks, 5, lambda query: Example(str(query), "c", ["x", "y"], "x"))
