@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
-WORKERS ?= 1
 RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
@@ -23,13 +22,12 @@ override SCALE := $(value SCALE)
 override SEED := $(value SEED)
 override TRIALS := $(value TRIALS)
 override MINUTES := $(value MINUTES)
-override WORKERS := $(value WORKERS)
-export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES WORKERS
+export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
 INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
-STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
+STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"}
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
@@ -51,7 +49,7 @@ help: ## This text
 	@$(ROW) "RAW=DIR" "the host's files; default data/NAME/raw, else simulated"
 	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's size), seed"
 	@$(ROW) "LAW=round2" "tencent: with conversions, as in the second round"
-	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
+	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; STORAGE=postgresql+psycopg://..."
 	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that computes the steps"
 	@echo && echo "More: $(PY) -m competitions --help"
 

@@ -3,7 +3,6 @@
 """
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -28,11 +27,10 @@ FOLDER = "ablation"  # below the competition's of the build
 
 
 class Variant(NamedTuple):
-    """What was scored with or without a block: by query, by fit, and the seconds that it took."""
+    """What was scored with or without a block, by query and by fit; a ``Judged`` would hold a whole outcome."""
 
     queries: pl.DataFrame
-    fits: list[float]
-    seconds: float
+    fits: Sequence[float]
 
 
 def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
@@ -97,7 +95,6 @@ def ablate(options: InputOptions) -> None:
 
 
 def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Variant:
-    began = time.monotonic()
     competition = inputs.competition
     config: Any = competition.load_config(overrides, inputs.tuned)
     if config.fits == 1:
@@ -106,12 +103,11 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> V
     work, inputs = Run(build / FOLDER, build / "cache"), inputs._replace(config=config)
     first = competition.judge(competition.validate(inputs.files, config, work), config)
     judged = add_fits(first, inputs, work)
-    return Variant(judged.queries, list(judged.fits), time.monotonic() - began)
+    return Variant(judged.queries, judged.fits)
 
 
 def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
-    """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words,
-    the seconds.
+    """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words.
 
     The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike. Of many
     blocks one seems to help by chance: a difference is clear where it is more than that.
@@ -130,7 +126,6 @@ def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
                 "it adds": difference.mean,
                 "error": difference.error,
                 "comparison": describe_block(difference),
-                "seconds": round(part.seconds),
             }
         )
     return sorted(rows, key=lambda row: -float(row["it adds"]))

@@ -1,6 +1,5 @@
 """What ``tune`` does: a study a task, filled by this process and others on its storage, judged, kept where it gains."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,9 +62,6 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     today = judge_settings(task, task.current)
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
-    if options.workers > 1:
-        threads = max((os.cpu_count() or 1) // options.workers, 1)
-        say(f"  for {options.workers} processes, type the same in each terminal behind OMP_NUM_THREADS={threads}")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
     fill(study, task, options.most_trials, seconds)
     verdict = judge_study(task, study, today)

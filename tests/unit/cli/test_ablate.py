@@ -8,7 +8,7 @@ from competitions.cli.fits import ALL, Variant, list_differences
 
 
 def score(values: list[float], fits: list[float]) -> Variant:
-    return Variant(pl.DataFrame({"query": list("abcd"), "fold": "x", "score": values}), fits, 3.0)
+    return Variant(pl.DataFrame({"query": list("abcd"), "fold": "x", "score": values}), fits)
 
 
 def test_a_block_is_worth_what_the_score_loses_without_it() -> None:

@@ -261,15 +261,3 @@ def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
         kept = data_verbs.copy_submission(record, tmp_path)
         assert kept == ([tmp_path / "submission.csv"] if copied else [])
     assert not copied or (tmp_path / "submission.csv").read_text() == "second"
-
-
-@pytest.mark.parametrize(("name", "setting"), [("news", "board"), ("mgtv", "host.board")])
-def test_a_choice_between_two_boards_is_told(name: str, setting: str, tmp_path: Path) -> None:
-    record = make_record(name=name, data={"folder": str(tmp_path)}, summary={"board": "B"})
-    files = [tmp_path / file.replace("*", "") for file in data_verbs.find_source(name).boards.values()]
-    for file in reversed(files):
-        assert data_verbs.describe_boards(record) is None
-        file.parent.mkdir(exist_ok=True)
-        file.touch()
-    assert data_verbs.describe_boards(record) == f"It is for board B; use ARGS={setting}=A for board A"
-    assert data_verbs.describe_boards(make_record(name="flight")) is None
