@@ -89,26 +89,22 @@ def test_the_difference_is_taken_query_by_query(make: Make) -> None:
     assert compare.compare(*runs).truth[:4] == (0.0, pytest.approx(0.2357, abs=1e-4), 3, 2)  # beside that on validation
 
 
-def test_queries_are_won_lost_and_equal_by_hand(make: Make) -> None:
-    #        won, lost, equal, lost, won, equal
-    before = [0.2, 0.5, 0.5, 1.0, 0.0, 0.0]
-    after = [0.5, 0.2, 0.5, 0.0, 0.5, 0.0]
-    slices = compare.compare(make("b-1", before * 7), make("b-2", after * 7)).tables[compare.SLICES]
+def test_slices_count_won_and_lost_are_weighted_and_tell_no_fold_twice(make: Make) -> None:
+    before, after = [0.2, 0.5, 0.5, 1.0, 0.0, 0.0], [0.5, 0.2, 0.5, 0.0, 0.5, 0.0]  # won, lost, equal, lost, won, equal
+    runs = [make("b-1", before * 7), make("b-2", after * 7)]
+    slices = compare.compare(*runs).tables[compare.SLICES]
     assert {row["slice"]: (row["won"], row["lost"], row["queries"]) for row in slices} == {
         "fold: all": (14, 14, 42),
         "parity: even": (14, 0, 21),
         "parity: odd": (0, 14, 21),
     }
     assert compare.compare(make("c-1", before), make("c-2", after)).tables[compare.SLICES] == []  # of six queries
-
-
-def test_a_slice_that_divides_the_queries_as_the_folds_do_is_not_told_twice(make: Make) -> None:
-    runs = [make("a-1", [0.0, 1.0] * 30), make("a-2", [1.0, 1.0] * 30)]
     for run in runs:
         path = run / "queries.parquet"
-        frame = pl.read_parquet(path).with_columns(fold=pl.col("parity"), day=pl.col("parity"))
-        frame.drop("parity").write_parquet(path)
-    assert [row["slice"] for row in compare.compare(*runs).tables[compare.SLICES]] == ["fold: even", "fold: odd"]
+        frame = pl.read_parquet(path).with_columns(fold=pl.col("parity"), weight=pl.Series([2.0, 1, 1, 1, 0, 1] * 7))
+        frame.rename({"parity": "day"}).write_parquet(path)
+    by_slice = {row["slice"]: row["B - A"] for row in compare.compare(*runs).tables[compare.SLICES]}
+    assert by_slice == {"fold: even": pytest.approx(0.6 / 3), "fold: odd": pytest.approx(-1.3 / 3)}
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:
@@ -156,14 +152,3 @@ def test_runs_that_cannot_be_compared_are_refused_in_one_sentence(make: Make) ->
     ):
         with pytest.raises(UserError, match=words):
             compare.compare(one, other)
-
-
-def test_slices_are_weighted_like_the_scores(make: Make) -> None:
-    runs = [make("a-1", [0.0, 1.0, 0.5, 1.0] * 10), make("a-2", [1.0, 1.0, 0.0, 1.0] * 10)]
-    for run in runs:
-        path = run / "queries.parquet"
-        pl.read_parquet(path).with_columns(weight=pl.Series([2.0, 1.0, 1.0, 0.0] * 10)).write_parquet(path)
-    comparison = compare.compare(*runs)
-    by_slice = {row["slice"]: row["B - A"] for row in comparison.tables[compare.SLICES]}
-    assert (by_slice["fold: all"], by_slice["parity: even"]) == pytest.approx((1.5 / 4, (2 * 1.0 - 0.5) / 3))
-    assert not any(name.startswith("weight") for name in by_slice)

@@ -94,7 +94,7 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
 
 def test_the_ledger_fits_eighty_letters(make: Make, call: Call, tmp_path: Path) -> None:
     truth = {"score": 0.3, "error": 0.01, "oracle": 0.6}
-    make("20260101-123456-789", [0.5, 0.25], truth=truth, overrides=["recall.candidates=200"])
+    make("20260101-123456-789", [0.5, 0.25], truth=truth)
     noted = make("20260102-123456-789", [0.75], "flight", wall_seconds=754.0)
     registry.note_leaderboard(noted, 0.5367)
     build = tmp_path / "build"

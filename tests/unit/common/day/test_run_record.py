@@ -119,14 +119,6 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
             read_record(path)
 
 
-def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unknown = Code(None, False, {})
-    monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
-    assert stamp.find_revision() == unknown
-    monkeypatch.setenv("PATH", "")
-    assert stamp.find_revision() == unknown
-
-
 def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def git(*words: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
@@ -135,8 +127,9 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     (tmp_path / "common").mkdir()
     for name in ("kept", "edited", "removed"):
         (tmp_path / "common" / f"{name}.py").write_text(name)
-    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
     monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
+    assert stamp.find_revision() == Code(None, False, {})  # git knows nothing of it
+    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
     first = stamp.find_revision()
     assert (first.changed, first.files) == (False, {})
     (tmp_path / "common" / "edited.py").write_text("anew")
@@ -152,6 +145,8 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     assert (third.changed, third.revision == first.revision) == (False, False)
     assert stamp.list_differing(first, third) == sorted(second.files)
     assert stamp.list_differing(first, second) == sorted(second.files)
+    monkeypatch.setenv("PATH", "")
+    assert stamp.find_revision() == Code(None, False, {})
 
 
 # --- a finished run as frames ---

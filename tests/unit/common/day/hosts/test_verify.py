@@ -57,10 +57,8 @@ def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: s
     ("spec", "fault"),
     [
         (FileSpec("clicks.csv", rows=5), "not 5 rows"),
-        (FileSpec("seq/*.parquet", rows=4), "not 4 rows"),
         (FileSpec("seq/*.parquet", files=3), "not 3 files"),
         (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv has no column when and 1 more"),
-        (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet has no column item"),
         (FileSpec("clicks.csv", megabytes=43.5), "not 43.5 MB"),
     ],
 )
@@ -70,18 +68,14 @@ def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
     assert row.actual.endswith(f"; {fault}")
 
 
-def test_a_file_that_cannot_be_read_differs(raw: Path) -> None:
-    (raw / "seq" / "1.parquet").write_bytes(b"PAR1 no parquet at all")
-    row = check(raw, PARTS_KNOWN)
-    assert (row.state, row.actual.partition(":")[0]) == (DIFFERS, "cannot be read")
-
-
 def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:
     assert check(raw, FileSpec("test.csv")) == FileCheck("test.csv", "", "nothing", MISSING)
     assert check(raw, FileSpec("test.csv", needed=False)).state == ABSENT
     assert check(raw, FileSpec("test.csv", unless="clicks*.csv")).state == ABSENT
     assert check(raw, FileSpec("test.csv", unless="other*.csv")).state == MISSING
     assert check(raw / "no folder", CLICKS_KNOWN).state == MISSING
+    (raw / "seq" / "1.parquet").write_bytes(b"PAR1 no parquet at all")
+    assert check(raw, PARTS_KNOWN).actual.startswith("cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -111,12 +105,13 @@ def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> 
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
-    sound = [FileCheck("a", "", "", OK), FileCheck("b", "", "", ABSENT)]
-    require_valid(sound, raw, "do this")
+    rows = [FileCheck("a", "", "", OK), FileCheck("b", "", "", ABSENT)]
+    require_valid(rows, raw, "do this")
+    rows.append(FileCheck("c", "", "", MISSING))
     with pytest.raises(UserError, match=r"^1 of the files in .* are missing \(first: c\); do this$"):
-        require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
-    with pytest.raises(UserError, match=r"^2 of the files in .* differ from the known ones \(first: d\); do this$"):
-        require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
+        require_valid(rows, raw, "do this")
+    with pytest.raises(UserError, match=r"^1 of the files in .* differ from the known ones \(first: d\); do this$"):
+        require_valid([*rows, FileCheck("d", "", "", DIFFERS)], raw, "do this")
 
 
 def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: Path) -> None:

@@ -18,10 +18,10 @@ def advises(record: Record) -> list[str]:
     return [finding.text for finding in find_next_steps(read(record))]
 
 
-@pytest.mark.parametrize(("truth", "error", "expected"), [(0.27, 0.01, True), (0.28, 0.01, False), (0.27, 0.02, False)])
-def test_truth_is_far_beyond_two_errors_of_the_difference(truth: float, error: float, expected: bool) -> None:
-    record = calm() | {"truth": {"score": truth, "error": error, "oracle": 0.4}}
-    assert ("above the simulated truth" in says(record)) is expected
+def test_truth_is_far_beyond_two_errors_of_the_difference() -> None:
+    for truth, error, expected in ((0.27, 0.01, True), (0.28, 0.01, False), (0.27, 0.02, False)):
+        record = calm() | {"truth": {"score": truth, "error": error, "oracle": 0.4}}
+        assert ("above the simulated truth" in says(record)) is expected
     assert says(calm()) == ""
     # So is the leaderboard's, whose error is not known.
     assert "below the leaderboard (.4000)" in says(calm(), 0.4)

@@ -83,26 +83,17 @@ def test_table_puts_numbers_right() -> None:
 # --- scales ---
 
 
-def test_round_values_are_few_and_round() -> None:
-    assert round_values(0.0, 1.0, 3) == [0.0, 0.5, 1.0]
-    assert round_values(0.347, 0.369, 4) == [0.35, 0.355, 0.36, 0.365]
-    for low, high in ((0.0, 7e-5), (-3.0, 1e6), (0.1, 0.1001)):
+def test_a_scale_has_few_round_values_and_room() -> None:
+    for low, high in ((0.347, 0.369), (0.0, 7e-5), (-3.0, 1e6), (0.1, 0.1001)):
         ticks = round_values(low, high, 4)
         assert 1 <= len(ticks) <= 4
         assert all(low <= tick <= high for tick in ticks)
-
-    assert Scale(0, 1, (0.0, 0.25, 0.5)).labels == ["0", ".25", ".50"]
     assert Scale(-20, 1000, (-20.0, 0.0, 1000.0)).labels == ["\N{MINUS SIGN}20", "0", "1,000"]
-
-
-def test_a_scale_of_bars_begins_at_zero_and_one_value_has_room() -> None:
-    assert make_scale([2.0, 4.0], zero=True).low == 0
-    assert make_scale([-4.0, -2.0], zero=True).high == 0
-    # Room of .18 at either end: 1.18 / 3.36.
+    # Room of .18 at either end: 1.18 / 3.36; bars begin at zero.
     assert make_scale([-1.0, 2.0], zero=True).position(0.0) == pytest.approx(35.12)
+    assert (make_scale([2.0, 4.0], zero=True).low, make_scale([-4.0, -2.0], zero=True).high) == (0, 0)
     single = make_scale([0.4])
     assert single.low < 0.4 < single.high
-    assert make_scale([]).position(0.5) == pytest.approx(50, abs=1)
 
 
 def test_marks_lie_where_their_values_are() -> None:
