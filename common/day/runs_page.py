@@ -76,15 +76,11 @@ def name_run(run: ListedRun) -> str:
     return f"{time}, {run.record.note}" if run.record.note else time
 
 
-def write_score(run: ListedRun) -> str:
-    """Its score with the standard error."""
-    return numbers.with_error(run.record.cv.score, run.record.cv.error)
-
-
 def describe_best(runs: Sequence[ListedRun]) -> str:
     """The best run, and how the last one differs from it, query by query."""
     best, last = max(runs, key=lambda run: run.record.cv.score), runs[0]
-    head = f"The best of {len(runs)} run{'s' * (len(runs) > 1)} is {name_run(best)} with {write_score(best)}."
+    score = numbers.with_error(best.record.cv.score, best.record.cv.error)
+    head = f"The best of {len(runs)} run{'s' * (len(runs) > 1)} is {name_run(best)} with {score}."
     change = None if best is last else find_change(last.folder, best.folder)
     return f"{head} The last run: {change.sentence.replace('Against', 'against', 1)}." if change else head
 

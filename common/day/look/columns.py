@@ -45,7 +45,7 @@ def count_files(tables: Sequence[RawTable]) -> list[Row]:
 
 
 def describe_columns(table: RawTable) -> list[Row]:
-    """One row per column, in the order of the first side: kind, and by side missing share, different values, range.
+    """One row per column, in the order of the first side: by side missing share, different values, range.
 
     ``drift``: how far the first two sides differ in it, None where that is little, or chance.
     """
@@ -57,7 +57,7 @@ def describe_columns(table: RawTable) -> list[Row]:
             for side, sample in zip(table.sides, samples, strict=True)
             if name in sample.columns
         }
-        row: Row = {"column": name, "kind": _name_kind(next(iter(sides.values())))}
+        row: Row = {"column": name}
         shares = {side: of[name] for side, of in zip(table.sides, missing, strict=True) if name in of}
         figures = {side: {"missing": shares[side], **_list_figures(values)} for side, values in sides.items()}
         for key in ("missing", "different", "from", "median", "to"):
@@ -96,16 +96,6 @@ def _as_numbers(known: pl.Series) -> pl.Series:
     """Texts as the numbers that they all are, else as they are: a CSV is read as text."""
     numbers = known.cast(pl.Float64, strict=False) if known.dtype == pl.String and len(known) else known
     return known if numbers.null_count() else numbers
-
-
-def _name_kind(known: pl.Series) -> str:
-    if not len(known):
-        return "nothing"
-    if known.dtype.is_nested():
-        return str(known.dtype).partition("(")[0].lower()
-    if known.dtype.is_numeric():
-        return "number"
-    return "time" if known.dtype.is_temporal() else "yes or no" if known.dtype == pl.Boolean else "text"
 
 
 def _list_figures(known: pl.Series) -> Row:

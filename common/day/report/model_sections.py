@@ -33,8 +33,6 @@ def features(record: RunRecord) -> dict[str, Any] | None:
         "marks": MarkTable("feature", [row.feature for row in shown], columns) if rows else None,
         "by_gain": by_gain,
         "permuted": permuted,
-        "unused": sum(not row.gain for row in rows) if by_gain else 0,
-        "total": len(rows),
         "names": list(names),
     }
 

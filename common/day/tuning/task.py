@@ -30,7 +30,6 @@ DIGITS = 3  # significant ones: a tuned.toml that a person can read, and what is
 # apart (a signed-rank test of three pairs has no p-value below 1/8).
 PARTS = 5
 FITS = 3  # by which today's settings and the best are judged
-FEW = 10  # trials: up to here the sampler draws at random, and nothing can be said of what was not found
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
@@ -81,13 +80,10 @@ class Verdict:
 
     @property
     def conclusion(self) -> str:
-        """What the study says, in words: a search of a few trials says nothing of what it did not find."""
+        """What the study says, in words."""
         if self.trials < 2:
             return "no search done"
-        if self.accepted:
-            return f"kept: {self.gain.verdict}"
-        few = f", and {FEW} trials or fewer say little" if self.trials <= FEW else ""
-        return f"not kept: {self.gain.verdict}{few}"
+        return f"{'kept' if self.accepted else 'not kept'}: {self.gain.verdict}"
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -84,7 +84,6 @@ def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune
     ("changed", "words"),
     [
         ({}, "not kept: within the noise"),
-        ({"trials": 9}, "not kept: within the noise, and 10 trials or fewer say little"),
         ({"gain": GAIN._replace(error=0.005)}, "kept: clear gain (2.0 standard errors)"),
         ({"gain": GAIN._replace(error=0.006)}, "not kept: within the noise"),
         ({"gain": GAIN._replace(mean=-0.05)}, "not kept: clear loss (2.5 standard errors)"),
