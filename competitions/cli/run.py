@@ -5,7 +5,7 @@ and score a submission.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -80,6 +80,7 @@ def look(options: InputOptions) -> None:
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day.methods import ladder as ladders
+    from common.day.methods.card import make_card
     from common.day.stamp import make_stamp, stamp_ladder
     from common.engine.run import Run
     from common.io.lock import hold
@@ -96,22 +97,15 @@ def ladder(options: LadderOptions) -> None:
     with hold(run.folder):
         rows = made.climb(options.only)
     if options.only is not None:
-        show_card(made, rows, options.name)
+        title, facts = make_card(made, rows, ROOM / options.name / "figures.json")
+        width = max(map(len, facts))
+        print("", title, *(f"  {fact:<{width}}  {text}" for fact, text in facts.items()), sep="\n")
         return
     if not options.overrides:
         stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
     title = f"Ladder, {made.metric} on validation. {ladders.CAPTION}"
     hidden = ("title", ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
-
-
-def show_card(made: Any, rows: list[dict[str, Any]], name: str) -> None:
-    """One step in words."""
-    from common.day.methods.card import make_card
-
-    title, facts = make_card(made, rows, ROOM / name / "figures.json")
-    width = max(map(len, facts))
-    print("", title, *(f"  {fact:<{width}}  {text}" for fact, text in facts.items()), sep="\n")
 
 
 @takes(InputOptions)

@@ -1,6 +1,5 @@
 """What compare says of two runs: who won, query by query, by slices in their natural order, on truth and validation."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -45,20 +44,6 @@ def test_compare_counts_every_query_once_in_every_slice(
     assert change.partition("): ")[2] == gain.removeprefix("B - A = ")
     ends = [line.partition(":")[0] for line in printed.splitlines()]
     assert [end for end in ends if end != "To upload"][-2:] == ["Submission", "Report"]
-
-
-def test_every_verb_prints_the_same_score_of_the_same_run(
-    contract: Contract, finished: Finished, changed: tuple[Finished, str], call: Call
-) -> None:
-    run, after = (f"{contract.name}/{each.folder.name}" for each in (finished, changed[0]))
-    score, other = (f"{each.record['cv']['score']:.4f}" for each in (finished, changed[0]))
-    printed = {}
-    for line in (["compare", run, after], ["runs", contract.name]):
-        code, printed[line[0]], err = call(*line, "--build", finished.build)
-        assert code == 0, err
-    assert re.search(rf"^ *CV +{score} +\S+ +{other} ", printed["compare"], re.MULTILINE)
-    assert re.search(rf"{run} .*{score}", printed["runs"])
-    assert f"CV: {finished.record['metric']} {other} +- " in changed[1]
 
 
 @pytest.mark.each_nightly

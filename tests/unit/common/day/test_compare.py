@@ -1,6 +1,5 @@
 """What changed from run to run: against the last run of like settings, else with what differs; two runs compared."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +34,6 @@ def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> 
     assert describe_change(after).startswith(f"Against news/{quick.name} (nothing changed): +0.1000 ± ")
 
 
-def test_a_quick_run_is_not_compared_with_a_whole_one(tmp_path: Path) -> None:
-    write_run(tmp_path, "1", WHOLE, 0.9)
-    after = write_run(tmp_path, "2", QUICK, 0.5, overrides=["@competitions/news/quick.toml"])
-    assert find_change(after) is None
-
-
 def test_the_settings_that_differ_are_named(tmp_path: Path) -> None:
     write_run(tmp_path, "1", WHOLE, 0.9)
     said = describe_change(write_run(tmp_path, "2", QUICK, 0.5))
@@ -64,12 +57,6 @@ def test_many_settings_are_counted(tmp_path: Path) -> None:
     said = describe_change(after)
     assert said.startswith("Against news/1 (s0 0 -> x:y")
     assert " and 2 more): +0.0000" in said
-
-
-def test_the_noise_of_the_fits_is_counted_where_a_run_was_fitted_by_several_seeds(tmp_path: Path) -> None:
-    write_run(tmp_path, "1", QUICK, 0.4)
-    said = describe_change(write_run(tmp_path, "2", WHOLE, 0.5, fits=[0.3, 0.5, 0.4]))
-    assert re.search(r": within the noise \(3 fits known\)$", said)
 
 
 # --- two runs side by side ---

@@ -15,7 +15,6 @@ from common.day.hosts.verify import (
     FileCheck,
     check_files,
     check_reading,
-    count_rows,
     require_valid,
 )
 from common.engine.errors import UserError
@@ -86,15 +85,6 @@ def test_a_published_size_may_mean_either_megabyte(raw: Path, size: int, state: 
     with (raw / "indexer.pkl").open("wb") as file:
         file.truncate(size)
     assert check(raw, FileSpec("indexer.pkl", megabytes=9.9)).state == state
-
-
-def test_rows_of_a_csv_are_counted_whatever_its_first_and_last_line(raw: Path) -> None:
-    path = raw / "clicks.csv"
-    for text, rows in (("", 0), ("a,b", 0), ("a,b\n", 0), ("a,b\n1,2", 1), ("a,b\n1,2\n", 1), ("a,b\n1,2\n3,4", 2)):
-        path.write_text(text)
-        assert count_rows(path) == rows
-    path.write_bytes(b'\xef\xbb\xbf"user_id","item_id",more\r\n1,2,3\r\n1,2,3\r\n1,2,3')
-    assert check(raw, CLICKS_KNOWN).state == OK
 
 
 def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:

@@ -143,9 +143,7 @@ SAID: list[tuple[str, Record, str, str]] = [
     ("run", COMPLETE, 'blocks = ["video","device","pair","list"]|num_leaves = 15', ""),
     ("answers", COMPLETE, "100.0 % (6,598)|2e11, 9 videos|Right: video e (not among the v", ""),
     ("features", COMPLETE | {"insight": {}}, "pair_next_episode", ""),
-    ("drift", drifting(0.52), "", "video_age"),
     ("drift", drifting(0.97), "video_age", ""),
-    ("drift", drifting(0.83, queries=106), "With 106 queries, this may be chance.", "video_age"),
     ("drift", drifting(0.99, reference=0.98, between="the days 28 and 30"), "Between the days 28 and 30", "video_age"),
     ("steps", COMPLETE | {"steps": STEPS}, "read (kept)|3 min 20 s", "fit (kept)"),
 ]

@@ -18,7 +18,6 @@ from common.day.report.charts import (
     Scale,
     make_plot,
     make_scale,
-    make_table,
     round_values,
 )
 from common.day.report.page import load_templates
@@ -63,21 +62,6 @@ def test_a_number_of_a_table_has_decimals_that_suit_it(values: list[Any], shown:
 def render(macro: str, *args: Any) -> str:
     """What a macro of the templates makes of the data."""
     return str(getattr(load_templates().get_template("macros.html.j2").module, macro)(*args))
-
-
-def test_text_and_attributes_are_escaped() -> None:
-    evil = "<i>\"'&"
-    shown = render("marks", MarkTable(evil, [evil], [Column(evil, [Mark(0.5, text=evil)])], details=[evil]))
-    assert "<i>" not in shown
-    assert 'data-title="&lt;i&gt;&#34;&#39;&amp;"' in shown
-    assert shown.count("&lt;i&gt;&#34;&#39;&amp;") == 6  # title, name, detail, column, its title on a phone, number
-
-
-def test_table_puts_numbers_right() -> None:
-    rows = [{"name": "a", "recall": 0.2}, {"name": "b", "recall": 0.4}, {"name": "c", "recall": 0.1, "n": 3}]
-    shown = render("table", make_table(rows))
-    assert shown.count('<th scope="col" class="right">') == 2
-    assert make_table([]) == []
 
 
 # --- scales ---
