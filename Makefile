@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 0
-WORKERS ?= 1
 RUN = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
@@ -23,17 +22,16 @@ override SCALE := $(value SCALE)
 override SEED := $(value SEED)
 override TRIALS := $(value TRIALS)
 override MINUTES := $(value MINUTES)
-override WORKERS := $(value WORKERS)
-export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES WORKERS
+export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
 INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
-STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"} --workers "$$WORKERS"
+STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"}
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
-TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare replay report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
+TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -51,7 +49,7 @@ help: ## This text
 	@$(ROW) "RAW=DIR" "the host's files; default data/NAME/raw, else simulated"
 	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's size), seed"
 	@$(ROW) "LAW=round2" "tencent: with conversions, as in the second round"
-	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; WORKERS=2 STORAGE=postgresql+psycopg://..."
+	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; STORAGE=postgresql+psycopg://..."
 	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that computes the steps"
 	@echo && echo "More: $(PY) -m competitions --help"
 
@@ -114,7 +112,7 @@ dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
 	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-# rung-NAME: ## One method: its score, lists, code (RUNG=als)
+# rung-NAME: ## One method: its score, formula, code (RUNG=als)
 $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
 
@@ -148,10 +146,6 @@ runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
 # compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
 	@$(RUN) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
-
-# replay-NAME: ## The two runs as a live A/B test would see them (same ARGS)
-$(NAMES:%=replay-%): replay-%: $(VENV)/installed
-	@$(RUN) replay $* $(ARGS)
 
 # report-NAME: ## Rewrite the last run's report
 $(NAMES:%=report-%): report-%: $(VENV)/installed

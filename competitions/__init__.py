@@ -9,7 +9,7 @@ from common.engine.errors import UserError
 
 if TYPE_CHECKING:  # a verb imports a competition when it is called
     from common.competition import Competition
-    from common.day.loaded import LoadedRun
+    from common.day.run_record import LoadedRun
 
 # Threads of OpenMP that wait for one another sleep. By default they spin, and take the cores from whatever else runs:
 # beside two other programs on two cores a fit of LightGBM took 29 s in place of 1. Read when the library is loaded.
@@ -49,8 +49,8 @@ def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "Loade
 
     ``run``: as for ``compare``: its name or the end of it, news/last, last~1, or its folder.
     """
-    from common.day.loaded import load_run
     from common.day.registry import find_run
+    from common.day.run_record import load_run
 
     return load_run(find_run(Path(build), NAMES, run))
 

@@ -51,7 +51,6 @@ VERBS = (
     data.data,
     data.submit,
     data.standin,
-    runs.replay,
     serve.recommend,
     serve.serve,
     new.new,

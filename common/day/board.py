@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.day.record_schema import NORMAL_95, RunRecord
+from common.day.record_schema import RunRecord
 from common.engine.errors import UserError
 
 FILE = "board.toml"
@@ -64,15 +64,6 @@ def position(score: float, board: Board) -> str:
     return f"between {name_mark(below[0])} and {name_mark(above[-1])}"
 
 
-def position_briefly(score: float, board: Board) -> str:
-    """The same for a column: the next mark below and the next above."""
-    above = [mark.name for mark in board.marks if mark.score > score]
-    below = [mark.name for mark in board.marks if mark.score <= score]
-    if above and below:
-        return f"{below[0]} < {above[-1]}"
-    return f">= {below[0]}" if below else f"< {above[-1]}"
-
-
 def name_mark(mark: KnownScore) -> str:
     """A mark's score and name."""
     return f"{mark.score:.5f}".rstrip("0").removeprefix("0") + f" ({mark.name})"
@@ -82,12 +73,7 @@ def describe_standing(record: RunRecord, folder: Path) -> str | None:
     """The closing line of a run: where its score lies on the board; None where its marks are not known."""
     if not record.basis.scored:
         return f"Made from {record.basis}: do not compare it with a leaderboard"
-    board, score, error = find_board(record, folder), record.cv.score, record.cv.error
+    board, score = find_board(record, folder), record.cv.score
     if board is None:
         return None
-    said = f"On the board ({board.title}), a {board.metric} of {score:.4f}"
-    if not error:
-        return f"{said} lies {position(score, board)}"
-    inside = [name_mark(mark) for mark in board.marks if abs(mark.score - score) <= NORMAL_95 * error]
-    held = f"; its 95 % interval includes {', '.join(inside)}" if inside else ""
-    return f"{said} +- {error:.4f} lies {position(score, board)}{held}"
+    return f"On the board ({board.title}), a {board.metric} of {score:.4f} lies {position(score, board)}"

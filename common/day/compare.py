@@ -1,36 +1,130 @@
-"""Two runs side by side: settings, features, code, data, the score by slices; and what a live A/B test would see."""
+"""What changed from one run to another: the earlier run to compare with, what differs in settings, features, code and
+data, the difference of the scores, and tables of two runs side by side.
+"""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from common.day.change import list_changed_settings, list_first
 from common.day.difference import FEW, Difference, compute_difference, pair_truth, read_pair
-from common.day.record_schema import NORMAL_95, Row, RunRecord
+from common.day.record_schema import RECORD, Row, RunRecord, read_record
 from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
 
+READ = 100  # runs, newest first
+SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value
 BEFORE, AFTER = pl.col("before"), pl.col("after")
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
-OUTCOMES = (
-    WON,
-    LOST,
-    (AFTER == BEFORE).sum().alias("equal"),
-    ((BEFORE > 0) & (AFTER > 0)).sum().alias("hit by both"),
-    ((BEFORE > 0) & (AFTER <= 0)).sum().alias("only A"),
-    ((BEFORE <= 0) & (AFTER > 0)).sum().alias("only B"),
-    ((BEFORE <= 0) & (AFTER <= 0)).sum().alias("neither"),
-)
 SETTINGS, DECISIONS = "Settings that differ", "Settings that the data decided otherwise (auto)"
 FEATURES, SCORES = "Features in only one run", "Scores"
 SLICES = (
-    "Common queries, by fold and slice; the errors do not include the noise of the fits; marked: more than chance makes"
-    " of so many slices"
+    "Common queries, by fold and slice: those that B answers better (won) and worse (lost); errors without the noise of"
+    " the fits; marked: more than chance makes of so many slices"
 )
-OUTCOME = "Queries that B answers better (won), worse (lost) or the same (equal)"
-POWER_80 = 0.841621  # standard errors: the normal quantile of a power of 80 %
+
+
+class Change(NamedTuple):
+    """The earlier ``run`` that a run is compared with, its record, in ``what`` they differ, and the ``difference``."""
+
+    run: Path
+    record: RunRecord
+    what: str
+    difference: Difference
+
+    @property
+    def sentence(self) -> str:
+        """All of it, the same words at the end of a run, in its report and on the page of runs."""
+        return f"Against {self.run.parent.name}/{self.run.name} ({self.what}): {self.difference.sentence}"
+
+
+def find_change(run: Path, partner: Path | None = None) -> Change | None:
+    """What a run changed against its ``partner``, by default that of ``find_partner``; None where there is none whose
+    queries can be read.
+    """
+    try:
+        partner = partner or find_partner(run)
+        if partner is None:
+            return None
+        pair = read_pair(partner, run)
+        return Change(partner, pair.one, describe_change(pair.one, pair.other), pair.difference)
+    except UserError:  # a damaged file
+        return None
+
+
+def find_partner(run: Path) -> Path | None:
+    """Of the runs before a run that ask the same, the one whose settings differ least, the newest of several; None
+    where none does.
+    """
+    own = read_record(run / RECORD)
+    alike = [
+        (folder, len(list_changed_settings(other.config, own.config)))
+        for folder, other in read_runs(run.parent)
+        if folder.name < run.name and other.question == own.question
+    ]
+    return min(alike, key=lambda each: each[1], default=(None, 0))[0]
+
+
+def read_runs(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
+    """The last ``READ`` runs of a competition's folder of the build, newest first, with their records."""
+    for path in sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]:
+        try:
+            yield path.parent, read_record(path)
+        except UserError:  # a damaged record
+            continue
+
+
+def describe_change(one: RunRecord, other: RunRecord) -> str:
+    """In which settings, features and code two runs differ, in a line: "rounds 5 -> 9; features +length"."""
+    added = [f"+{name}" for name in other.features if name not in set(one.features)]
+    removed = [f"-{name}" for name in one.features if name not in set(other.features)]
+    code = list_differing(one.code, other.code)
+    parts = {
+        "": [
+            f"{row['setting']} {shorten_value(row['A'])} -> {shorten_value(row['B'])}"
+            for row in list_changed_settings(one.config, other.config)
+        ],
+        "features ": added + removed if one.features and other.features else [],
+        "code of ": ["unlisted files"] if code is None else [Path(path).name for path in code],
+    }
+    return "; ".join(f"{kind}{list_first(names)}" for kind, names in parts.items() if names) or "nothing changed"
+
+
+def list_first(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def shorten_value(value: str) -> str:
+    """A setting's value in a sentence."""
+    value = value.replace(": ", ":")
+    return value if len(value) <= VALUE_CHARS else value[: VALUE_CHARS - 1] + "…"
+
+
+def list_changed_settings(one: Row, other: Row) -> list[Row]:
+    """Every setting with another value, by its dotted key."""
+    before, after = dict(flatten(one)), dict(flatten(other))
+    absent = "(not set)"
+    rows = [{"setting": key, "A": before.get(key, absent), "B": after.get(key, absent)} for key in before | after]
+    return [row | {"A": str(row["A"]), "B": str(row["B"])} for row in rows if row["A"] != row["B"]]
+
+
+def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """(dotted key, value) of everything that is no table.
+
+    >>> dict(flatten({"seed": 0, "rank": {"rounds": 60}}))
+    {'seed': 0, 'rank.rounds': 60}
+    """
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+# --- two runs side by side ---
 
 
 class Comparison(NamedTuple):
@@ -50,18 +144,18 @@ def compare(first: Path, second: Path) -> Comparison:
     one, other, joined = pair
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
-        DECISIONS: list_changed_settings(_read_decisions(one), _read_decisions(other)),
+        DECISIONS: list_changed_settings(*map(read_decisions, (one, other))),
         FEATURES: list_changed_features(one, other),
         SCORES: list_scores(one, other),
         SLICES: list_slices(joined),
-        OUTCOME: joined.select(*OUTCOMES).to_dicts(),
     }
     # The truth is that of the first fit alone, which is submitted.
     on_truth = None if truth is None else compute_difference(truth, pair.noise)
     return Comparison(list_warnings(one, other, joined.height), tables, pair.difference, on_truth)
 
 
-def _read_decisions(record: RunRecord) -> Row:
+def read_decisions(record: RunRecord) -> Row:
+    """What the data decided, by the setting."""
     return {row["setting"]: row["value"] for row in record.summary.get("plan") or []}
 
 
@@ -79,7 +173,7 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     ]
     rows = []
     for label, part in parts:
-        means = {name: _measure(part, side)["score"] for name, side in (("A", "before"), ("B", "after"))}
+        means = {name: _measure(part, side) for name, side in (("A", "before"), ("B", "after"))}
         found = compute_difference(part, compared=len(parts))
         marks = {"B - A": found.mean, "error": found.error, "": "*" if found.beyond else ""}
         rows.append({"slice": label, **means, **marks, **part.select(WON, LOST, queries=pl.len()).row(0, named=True)})
@@ -102,19 +196,9 @@ def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
 
 
 def list_changed_features(one: RunRecord, other: RunRecord) -> list[Row]:
-    """Features that only one of the runs has, with their share of the gain where it is known."""
-    rows = []
-    for side, own, others in (("A", one, other), ("B", other, one)):
-        gains = record_gains(own)
-        absent = [name for name in own.features if name not in set(others.features)]
-        rows += [{"feature": name, "only in": side, "gain": gains.get(name)} for name in absent]
-    return rows
-
-
-def record_gains(record: RunRecord) -> Row:
-    """Each feature's share of the gain: of a whole run, else as far as the summary has them."""
-    gains: Row = dict(record.summary.get("gains", {}))
-    return gains | {row.feature: row.gain for row in record.insight.importance}
+    """Features that only one of the runs has."""
+    sides = ("A", one.features, other.features), ("B", other.features, one.features)
+    return [{"feature": name, "only in": side} for side, own, others in sides for name in own if name not in {*others}]
 
 
 def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
@@ -134,57 +218,7 @@ def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
     return warnings
 
 
-# --- as a live test would see it ---
-
-
-def simulate_live_test(first: Path, second: Path) -> tuple[str, list[Row], list[str]]:
-    """Two runs with their validation queries as the requests of a live test, a hash of a query sending it to one run: a
-    title with both scores; rows of B - A with its 95 % interval, where one run answers each request, as in a live test,
-    and where both do; what a live test needs, and the difference as everywhere.
-    """
-    pair, to_b = read_pair(first, second), pl.col("query").hash(0) % 2 == 1
-    record, joined, difference = pair.one, pair.queries, pair.difference
-    one, other = (_measure(joined.filter(arm), side) for arm, side in ((~to_b, "before"), (to_b, "after")))
-    a, b = (_measure(joined, side) for side in ("before", "after"))
-    if min(one["queries"], other["queries"]) < 2:
-        raise UserError(f"{joined.height} request(s) are too few to split: each run needs at least 2.")
-    live = other["score"] - one["score"], (one["error"] ** 2 + other["error"] ** 2) ** 0.5
-    rows = [
-        {"answered by": way, "requests of A": to_one, "requests of B": to_other, "B - A": mean, "error": error}
-        | {"95 % from": mean - NORMAL_95 * error, "to": mean + NORMAL_95 * error}
-        for way, to_one, to_other, (mean, error) in (
-            ("one run", one["queries"], other["queries"], live),
-            ("both runs", joined.height, joined.height, difference[:2]),
-        )
-    ]
-    needed = describe_needed(difference, (a["error"] ** 2 + b["error"] ** 2) * joined.height)
-    title = f"{record.metric} on {joined.height} requests: A {a['score']:.4f}, B {b['score']:.4f}"
-    return title, rows, [needed, f"B - A = {difference.sentence}"]
-
-
-def _measure(joined: pl.DataFrame, side: str) -> Row:
-    """The score of a run, ``before`` or ``after``, with the error of independent requests."""
-    return average_queries(joined.select(pl.col(side).alias("score"), pl.col(f"^{WEIGHT}$")))
-
-
-def describe_needed(difference: Difference, variance: float) -> str:
-    """How many requests a live test takes; ``variance``: of a request's score, the sum of both runs'."""
-    if not difference.changed:
-        return "The two runs do not differ: a live test would find nothing."
-    mean, reach = difference.mean, NORMAL_95 * difference.error
-    least, most = abs(mean) + reach, abs(mean) - reach
-    high = f"{count_requests(most, variance):,.0f}" if most > 0 else "no limit"
-    return (
-        f"A live test needs about {count_requests(mean, variance):,.0f} requests to find {mean:+.4f} with a power of 80"
-        f" % ({count_requests(least, variance):,.0f} to {high} over the interval of both runs)."
-    )
-
-
-def count_requests(gain: float, variance: float) -> float:
-    """Requests, half of them to each run, of a two-sided test at the level of 5 % that finds a ``gain`` with a power of
-    80 %: 2 (z_level + z_power)^2 variance / gain^2.
-
-    >>> round(count_requests(0.1, 2))  # 7.8489 x 2 / 0.01 to each run
-    3140
-    """
-    return 2 * (NORMAL_95 + POWER_80) ** 2 * variance / gain**2 if gain else float("inf")
+def _measure(joined: pl.DataFrame, side: str) -> float:
+    """The score of a run, ``before`` or ``after``."""
+    score: float = average_queries(joined.select(pl.col(side).alias("score"), pl.col(f"^{WEIGHT}$")))["score"]
+    return score

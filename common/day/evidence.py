@@ -10,19 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, Scored, Stage
 from common.learning.chain import Chain
 from common.learning.dataset import RankingDataset
-from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import cluster_error, rank_answers, weighted_mean
 
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
 EXAMPLES = 3  # of each kind
-LOST = 200  # queries that can be read with their features
 MOST_VALUES = 10_000_000  # of features, that a run keeps beside its candidates: 40 MB
 BLEND = "blend"
 RANDOM = "Random order"
@@ -75,15 +72,15 @@ class Evidence:
 # --- right answers ---
 
 
-def describe_answers(evidence: Evidence, lost: int) -> AnswerRecord:
-    """The part ``answers`` of a record's insight; ``lost``: the rows of ``list_lost``."""
+def describe_answers(evidence: Evidence) -> AnswerRecord:
+    """The part ``answers`` of a record's insight."""
     ranks, repeats, missed = evidence.ranks, evidence.repeats, f"not {evidence.listed}"
     within = {1: "first"} | {cutoff: f"in the first {cutoff}" for cutoff in evidence.cutoffs if cutoff > 1}
     stages = [*evidence.stages, (evidence.listed, int((ranks != MISSED).sum()))]
     stages += [(within[cutoff], count_within(ranks, cutoff)) for cutoff in sorted(within, reverse=True)]
     funnel = build_funnel([(stage, count / repeats) for stage, count in stages])
     examples = pick_examples(ranks, evidence.cutoff, evidence.example)
-    return AnswerRecord(evidence.cutoff, missed, funnel, count_ranks(ranks, missed, repeats), examples, lost)
+    return AnswerRecord(evidence.cutoff, missed, funnel, count_ranks(ranks, missed, repeats), examples)
 
 
 def count_within(ranks: Ints, cutoff: int) -> int:
@@ -139,51 +136,7 @@ def pick_examples(ranks: Ints, cutoff: int, describe: Callable[[int], Example]) 
     return rows
 
 
-def list_lost(evidence: Evidence, counted: pl.Series) -> pl.DataFrame:
-    """Some queries whose right one stands behind the first ``cutoff``, evenly of all: query, its rank, how many
-    candidates, the right item and that which stands first; then each feature of the right one, and of the first one.
-
-    A query whose right one is not among the candidates is not listed: nothing is known of it; nor is one that is not
-    ``counted`` (by their names): flight's metric leaves out short sessions, whose options are candidates all the same.
-    """
-    items, data = evidence.candidates, evidence.rows
-    scores, sizes = items.to_series(-1).to_numpy(), data.group_sizes
-    ranks, starts, owners = rank_answers(scores, data.labels, sizes), find_starts(sizes), data.query_numbers
-    behind = (ranks > evidence.cutoff) & items["query"][starts].is_in(counted.implode()).to_numpy()
-    lost = spread(np.flatnonzero(behind), LOST)
-    marked = np.flatnonzero(data.labels > 0)
-    right = np.zeros(len(starts), np.int64)
-    right[owners[marked]] = marked
-    right, first = right[lost], np.lexsort((-scores, owners))[starts[lost]]
-    head = {
-        "query": items["query"][first],
-        "rank": ranks[lost],
-        "candidates": sizes[lost],
-        "right item": items["item"][right],
-        "first item": items["item"][first],
-    }
-    sides = {"right": data.features[right], "first": data.features[first]}
-    features = {f"{side}: {name}": rows[:, at] for side, rows in sides.items() for at, name in enumerate(data.names)}
-    return pl.DataFrame(head | features, nan_to_null=True)
-
-
-def spread(chosen: Ints, most: int) -> Ints:
-    """At most so many of some numbers, evenly spread over all."""
-    return chosen[np.unique(np.linspace(0, len(chosen) - 1, most).round().astype(int))] if len(chosen) else chosen
-
-
 # --- how the lists compare with chance and with plain orders ---
-
-
-def share_behind(ranks: Ints, sizes: NDArray[np.int32]) -> Floats:
-    """The share of a query's other candidates that stand behind the right one: half by chance, however long the list.
-    NaN where the right one is not among them, or alone.
-
-    >>> share_behind(np.array([1, 3, 0]), np.array([9, 5, 5])).tolist()
-    [1.0, 0.5, nan]
-    """
-    known = (ranks > 0) & (sizes > 1)
-    return np.where(known, (sizes - ranks) / np.maximum(sizes - 1, 1), np.nan)
 
 
 def score_random(rows: RankingDataset, gains: Floats) -> Floats:

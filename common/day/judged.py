@@ -27,7 +27,6 @@ from common.learning.model_diagnostics import list_importance, permute, sample_q
 
 Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
-CANDIDATES, FEATURES, LOST = "candidates.parquet", "features.parquet", "lost.csv"
 TOP = 15  # features that are shuffled
 
 
@@ -48,14 +47,12 @@ class Insight:
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
-    """What a competition tells beside its scores. ``plan``: the settings that the data decided;
-    ``rankers``: whose gains are kept; ``notes``: of reading; ``tables``: (title, rows) of its own; ``summary``:
-    everything else that is worth keeping.
+    """What a competition tells beside its scores. ``plan``: the settings that the data decided; ``notes``: of reading;
+    ``tables``: (title, rows) of its own; ``summary``: everything else that is worth keeping.
     """
 
     features: Sequence[str]
     plan: Sequence[Decision] = ()
-    rankers: Sequence[Ranker] = ()
     summary: Row = field(default_factory=dict)
     notes: Sequence[Note] = ()
     tables: Sequence[tuple[str, Sequence[Row]]] = ()
@@ -66,8 +63,7 @@ class Judged:
     """What a run reports. ``meaning``: the metric in a line; ``ranking``: the models side by side, the blend last.
 
     ``queries``: one row per query: query and fold (text), score (what it earns under the metric), ``weight`` where
-    queries do not count alike, ``cluster`` where some rise and fall together, ``behind`` (``share_behind``) where lists
-    are of many lengths, so that slices of short and of long ones can be compared; then any number of slices (text).
+    queries do not count alike, ``cluster`` where some rise and fall together; then any number of slices (text).
     ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``error``: of the score, where
     it is another than that of the queries; ``why`` in words.
     ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where there is no

@@ -81,14 +81,13 @@ class ExampleQuery(msgspec.Struct):
 
 
 class AnswerRecord(msgspec.Struct):
-    """Where right answers are lost, of lists whose first ``cutoff`` count; ``lost``: queries that lost.csv has."""
+    """Where right answers are lost, of lists whose first ``cutoff`` count."""
 
     cutoff: int = 1
     missed: str = "not among the candidates"
     funnel: list[Stage] = []
     ranks: list[RankCount] = []
     examples: list[ExampleQuery] = []
-    lost: int = 0
 
 
 class Diagnostics(msgspec.Struct, kw_only=True):
@@ -185,14 +184,12 @@ class RunStart(msgspec.Struct, kw_only=True):
 
 class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     """run.json. ``meaning``: the metric in a line; ``fits``: the score of every single fit, where there are several;
-    ``behind``: the share of the other candidates that stand behind the right one; ``failed``: a sentence a part of the
-    report that failed.
+    ``failed``: a sentence a part of the report that failed.
     """
 
     metric: str
     cv: QueryScores
     meaning: str = ""
-    behind: QueryScores | None = None
     rivals: list[Scored] = []
     ranking: list[Scored] = []
     fits: list[float] = []
@@ -219,14 +216,9 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
         return is_quick(self.overrides)
 
     @property
-    def queries(self) -> str:
-        """Which queries it validated on."""
-        return self.cv.digest or str(self.cv.queries)
-
-    @property
     def question(self) -> tuple[str, str, str, bool]:
         """What two runs share that are compared unasked: files, metric, queries, and whether they are quick ones."""
-        return self.data.digest, self.metric, self.queries, self.is_quick
+        return self.data.digest, self.metric, self.cv.digest, self.is_quick
 
 
 def is_quick(overrides: Sequence[str]) -> bool:

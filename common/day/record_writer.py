@@ -12,18 +12,16 @@ from typing import Any
 import polars as pl
 from msgspec import structs
 
-from common.day.evidence import describe_answers, list_lost
-from common.day.judged import CANDIDATES, FEATURES, LOST, Details, Judged
+from common.day.evidence import describe_answers
+from common.day.judged import Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
-from common.day.run_record import QUERIES, TRUTH, SimulatedTruth, describe_behind, describe_queries
+from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH, SimulatedTruth, describe_queries
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, find_stop
 from common.engine.run import Run
-from common.io.submission import write_csv, write_parquet, write_text
-from common.learning.model_diagnostics import share_gains
+from common.io.submission import write_parquet, write_text
 
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
-GAINS_SHOWN = 40  # features, of a run that stops after validation as well
 REASON = 300  # letters of an error that are shown
 UNFINISHED = "This run was ended before its report was whole; run it again to have the rest."
 
@@ -96,7 +94,7 @@ class RecordWriter:
         cv = describe_queries(judged.queries)
         if judged.error is not None:
             cv.error, cv.why = judged.error, judged.why
-        self.add(cv=cv, behind=describe_behind(judged.queries), ranking=judged.ranking, fits=list(judged.fits))
+        self.add(cv=cv, ranking=judged.ranking, fits=list(judged.fits))
 
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""
@@ -133,10 +131,7 @@ class RecordWriter:
             return
         with self.part("answers", "The account of right answers"):
             if evidence:
-                lost = list_lost(evidence, judged.queries["query"])
-                if lost.height:
-                    write_csv(lost, run.folder / LOST)
-                self.explain(answers=describe_answers(evidence, lost.height))
+                self.explain(answers=describe_answers(evidence))
         with self.part("importance", "The importance of features"):
             if insight.importance:
                 self.explain(importance=run.step(*insight.importance, name="insight.importance").value)
@@ -148,10 +143,10 @@ class RecordWriter:
             self.explain(calibration=list(insight.calibration()))
 
     def add_details(self, details: Details) -> None:
-        """The tables of the competition, with the settings that the data decided and the gains of the models."""
-        plan, gains = list_decisions(details.plan), share_gains(details.rankers)
+        """The tables of the competition, with the settings that the data decided."""
+        plan = list_decisions(details.plan)
         notes = [*self._content["notes"], *(note.as_row() for note in details.notes)]
-        summary = {"plan": plan, "gains": dict(list(gains.items())[:GAINS_SHOWN]), **details.summary}
+        summary = {"plan": plan, **details.summary}
         tables = list_tables([("Settings decided from the data", plan), *details.tables])
         self.add(features=list(details.features), summary=summary, notes=notes, tables=tables + self._content["tables"])
 

@@ -8,17 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from common.day.board import find_board, position_briefly
 from common.day.record_schema import RECORD, Data, Row, RunRecord, read_record
 from common.engine.errors import UserError
 
 LEADERBOARD = "lb.json"
 LARGEST_SCORE = 1e9  # no metric of a board comes near
-SETTINGS_SHOWN = 32  # characters
-COLUMNS = (
-    "run", "note", "CV", "error", "truth", "oracle", "leaderboard", "rank", "minutes", "data", "code", "GiB",
-    "settings",
-)  # fmt: skip
 
 
 def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
@@ -57,7 +51,7 @@ def find_pair(build: Path, names: Sequence[str], runs: Sequence[str]) -> tuple[P
     """The folders of two runs. Without the second, the first is compared with the last run of its competition; a
     competition alone, or nothing, stands for its last run and the earlier one that is most like it.
     """
-    from common.day.change import find_partner  # the ledger compares nothing, and lists at once
+    from common.day.compare import find_partner  # the ledger compares nothing, and lists at once
 
     if len(runs) > 2:
         raise UserError(f"Two runs are compared, not {len(runs)}: name them as {names[0]}/A and {names[0]}/B.")
@@ -112,32 +106,21 @@ def read_ledger(folders: Sequence[Path]) -> list[ListedRun | DamagedRun]:
     return runs
 
 
-def list_run(run: ListedRun | DamagedRun, boards: Path | None = None) -> Row:
-    """A row of the table: when, what on, how it scored, what it cost, and the leaderboard's last word on it.
-
-    ``boards``: the folder whose ``<name>/board.toml`` holds the marks of a competition; ``rank``: between which of them
-    the leaderboard's score lies, else the CV of a run on the host's files. A damaged run's row says that it is.
+def list_run(run: ListedRun | DamagedRun) -> Row:
+    """A row of the table, which fits a terminal of 80 letters: when, how it scored, beside the simulated truth or the
+    leaderboard's last word, what it took. A damaged run's row says that it is.
     """
     name = f"{run.folder.parent.name}/{run.folder.name}"
     if isinstance(run, DamagedRun):
-        return dict.fromkeys(COLUMNS) | {"run": name, "settings": f"DAMAGED: {run.fault[:80]}"}
-    record, code = run.record, run.record.code
-    board = None if boards is None else find_board(record, boards / record.name)
-    settings = " ".join([*([f"--until {record.until}"] if record.until else []), *record.overrides])
+        return {"run": name, "note": f"DAMAGED: {run.fault[:80]}"}
+    record, truth = run.record, run.record.truth
+    known = f"{truth.score:.4f} truth" if truth else None
     return {
         "run": name,
         "note": record.note,
-        "CV": record.cv.score,
-        "error": record.cv.error,
-        "truth": record.truth and record.truth.score,
-        "oracle": record.truth and record.truth.oracle,
-        "leaderboard": run.leaderboard,
-        "rank": board and position_briefly(record.cv.score if run.leaderboard is None else run.leaderboard, board),
-        "minutes": run.minutes,
-        "data": name_files(record.data),
-        "code": f"{code.revision or 'unknown'}{'+' if code.changed else ''}",
-        "GiB": f"{record.peak_mib / 1024:.1f}",
-        "settings": settings if len(settings) <= SETTINGS_SHOWN else f"{settings[: SETTINGS_SHOWN - 1]}…",
+        "CV": f"{record.cv.score:.4f} +- {record.cv.error:.4f}",
+        "truth or board": known if run.leaderboard is None else f"{run.leaderboard:.4f} board",
+        "minutes": f"{run.minutes:7.1f}",
     }
 
 

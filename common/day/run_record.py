@@ -9,6 +9,7 @@ holds the same of the test, where a simulation knows the truth.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,19 @@ import polars as pl
 from common.arrays import Floats, Ints
 from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
-from common.day.record_schema import Data, QueryScores, Scored
+from common.day.record_schema import RECORD, Data, QueryScores, RunRecord, Scored, read_record
 from common.day.record_schema import Row as Row
+from common.engine.errors import UserError
 from common.engine.walk import walk
 from common.io.natural_order import natural_key
+from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
 QUERIES, TRUTH = "queries.parquet", "truth.parquet"
+CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
 # Optional columns: how much a query counts in every mean; which queries rise and fall together (a shared item, a user).
-# And the share of the other candidates that stand behind the right one.
-WEIGHT, CLUSTER, BEHIND = "weight", "cluster", "behind"
-NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER, BEHIND)
+WEIGHT, CLUSTER = "weight", "cluster"
+NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER)
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,6 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
             for value, part in split_slice(queries, name)
         ],
     )
-
-
-def describe_behind(queries: pl.DataFrame) -> QueryScores | None:
-    """The same of the share of the other candidates that stand behind the right one, where that is known."""
-    if BEHIND not in queries.columns:
-        return None
-    known = queries.with_columns(score=pl.col(BEHIND).fill_nan(None))
-    return describe_queries(known.drop_nulls("score"))
 
 
 def average_queries(queries: pl.DataFrame) -> Row:
@@ -136,3 +131,31 @@ def digest_files(files: object, cache: Path) -> str:
 def find_paths(value: object) -> Iterator[Path]:
     """Every path of a file inside dataclasses, lists, tuples and dictionaries."""
     return (leaf for leaf in walk(value) if isinstance(leaf, Path) and leaf.is_file())
+
+
+# --- a finished run as frames ---
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """``queries``: one row per validation query: query, fold, score, slices. ``candidates``: one row per candidate of a
+    query: query, item, label (1: the right one), a score a model; the list that is handed in is sorted by the last.
+    """
+
+    folder: Path
+    record: RunRecord
+    queries: pl.DataFrame
+    candidates: pl.DataFrame
+
+    @cached_property
+    def features(self) -> pl.DataFrame:
+        """The features (float32, NaN = missing) of the first candidates, row by row: of all, where they are few."""
+        return read_parquet(self.folder / FEATURES)
+
+
+def load_run(folder: Path) -> LoadedRun:
+    """The run in ``folder``. ``UserError`` where its files are gone, or of an earlier version."""
+    record = read_record(folder / RECORD)
+    if not (folder / FEATURES).exists():
+        raise UserError(f"{folder} has no {FEATURES}: it validated on no query, or with an earlier version: run again.")
+    return LoadedRun(folder, record, read_parquet(folder / QUERIES), read_parquet(folder / CANDIDATES))

@@ -1,5 +1,5 @@
 """``runs.html`` in the build folder: every run of every competition, offline and without script; the runs on the same
-files side by side: scores by date, what each run changed, what that brought.
+files side by side: scores, what each run changed, what that brought.
 """
 
 import datetime
@@ -9,18 +9,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-from common.day.change import find_change
+from common.day.compare import find_change
 from common.day.difference import Difference
 from common.day.registry import DamagedRun, ListedRun, name_files
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Plot, Scale, make_scale
+from common.day.report.charts import Column, Mark, MarkTable
 from common.day.report.page import POLICY, REPORT_PAGE, load_templates
 from common.day.report.score_sections import draw_score
 from common.io.submission import write_bytes
 
 RUNS_PAGE = "runs.html"
 RUNS_SHOWN = 30  # newest, of the same files
-MOST_TICKS = 5
 
 
 def write_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> Path:
@@ -61,85 +60,29 @@ def describe_group(runs: Sequence[ListedRun]) -> dict[str, Any]:
         "files": name_files(record.data),
         "quick": record.is_quick,
         "queries": record.cv.queries,
-        "metric": record.metric,
         "total": len(runs),
         "shown": len(shown),
         "sentence": describe_best(shown),
-        "plot": draw_history(shown[::-1]) if len(shown) > 1 else None,
-        "legend": [(style, name) for style, name, _ in find_series(shown)],
         "marks": list_marks(shown, record.metric),
     }
 
 
-def find_day(run: ListedRun) -> datetime.datetime | None:
-    """When it began, by its name; None where a person renamed it."""
-    try:
-        return datetime.datetime.strptime(run.folder.name[:15], "%Y%m%d-%H%M%S")
-    except ValueError:
-        return None
-
-
 def name_run(run: ListedRun) -> str:
-    """Its time in words, and what a person calls it."""
-    day = find_day(run)
-    time = f"{day:%d %b %H:%M}" if day else run.folder.name
+    """When it began, in words (its folder where a person renamed that), and what a person calls it."""
+    try:
+        time = f"{datetime.datetime.strptime(run.folder.name[:15], '%Y%m%d-%H%M%S'):%d %b %H:%M}"
+    except ValueError:
+        time = run.folder.name
     return f"{time}, {run.record.note}" if run.record.note else time
-
-
-def write_score(run: ListedRun) -> str:
-    """Its score with the standard error."""
-    return numbers.with_error(run.record.cv.score, run.record.cv.error)
 
 
 def describe_best(runs: Sequence[ListedRun]) -> str:
     """The best run, and how the last one differs from it, query by query."""
     best, last = max(runs, key=lambda run: run.record.cv.score), runs[0]
-    head = f"The best of {len(runs)} run{'s' * (len(runs) > 1)} is {name_run(best)} with {write_score(best)}."
+    score = numbers.with_error(best.record.cv.score, best.record.cv.error)
+    head = f"The best of {len(runs)} run{'s' * (len(runs) > 1)} is {name_run(best)} with {score}."
     change = None if best is last else find_change(last.folder, best.folder)
     return f"{head} The last run: {change.sentence.replace('Against', 'against', 1)}." if change else head
-
-
-# --- by date ---
-
-
-def find_series(runs: Sequence[ListedRun]) -> list[tuple[str, str, list[float | None]]]:
-    """What is known of some of the runs: the style of its line, its name, its value of each run."""
-    series: list[tuple[str, str, list[float | None]]] = [
-        ("line", "CV, with one standard error", [run.record.cv.score for run in runs]),
-        ("other", "truth", [run.record.truth.score if run.record.truth else None for run in runs]),
-        ("third", "board", [run.leaderboard for run in runs]),
-    ]
-    return [(style, name, values) for style, name, values in series if any(value is not None for value in values)]
-
-
-def draw_history(runs: Sequence[ListedRun]) -> Plot:
-    """Scores in the order of the runs, the oldest first: an equal step each, since runs come in bunches."""
-    lines, dots = [], []
-    for at, run in enumerate(runs):
-        score, error = run.record.cv.score, run.record.cv.error
-        lines.append(Line([(at, score - error), (at, score + error)], "thin"))
-        dots.append(Dot(at, score, f"{name_run(run)}: {write_score(run)}"))
-    for style, name, values in find_series(runs):
-        points = [(at, value) for at, value in enumerate(values) if value is not None]
-        lines.append(Line(points, style))
-        if style != "line":
-            dots += [
-                Dot(at, y, f"{name_run(runs[at])}: {name} {numbers.score(y)}", f"mark-{style}") for at, y in points
-            ]
-    return Plot(lines, dots, scale_dates(runs), make_scale([y for line in lines for _, y in line.points]))
-
-
-def scale_dates(runs: Sequence[ListedRun]) -> Scale:
-    """The runs as equal steps, some of them named by their day, or by their hour where all are of one day."""
-    days = [find_day(run) for run in runs]
-    one_day = len({day.date() for day in days if day}) < 2
-    stride = -(-len(runs) // MOST_TICKS)
-    ticks = [at for at in range(0, len(runs), stride) if days[at]]
-    names = [f"{days[at]:%H:%M}" if one_day else f"{days[at]:%d %b}" for at in ticks]
-    return Scale(0, max(len(runs) - 1, 1), ticks, names)
-
-
-# --- side by side ---
 
 
 def list_marks(runs: Sequence[ListedRun], metric: str) -> MarkTable:
@@ -149,8 +92,13 @@ def list_marks(runs: Sequence[ListedRun], metric: str) -> MarkTable:
     if len(runs) > 1:
         gains = [draw_gain(change.difference if change else None) for change in changes]
         columns.append(Column("against the most similar earlier run", gains, reference=0.0))
-    for _, name, values in find_series(runs)[1:]:
-        columns.append(Column(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
+    known = {
+        "truth": [run.record.truth.score if run.record.truth else None for run in runs],
+        "board": [run.leaderboard for run in runs],
+    }
+    for name, values in known.items():
+        if any(value is not None for value in values):
+            columns.append(Column(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
     columns.append(Column("minutes", [Mark(text=f"{run.minutes:.1f}") for run in runs], "plain"))
     details = [change.sentence if change else "" for change in changes]
     return MarkTable("run", [link(run) for run in runs], columns, details)

@@ -102,10 +102,12 @@ def _describe(schema: type[msgspec.Struct], merged: Toml, error: msgspec.Validat
     if error.__cause__ or not where:  # a __post_init__ refuses, or a setting of all competitions is missing
         return f"The configuration breaks a rule: {error.__cause__ or error}."
     key = where.partition("[")[0]
+    expected = list_types(schema).get(key)
+    choices = ", ".join(map(repr, list_choices(expected)))
     if problem.startswith("Invalid enum value") or "int | str" in problem:
-        expected = list_types(schema).get(key)
-        choices = ", ".join(map(repr, list_choices(expected)))
         problem = f"Expected {choices} or a number" if _takes_number(expected) else f"Expected one of {choices}"
+    elif choices and _takes_number(expected):  # a number beyond its bounds
+        problem += f", or {choices}"
     return f"{key} cannot be {_value_at(merged, key)!r}: {problem}."
 
 

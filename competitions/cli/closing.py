@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from common.day.board import describe_standing
-from common.day.change import find_change
+from common.day.compare import find_change
 from common.day.record_schema import RunRecord
 from common.engine.console import print_table, wide_console
 from competitions import ROOM
-from competitions.cli.data import describe_boards
 
 ALONE = "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
 
@@ -41,7 +40,6 @@ def show_end(record: RunRecord, folder: Path, queries: str) -> None:
         )
     print(f"Wall time {record.wall_seconds:.0f} s, peak memory {record.peak_mib / 1024:.2f} GiB")
     if record.submission.paths:
-        print(f"Submission: {' and '.join(record.submission.paths)}, {record.submission.rows:,} rows, checked")
-        if choice := describe_boards(record):
-            print(choice)
+        board = f", for board {record.summary['board']}" if record.summary.get("board") else ""
+        print(f"Submission: {' and '.join(record.submission.paths)}, {record.submission.rows:,} rows, checked{board}")
     print(f"Report: {(folder / REPORT_PAGE).resolve().as_uri()}")

@@ -4,7 +4,6 @@ the host's layout, with which anyone can reproduce a figure on real data without
 
 import contextlib
 import inspect
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -81,14 +80,10 @@ def standin(
     dataset = public.convert(source, folder, **({} if text is None else {"text": text}))
     counts = ", ".join(f"{count:,} {part}" for part, count in dataset.rows.items())
     print(f"{folder}, from {dataset.source}: {counts}")
-    build_option = [] if build == BUILD else ["--build", str(build)]
-    start = ["python", "-m", "competitions"]
     # What was tuned on simulated data says nothing of these, and the figures were made without it.
-    print("Run:  ", shlex.join([*start, "run", name, "--untuned", "--raw", str(folder), *build_option]))
+    print(f"Run:   python -m competitions run {name} --untuned --raw {folder} --build {build}")
     file = build / name / "RUN" / dataset.submission  # RUN stands for the folder that the run will name
-    print(
-        "Score:", shlex.join([*start, "score", name, str(file), "--truth", str(folder / TRUTH), "--raw", str(folder)])
-    )
+    print(f"Score: python -m competitions score {name} {file} --truth {folder / TRUTH} --raw {folder}")
 
 
 def submit(
@@ -139,10 +134,7 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     """The submission file of the run named, or of the newest one of a competition that has one."""
     folders = find_runs(build, [source.name]) if run is None else [find_run(build, [source.name], run)]
     paths = (folder / file for folder in folders for file in source.submission_files)
-    submission = next((path for path in paths if path.is_file()), None)
-    if submission is not None:
-        if submission.parent != folders[0]:
-            say(f"{folders[0]} has no submission: using that of {submission.parent}.")
+    if submission := next((path for path in paths if path.is_file()), None):
         return submission
     if run is None:
         raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
@@ -193,17 +185,3 @@ def identify_files(name: str, folder: Path) -> Basis:
     with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
         sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
     return find_basis({"folder": str(folder), "sample": sample})
-
-
-def describe_boards(record: RunRecord) -> str | None:
-    """For which of the boards whose files are there a submission was made, and how to get the other's; None where there
-    is no choice.
-    """
-    from common.day.hosts.verify import list_files
-
-    made = record.summary.get("board")
-    if made is None:
-        return None
-    source, raw = find_source(record.name), Path(record.data.folder)
-    other = next((board for board, file in source.boards.items() if board != made and list_files(raw, file)), None)
-    return other and f"It is for board {made}; use ARGS={source.board_setting}={other} for board {other}"

@@ -6,18 +6,17 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from common.day.hosts.simulated import check_memory, is_simulated
-from common.day.record_schema import RECORD, RunRecord, RunStart
+from common.day.record_schema import RECORD, RunStart
 from common.day.record_writer import RecordWriter
 from common.day.report.page import write_report
 from common.day.run_record import describe_data
 from common.day.stamp import find_revision, make_stamp
-from common.day.tuning.tuned_config import list_foreign
 from common.engine.cluster import connect
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
@@ -106,7 +105,10 @@ def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
         write_report(folder)
     with writer.part("summary", "The closing summary"):
         show_end(record, folder, competition.queries)
-        say_further(record, copies, inputs, cv_only)
+        if copies:
+            print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
+        if record.until:
+            print(f"Stopped after validation: {cv_only or 'the same command without --until goes on to a submission'}")
 
 
 @contextlib.contextmanager
@@ -131,18 +133,3 @@ def remove_unrecorded(folder: Path) -> None:
     """Remove the folder of a run that was ended before there was anything to keep."""
     if not ((folder / RECORD).exists() or is_kept(folder)):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def say_further(record: RunRecord, copies: Sequence[Path], inputs: Inputs, cv_only: str | None) -> None:
-    """Where the submission lies to be uploaded, why there is none, and whether settings are from other files."""
-    if copies:
-        print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
-    if record.until:
-        print(f"Stopped after validation: {cv_only or 'the same command without --until goes on to a submission'}")
-    if not inputs.tuned or record.data.simulated:
-        return
-    if foreign := list_foreign(inputs.competition.tuned, record.data.digest):
-        print(
-            f"tuned.toml has settings from other files ({', '.join(foreign)}): "
-            f"`make tune-{record.name}` tunes on these, --untuned ignores it."
-        )

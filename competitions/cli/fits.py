@@ -3,7 +3,6 @@
 """
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,9 +11,8 @@ import polars as pl
 
 from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
 from common.day.judged import Judged
-from common.day.record_schema import Scored, is_quick
-from common.day.report.page import ABLATION
-from common.day.run_record import describe_queries, digest_files
+from common.day.record_schema import Scored
+from common.day.run_record import describe_queries
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -25,14 +23,14 @@ from competitions.cli.settings import Inputs, load_inputs
 
 ABLATION_FITS = 3  # where the settings do not ask for several
 ALL = "all blocks"
+FOLDER = "ablation"  # below the competition's of the build
 
 
 class Variant(NamedTuple):
-    """What was scored with or without a block: by query, by fit, and the seconds that it took."""
+    """What was scored with or without a block, by query and by fit; a ``Judged`` would hold a whole outcome."""
 
     queries: pl.DataFrame
-    fits: list[float]
-    seconds: float
+    fits: Sequence[float]
 
 
 def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
@@ -85,7 +83,7 @@ def ablate(options: InputOptions) -> None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
     setting, list_blocks = competition.blocks
     scored: dict[str, Variant] = {}
-    with hold(options.build / options.name / ABLATION.parent):
+    with hold(options.build / options.name / FOLDER):
         for name in (ALL, *list_blocks()):
             left = [] if name == ALL else [f"{setting}=-{name}"]
             say(f"{name}:" if name == ALL else f"without {name}:")
@@ -93,36 +91,23 @@ def ablate(options: InputOptions) -> None:
     fits, rows = scored[ALL].fits, list_differences(scored)
     title = f"{competition.metric} without each block of features, mean of {len(fits)} fits; {ALL}: "
     print_table(wide_console(), f"{title}{sum(fits) / len(fits):.4f}", rows)
-    write_ablation(inputs, scored[ALL].queries, options, rows)
     print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
 
 
-def write_ablation(
-    inputs: Inputs, queries: pl.DataFrame, options: InputOptions, rows: Sequence[dict[str, Any]]
-) -> None:
-    """Leave the rows for the reports of runs on the same files and ``queries``."""
-    work = Run(options.build / options.name / ABLATION.parent, options.build / options.name / "cache")
-    cv, quick = describe_queries(queries), is_quick(options.overrides)
-    question = (digest_files(inputs.files, work.cache), inputs.competition.metric, cv.digest, quick)
-    work.write_json(ABLATION.name, {"question": question, "rows": rows})
-
-
 def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Variant:
-    began = time.monotonic()
     competition = inputs.competition
     config: Any = competition.load_config(overrides, inputs.tuned)
     if config.fits == 1:
         config = competition.load_config([*overrides, f"fits={ABLATION_FITS}"], inputs.tuned)
     build = options.build / options.name
-    work, inputs = Run(build / ABLATION.parent, build / "cache"), inputs._replace(config=config)
+    work, inputs = Run(build / FOLDER, build / "cache"), inputs._replace(config=config)
     first = competition.judge(competition.validate(inputs.files, config, work), config)
     judged = add_fits(first, inputs, work)
-    return Variant(judged.queries, list(judged.fits), time.monotonic() - began)
+    return Variant(judged.queries, judged.fits)
 
 
 def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
-    """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words,
-    the seconds.
+    """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words.
 
     The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike. Of many
     blocks one seems to help by chance: a difference is clear where it is more than that.
@@ -141,7 +126,6 @@ def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
                 "it adds": difference.mean,
                 "error": difference.error,
                 "comparison": describe_block(difference),
-                "seconds": round(part.seconds),
             }
         )
     return sorted(rows, key=lambda row: -float(row["it adds"]))

@@ -123,7 +123,7 @@ class LadderOptions(InputOptions):
 
 @dataclass(frozen=True)
 class TuneOptions(InputOptions):
-    """The options of ``tune``."""
+    """The options of ``tune``. Several processes, each by the same command, fill one study."""
 
     tasks: Annotated[
         list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: all.")
@@ -135,7 +135,6 @@ class TuneOptions(InputOptions):
     minutes: Annotated[
         float | None, typer.Option(min=0.01, max=100_000, help="No trial starts after this time; the studies share it.")
     ] = None
-    workers: Annotated[int, typer.Option(min=1, help="Processes on one study, each typed by you: says how.")] = 1
     storage: Storage = None
 
     @property

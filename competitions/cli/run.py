@@ -5,7 +5,7 @@ and score a submission.
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -80,6 +80,7 @@ def look(options: InputOptions) -> None:
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
     from common.day.methods import ladder as ladders
+    from common.day.methods.card import make_card
     from common.day.stamp import make_stamp, stamp_ladder
     from common.engine.run import Run
     from common.io.lock import hold
@@ -96,38 +97,15 @@ def ladder(options: LadderOptions) -> None:
     with hold(run.folder):
         rows = made.climb(options.only)
     if options.only is not None:
-        show_card(made, rows[-1], options.name)
+        title, facts = make_card(made, rows, ROOM / options.name / "figures.json")
+        width = max(map(len, facts))
+        print("", title, *(f"  {fact:<{width}}  {text}" for fact, text in facts.items()), sep="\n")
         return
     if not options.overrides:
         stamp_ladder(run.folder / ladders.TABLE, inputs.folder, stamp)
     title = f"Ladder, {made.metric} on validation. {ladders.CAPTION}"
-    hidden = ("title", ladders.BEFORE, ladders.CODE)
+    hidden = ("title", ladders.CODE)
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
-    if moved := ladders.list_moved(rows):
-        print("\nSince the last ladder of these files:", *moved, sep="\n  ")
-
-
-def show_card(made: Any, row: dict[str, Any], name: str) -> None:
-    """One step in words, three of its queries, and where a page with its figures is written, if it has any."""
-    from common.day.methods import card as rung_card
-    from common.day.methods import ladder as ladders
-
-    folder = made.bench.run.folder
-    rows = json.loads((folder / ladders.TABLE).read_text(encoding="utf-8"))["rows"]
-    base = next((other for other in rows if other[ladders.KEY] == row[ladders.BASE]), None)
-    card = rung_card.make_card(made, row, base, rung_card.list_recorded(ROOM / name / "figures.json", row[ladders.KEY]))
-    width = max(map(len, card.facts))
-    print("", card.title, *(f"  {fact:<{width}}  {text}" for fact, text in card.facts.items()), sep="\n")
-    if card.examples:
-        print(f"\n{rung_card.CHOSEN}")
-    for example in card.examples:
-        known = {"history": example.history, "right answer": example.answer, "its rank": example.ranks}
-        lines = [f"  {each}: {text}" for each, text in known.items() if text]
-        print("", f"{example.kind.capitalize()}: {example.query}", *lines, sep="\n")
-        print_table(wide_console(), "The first answers", example.rows)
-    if card.figures:
-        page = rung_card.write_card(card, folder / f"{row[ladders.KEY]}.html")
-        print(f"\nFigures: {page.resolve().as_uri()}")
 
 
 @takes(InputOptions)

@@ -9,12 +9,12 @@ import typer
 
 from common.day import registry
 from common.day.board import find_board, position
-from common.day.record_schema import RECORD, Row, read_record
+from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, Name, RunName, Storage, TwoRuns
+from competitions.cli.options import BUILD, Build, RunName, Storage, TwoRuns
 
 SHOWN = 20  # runs in the terminal; the page has all
 PORT = 8080  # of the dashboard, on this machine
@@ -22,9 +22,6 @@ PORT = 8080  # of the dashboard, on this machine
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
-    wide: Annotated[
-        bool, typer.Option(help="Also oracle, rank on the board, data, code, memory and settings.")
-    ] = False,
     build: Build = BUILD,
 ) -> None:
     """Every finished run, newest first."""
@@ -32,30 +29,14 @@ def runs(
     if not listed:
         print(f"No run in {build} yet: run `make {name or NAMES[0]}`.")
         return
-    rows = [registry.list_run(run, ROOM) for run in listed[:SHOWN]]
-    tenths = [row | {"minutes": None if row["minutes"] is None else f"{row['minutes']:7.1f}"} for row in rows]
-    shown = tenths if wide else [narrow_row(row) for row in tenths]
-    filled = {key for row in shown for key, value in row.items() if value is not None}
-    shown = [{key: value for key, value in row.items() if key in filled} for row in shown]
+    rows = [registry.list_run(run) for run in listed[:SHOWN]]
+    filled = {key for row in rows for key, value in row.items() if value is not None}
+    shown = [{key: value for key, value in row.items() if key in filled} for row in rows]
     print_table(wide_console(), f"Runs, newest first ({len(shown)} of {len(listed)})", shown)
-    if not wide:
-        print("\nRank, data, code, memory and settings: --wide, or make runs ARGS=--wide")
     from common.day.runs_page import write_runs  # after the table: it reads the scores of every query
 
     every = registry.read_ledger(registry.find_runs(build, NAMES)) if name else listed
     print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
-
-
-def narrow_row(row: Row) -> Row:
-    """What a terminal of 80 letters has room for."""
-    known = [(row[key], of) for key, of in (("leaderboard", "board"), ("truth", "truth")) if row[key] is not None]
-    return {
-        "run": row["run"],
-        "note": row["note"],
-        "CV": "damaged" if row["CV"] is None else f"{row['CV']:.4f} +- {row['error']:.4f}",
-        "truth or board": f"{known[0][0]:.4f} {known[0][1]}" if known else None,
-        "minutes": row["minutes"],
-    }
 
 
 def compare(
@@ -77,17 +58,6 @@ def compare(
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
-
-
-def replay(name: Name, two: TwoRuns = None, build: Build = BUILD) -> None:
-    """Two runs as a live A/B test would see them, with the requests that it needs."""
-    from common.day.compare import simulate_live_test
-
-    one, other = registry.find_pair(build, [check_name(name)], two or [name])
-    title, rows, lines = simulate_live_test(one, other)
-    print(f"A = {one}\nB = {other}")
-    print_table(wide_console(), title, rows)
-    print("", *lines, sep="\n")
 
 
 def lb(

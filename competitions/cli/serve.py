@@ -29,7 +29,6 @@ SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the
 def serve(
     name: Name,
     run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
-    http: Annotated[bool, typer.Option("--http", hidden=True)] = True,  # as it was typed up to 0.21
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     build: Build = BUILD,
 ) -> None:

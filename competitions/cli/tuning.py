@@ -1,6 +1,5 @@
 """What ``tune`` does: a study a task, filled by this process and others on its storage, judged, kept where it gains."""
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from common.day.tuning.study import (
     open_study,
     show_storage,
 )
-from common.day.tuning.task import Task, Verdict, describe_need, judge_settings, judge_study
+from common.day.tuning.task import Task, Verdict, judge_settings, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -61,12 +60,8 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     study = open_study(storage, title, task, options.seed)
     say(f"  study {title} in {show_storage(options.storage, run.folder)}")
     today = judge_settings(task, task.current)
-    say(f"  {name}: {describe_need(task, today)}")
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
-    if options.workers > 1:
-        threads = max((os.cpu_count() or 1) // options.workers, 1)
-        say(f"  for {options.workers} processes, type the same in each terminal behind OMP_NUM_THREADS={threads}")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
     fill(study, task, options.most_trials, seconds)
     verdict = judge_study(task, study, today)

@@ -27,7 +27,6 @@ def test_the_page_shows_the_files_and_asks_for_nothing(contract: Contract, finis
     if not tables:  # tencent's own layout: lines of JSON
         assert "MiB" in page
         return
-    assert 'class="sketch"' in page  # the values of each column that is no id and no constant
     largest = max(tables, key=lambda path: path.stat().st_size)
     frame = pl.read_parquet(largest) if largest.suffix == ".parquet" else pl.read_csv(largest, infer_schema=False)
     alike = [path for path in tables if path.parent == largest.parent and path.suffix == largest.suffix]

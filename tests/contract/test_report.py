@@ -39,4 +39,3 @@ def test_plain_orders_stand_beside_the_run(contract: Contract, finished: Finishe
     assert rivals["Random order"] < finished.record["cv"]["score"]
     page = (finished.folder / "report.html").read_text()
     assert all(name in page for name in rivals)
-    assert (finished.folder / "lost.csv").exists() == ("lost.csv next to" in page)

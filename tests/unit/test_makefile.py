@@ -59,8 +59,8 @@ def test_a_folder_reaches_the_command_as_it_was_typed(tmp_path: Path, value: str
         ("flight", ("SCALE", "SEED", "LAW"), ["run", "flight", "--scale", ALL, "--seed", ALL, "--law", ALL]),
         (
             "tune-mgtv",
-            ("TRIALS", "MINUTES", "WORKERS"),
-            ["tune", "mgtv", "--trials", ALL, "--minutes", ALL, "--workers", ALL, "--seed", "0"],
+            ("TRIALS", "MINUTES"),
+            ["tune", "mgtv", "--trials", ALL, "--minutes", ALL, "--seed", "0"],
         ),
         ("standin-news", ("FROM",), ["standin", "news", "--from", ALL]),
         ("simulate-news", ("SCALE",), ["simulate", "news", "--scale", ALL, "--seed", "0", "--describe"]),
@@ -82,4 +82,4 @@ def test_addresses_with_a_password_go_by_the_environment(tmp_path: Path) -> None
     words, given = make(tmp_path, "flight", CLUSTER=ALL)
     assert (words, given) == (["run", "flight", "--seed", "0"], {"RECSYS_CLUSTER": ALL})
     words, given = make(tmp_path, "tune-mgtv", STORAGE=ALL)
-    assert (words, given) == (["tune", "mgtv", "--workers", "1", "--seed", "0"], {"RECSYS_STORAGE": ALL})
+    assert (words, given) == (["tune", "mgtv", "--seed", "0"], {"RECSYS_STORAGE": ALL})

@@ -1,7 +1,7 @@
 """What is known of an organiser's files: where they come from, what each of them holds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -10,7 +10,7 @@ class FileSpec:
     """A file, or the files of a pattern, below the raw folder, and what is known of them; None or () where nothing is.
 
     ``rows`` are those of all files together, ``columns`` must be there among others, ``megabytes`` is a published,
-    rounded size, ``sha256`` the digest of a single file. ``unless``: not needed where a file fits that pattern.
+    rounded size. ``unless``: not needed where a file fits that pattern.
     ``fetched``: a download brings it.
     """
 
@@ -22,7 +22,6 @@ class FileSpec:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     megabytes: float | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ class Source:
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
     there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
     competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
-    ``boards``: a file of the test of each board, where there are several; ``board_setting`` chooses between them.
     """
 
     name: str
@@ -63,5 +61,3 @@ class Source:
     upload: str
     steps: tuple[str, ...] = ()
     list_read: Callable[[Path], FilesRead] | None = None
-    boards: Mapping[str, str] = field(default_factory=dict)
-    board_setting: str = ""

@@ -1,7 +1,6 @@
-"""Compare the files of a raw folder with what is known of them: size, rows, columns, digest."""
+"""Compare the files of a raw folder with what is known of them: size, rows, columns."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,6 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
     known = {unit: number for unit, number in stated.items() if number is not None}
     expected = [f"{number:,} {unit}" for unit, number in known.items()]
     expected += [f"{len(spec.columns)} column{'s' * (len(spec.columns) > 1)}"] if spec.columns else []
-    expected += [f"sha256 {spec.sha256[:12]}.."] if spec.sha256 else []
     if not paths:
         needed = spec.needed and not (spec.unless and list_files(folder, spec.unless))
         return FileCheck(spec.path, ", ".join(expected), "nothing", MISSING if needed else ABSENT)
@@ -83,7 +81,6 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
             there = {"files": len(paths), "rows": sum(map(count_rows, paths)), "MB": there["MB"]}
         faults = [f"not {n:,} {unit}" for unit, n in known.items() if not _is_alike(unit, there.get(unit, 0), n)]
         faults += _lacking_columns(spec.columns, paths)
-        faults += [f"{path.name} has a different sha256" for path in paths if spec.sha256 not in (None, digest(path))]
     except UNREADABLE as error:
         faults, there = [f"cannot be read: {describe_failure(error)}"], {}
     facts = [f"{round(number, 1):,} {unit}" for unit, number in there.items() if unit != "files" or len(paths) > 1]
@@ -97,12 +94,6 @@ def list_files(folder: Path, pattern: str) -> list[Path]:
     paths = [path for path in folder.glob(pattern) if path.is_file()]
     again = pattern.partition("/")[0] if "/" in pattern else ""
     return sorted(paths or [path for path in (folder / again).glob(pattern) if again and path.is_file()])
-
-
-def digest(path: Path) -> str:
-    """A file's SHA-256 in hexadecimal."""
-    with running(f"digest of {path.name}"), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_alike(unit: str, there: float, known: float) -> bool:

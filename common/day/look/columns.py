@@ -1,6 +1,5 @@
 """What the columns of raw tables hold, train beside test: missing values, how many different ones, their range."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
-SAMPLE_ROWS = 200_000  # of which different values, ranges and pictures are made; missing values are counted in all
+SAMPLE_ROWS = 200_000  # of which different values, ranges and drift are made; missing values are counted in all
 ROW = "__row__"
-ID = re.compile(r"(^|_)[acdsuv]?id$|I[dD]$|^__index")  # user_id, did, profileId: their order says nothing
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,9 @@ def count_files(tables: Sequence[RawTable]) -> list[Row]:
 
 
 def describe_columns(table: RawTable) -> list[Row]:
-    """One row per column, in the order of the first side: kind, and by side missing share, different values, range.
+    """One row per column, in the order of the first side: by side missing share, different values, range.
 
-    ``picture``: how its values are distributed, None of ids and of a constant; ``drift``: how far the first two sides
-    differ in it, None where that is little, or chance.
+    ``drift``: how far the first two sides differ in it, None where that is little, or chance.
     """
     missing, samples = zip(*(_sample_rows(paths) for paths in table.sides.values()), strict=True)
     rows = []
@@ -60,7 +57,7 @@ def describe_columns(table: RawTable) -> list[Row]:
             for side, sample in zip(table.sides, samples, strict=True)
             if name in sample.columns
         }
-        row: Row = {"column": name, "kind": _name_kind(next(iter(sides.values())))}
+        row: Row = {"column": name}
         shares = {side: of[name] for side, of in zip(table.sides, missing, strict=True) if name in of}
         figures = {side: {"missing": shares[side], **_list_figures(values)} for side, values in sides.items()}
         for key in ("missing", "different", "from", "median", "to"):
@@ -69,7 +66,7 @@ def describe_columns(table: RawTable) -> list[Row]:
         picture, known = draw_column(name, sides), [share or 0.0 for share in shares.values()]
         gap = abs(known[1] - known[0]) if len(known) > 1 else 0.0
         drift = max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0)
-        rows.append(row | {"picture": None if ID.search(name) else picture, "drift": drift or None})
+        rows.append(row | {"drift": drift or None})
     filled = {key for row in rows for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
 
@@ -99,16 +96,6 @@ def _as_numbers(known: pl.Series) -> pl.Series:
     """Texts as the numbers that they all are, else as they are: a CSV is read as text."""
     numbers = known.cast(pl.Float64, strict=False) if known.dtype == pl.String and len(known) else known
     return known if numbers.null_count() else numbers
-
-
-def _name_kind(known: pl.Series) -> str:
-    if not len(known):
-        return "nothing"
-    if known.dtype.is_nested():
-        return str(known.dtype).partition("(")[0].lower()
-    if known.dtype.is_numeric():
-        return "number"
-    return "time" if known.dtype.is_temporal() else "yes or no" if known.dtype == pl.Boolean else "text"
 
 
 def _list_figures(known: pl.Series) -> Row:

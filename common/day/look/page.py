@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
 from common.day.look.distributions import Picture, describe_difference, draw_column, measure_distance
 from common.day.report import formatting as numbers
-from common.day.report.charts import Line, MarkTable, Plot, TableColumn, make_scale, make_span, make_table, shares
+from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, make_table, shares
 from common.day.report.page import POLICY, load_templates
 from common.io.notes import Note, pool_notes
 from common.io.submission import write_text
@@ -19,7 +18,6 @@ from common.io.submission import write_text
 STYLES = ("line", "other", "third")
 PAGE = "look.html"
 MOST_SENTENCES, MOST_COLUMNS = 8, 6
-DISJOINT = 0.97  # the distance of two distributions that have hardly a value in common
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,7 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             + [one for table, rows in columns for one in list_drifting(table.title, rows)],
             files=make_table(count_files(look.tables)),
             groups=[(title, [draw(picture) for picture in drawn]) for title, drawn in groups],
-            columns=[
-                (table.title, dict(zip(table.sides, STYLES, strict=False)), lay_out(rows)) for table, rows in columns
-            ],
+            columns=[(table.title, make_table(rows)) for table, rows in columns],
             notes=make_table([note.as_row() for note in pool_notes(look.notes)]),
         )
     )
@@ -84,32 +80,9 @@ def list_differing(pictures: Sequence[Picture]) -> list[str]:
 def list_drifting(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The columns of a table that drift most, in one sentence; none where none does."""
     drifting = sorted((row for row in rows if row.get("drift")), key=lambda row: -float(row["drift"]))
-    named = ", ".join(f"{row['column']} ({describe_drift(row['drift'])})" for row in drifting[:MOST_COLUMNS])
+    named = ", ".join(f"{row['column']} ({numbers.score(row['drift'], 2)})" for row in drifting[:MOST_COLUMNS])
     more = f" and {len(drifting) - MOST_COLUMNS} more" if len(drifting) > MOST_COLUMNS else ""
     return [f"{title}: {len(drifting)} of {len(rows)} columns drift: {named}{more}."] if drifting else []
-
-
-def describe_drift(drift: float | None) -> str:
-    """The flag of a column."""
-    return "" if drift is None else "no overlap" if drift > DISJOINT else numbers.score(drift, 2)
-
-
-def lay_out(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
-    """The table of a raw table's columns, each with its histogram and its flag of drift, tinted by how much it is."""
-    first, *others = make_table([{key: row[key] for key in row if key not in ("drift", "picture")} for row in rows])
-    values = TableColumn("values", [sketch(picture) if (picture := row.get("picture")) else "" for row in rows])
-    drifts = [row.get("drift") for row in rows]
-    drift = [TableColumn("drift", [*map(describe_drift, drifts)], tints=drifts)] if any(drifts) else []
-    return [first, values, *drift, *others]
-
-
-def sketch(picture: Picture) -> str:
-    """A picture in a cell of a table: steps over its bins or labels, a line each side; the text names what it shows."""
-    plot = draw_steps(picture)
-    paths = [Markup('<path d="{}" class="{}"/>').format(plot.path(line), line.style) for line in plot.lines]
-    return Markup(
-        '<svg class="sketch" viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format("; ".join(describe_sides(picture)), Markup("").join(paths))
 
 
 def describe_sides(picture: Picture) -> list[str]:

@@ -14,25 +14,24 @@ the process held as it began. A kept step costs what it took once, so that a sec
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import polars as pl
+import numpy as np
 
-from common.day.change import read_runs
+from common.arrays import Floats
+from common.day.compare import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
-from common.day.methods.scored import Scored
 from common.day.record_schema import Row, read_figures
-from common.day.report.charts import Figure
 from common.day.report.formatting import is_number
-from common.day.report.formatting import score as format_score
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
+from common.learning.metrics import cluster_error, weighted_mean
 
 Files = TypeVar("Files")
 Config = TypeVar("Config")
@@ -48,6 +47,23 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
+class MethodScores:
+    """What a method scores. ``each``: the score in the ladder's metric of every validation query, in one order for all
+    methods, 0 for one without a list. ``weights``: how much each counts, alike by default. ``more``: further columns of
+    the table.
+    """
+
+    each: Floats
+    weights: Floats | None = None
+    more: Mapping[str, float | None] = field(default_factory=dict)
+
+    def weigh(self, each: Floats) -> tuple[float, float]:
+        """The mean over the queries, and its standard error; zeros where no query counts."""
+        weights = np.ones(len(each)) if self.weights is None else self.weights
+        return (weighted_mean(each, weights), cluster_error(each, weights)) if weights.any() else (0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class Bench(Generic[Files, Config]):
     """What the methods of a competition begin with, and how it scores their answers. ``files``: the raw ones."""
 
@@ -60,12 +76,8 @@ class Bench(Generic[Files, Config]):
         """The results that every method begins with."""
         return []
 
-    def record(self, answer: Any) -> Scored:
+    def record(self, answer: Any) -> MethodScores:
         """What a method scores by its answer."""
-        raise NotImplementedError
-
-    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
-        """The history and the right answer of some queries in words (query, history, answer), for a card."""
         raise NotImplementedError
 
 
@@ -76,7 +88,7 @@ class Rung:
     ``answer(bench, *args)``: what it answers on the validation queries; ``code``: the function to read and to change.
     ``builds_on``: the key of the method above that it is compared with, by default the last; the first has none.
     ``formula``: in one line, else the family's. ``lacks(bench, *args)``: what the files or settings have not that it
-    needs, as the end of a sentence; None where it can run. ``plots(bench, *args)``: what its card draws.
+    needs, as the end of a sentence; None where it can run.
     """
 
     key: str
@@ -88,7 +100,6 @@ class Rung:
     builds_on: str | None = None
     formula: str = ""
     lacks: Callable[..., str | None] | None = None
-    plots: Callable[..., Sequence[Figure]] | None = None
 
     def place(self) -> str:
         """Where its code stands: a file from the root of the workspace, a line, a function."""
@@ -107,7 +118,7 @@ class Ladder:
     metric: str
     bench: Bench[Any, Any]
     rungs: Sequence[Rung]
-    measured: dict[str, Scored] = field(default_factory=dict)
+    measured: dict[str, MethodScores] = field(default_factory=dict)
 
     @property
     def by_key(self) -> dict[str, Rung]:
@@ -122,7 +133,7 @@ class Ladder:
         return self.by_key[key]
 
     def climb(self, only: str | None = None) -> list[Row]:
-        """Measure every method, or the one of the key ``only`` and that which it builds on; the rows asked for.
+        """Measure every method, or the one of the key ``only`` behind that which it builds on; their rows.
 
         Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
         LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
@@ -137,9 +148,7 @@ class Ladder:
         noise = find_noise(run.folder.parent, digest, self.metric)
         rows: dict[str, Row] = {}
         for rung, base in chosen:
-            rows[rung.key], scored = self._measure(rung, base, noise)
-            # A card shows the lists of two methods; those of all take gigabytes.
-            self.measured[rung.key] = replace(scored, lists=None) if only is None else scored
+            rows[rung.key], self.measured[rung.key] = self._measure(rung, base, noise)
         for key, row in rows.items():
             past = known.get(key, {}).get("score")
             row[BEFORE] = past if is_number(past) else None
@@ -149,7 +158,7 @@ class Ladder:
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
         table = [{name: row.get(name) for name in names} for row in ordered]
         run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": table})
-        return [row for row in table if row[KEY] in rows and (only is None or row[KEY] == only)]
+        return [row for row in table if row[KEY] in rows]
 
     def _choose(self, only: str | None) -> list[tuple[Rung, Rung | None]]:
         """The methods to measure, in order, each with the one that it is compared with: the nearest that can run."""
@@ -171,7 +180,7 @@ class Ladder:
                 say(f"  {rung.key} is left out: {why}")
         return chosen
 
-    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> tuple[Row, Scored]:
+    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> tuple[Row, MethodScores]:
         run, answer = self.bench.run, rung.answer(self.bench, *rung.args)
         scored = self.bench.record(answer.value)
         given = run.list_costs(self.bench.given)
@@ -223,13 +232,3 @@ def add_fit_noise(error: float, noise: FitNoise | None, family: str, base: str) 
     if family in TAKEN_OVER or min(own, below) == math.inf:
         return error, None
     return (error, 0) if noise is None else (widen_error(error, noise, (own, below)), noise.fits)
-
-
-def list_moved(rows: Sequence[Row]) -> list[str]:
-    """A line for each method that scores otherwise than in the last ladder.
-
-    >>> list_moved([{"rung": "als", "score": 0.0588, "before": 0.0922}, {"rung": "new", "score": 0.1, "before": None}])
-    ['als: .0922 -> .0588']
-    """
-    scores = [(row[KEY], format_score(row.get(BEFORE)), format_score(row.get("score"))) for row in rows]
-    return [f"{rung}: {before} -> {now}" for rung, before, now in scores if before and before != now]

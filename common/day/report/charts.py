@@ -8,15 +8,14 @@ a phone, and is two to five times as large.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.day.record_schema import NORMAL_95
-from common.day.report.formatting import column, is_number, score, share
+from common.day.report.formatting import alone, is_number, score, share
 
 MARGIN = 0.06
 TICKS = 4
-MOST_POINTS = 240
 SHORT = 16  # letters that stay on one line
 
 
@@ -124,21 +123,19 @@ def make_scale(values: Sequence[float], *, zero: bool = False, ticks: int = TICK
     return Scale(start, end, round_values(start, end, ticks))
 
 
-def make_span(low: float, high: float, *, logarithmic: bool = False, percent: bool = False) -> Scale:
+def make_span(low: float, high: float, *, logarithmic: bool = False) -> Scale:
     """A scale from the first value to the last, since time, rounds and bins need no room.
 
-    ``logarithmic``: the values are powers of ten, labelled by the numbers themselves, or in ``percent``.
+    ``logarithmic``: the values are powers of ten, labelled by the numbers themselves.
 
-    >>> make_span(-2.0, 0.5, logarithmic=True, percent=True).labels
-    ['1 %', '10 %', '100 %']
+    >>> make_span(-2.0, 0.5, logarithmic=True).labels
+    ['0.01', '0.1', '1']
     """
     if not logarithmic:
         loose = make_scale([low, high], ticks=TICKS + 1)
         return Scale(low, high, [tick for tick in loose.ticks if low <= tick <= high]) if low < high else loose
     ticks = [float(tick) for tick in range(math.ceil(low), math.floor(high) + 1)]
-    names = [
-        f"{100 * 10**tick:g} %" if percent else f"{10**tick:,.0f}" if tick >= 0 else f"{10**tick:g}" for tick in ticks
-    ]
+    names = [f"{10**tick:,.0f}" if tick >= 0 else f"{10**tick:g}" for tick in ticks]
     return Scale(low, high if high > low else low + 1, ticks, names)
 
 
@@ -157,12 +154,11 @@ def round_values(low: float, high: float, most: int) -> list[float]:
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column: its texts, whether they are numbers, and how strongly each cell is tinted (0 to 1, None: not)."""
+    """One column: its texts, and whether they are numbers."""
 
     name: str
     texts: Sequence[str]
     numeric: bool = False
-    tints: Sequence[float | None] = ()
 
     @property
     def css(self) -> str | None:
@@ -171,13 +167,13 @@ class TableColumn:
 
 
 def make_table(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
-    """One column a key, the numbers of one with equal decimals; none where there is no row."""
+    """One column a key; none where there is no row."""
     columns = []
     for key in dict.fromkeys(key for row in rows for key in row):
         values = [row.get(key) for row in rows]
         known = [value for value in values if value is not None]
         numeric = bool(known) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known)
-        columns.append(TableColumn(key, column(values), numeric))
+        columns.append(TableColumn(key, [alone(value) for value in values], numeric))
     return columns
 
 
@@ -196,9 +192,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point with the ``text`` that shows when it is touched; ``style``: dot, pale-dot or best, and of a card's groups
-    a, b, c or d.
-    """
+    """A point with the ``text`` that shows when it is touched; ``style``: dot or best."""
 
     x: float
     y: float
@@ -222,22 +216,6 @@ class Plot:
         return " ".join((joint if number else "M{0:.2f} {1:.2f}").format(*point) for number, point in enumerate(points))
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A plot, or a table with tinted cells, with its title, what its axes show, and a sentence below. ``legend``: the
-    name of each style of dots; ``square``: as high as it is wide.
-    """
-
-    title: str
-    plot: Plot | None = None
-    across: str = ""
-    upward: str = ""
-    caption: str = ""
-    legend: Mapping[str, str] = field(default_factory=dict)
-    square: bool = False
-    columns: Sequence[TableColumn] = ()
-
-
 def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False, upward: Scale | None = None) -> Plot:
     """Scales that hold everything; ``equal`` gives both axes one, ``upward`` is that of plots which are compared."""
     xs = [x for line in lines for x, _ in line.points] + [dot.x for dot in dots]
@@ -246,10 +224,3 @@ def make_plot(lines: Sequence[Line], dots: Sequence[Dot], *, equal: bool = False
         scale = make_scale(xs + ys)
         return Plot(lines, dots, scale, scale)
     return Plot(lines, dots, make_span(min(xs, default=0.0), max(xs, default=1.0)), upward or make_scale(ys))
-
-
-def thin(values: Sequence[float], keep: int) -> list[tuple[float, float]]:
-    """(round, value) from round 1 on, at most some hundred evenly, with the round ``keep`` and the last among them."""
-    stride = max(1, -(-len(values) // MOST_POINTS))
-    rounds = {*range(1, len(values) + 1, stride), len(values), min(max(keep, 1), len(values))}
-    return [(float(number), values[number - 1]) for number in sorted(rounds)]

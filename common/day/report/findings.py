@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from common.day.difference import CLEAR, FEW, find_limit
-from common.day.record_schema import QueryScores, Row, RunRecord
+from common.day.difference import CLEAR
+from common.day.record_schema import QueryScores, RunRecord
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.learning.diagnostics import Drift, FeatureDrift
 
-UNLIKELY = 0.01
-DRIFT_AUC, STRONG_DRIFT_AUC = 0.7, 0.85
+DRIFT_AUC = 0.7
 ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
 FEWEST_QUERIES = 300  # of a side: of 100, halves of one set have had an AUC of .43 to .74
 DOMINANT = 0.4
 CALENDAR_MARGIN = 0.03  # of an AUC
 
-DriftKind = Literal["alike", "calendar", "chance", "some", "clear", "strong"]
+DriftKind = Literal["alike", "calendar", "chance", "some", "clear"]
 CALM = ("alike", "calendar", "chance")  # what says nothing of the test
 
 
@@ -32,16 +31,14 @@ def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> 
     return [
         *map(Finding, record.failed),
         *_far_from_other_scores(record, leaderboard),
-        *_uneven_folds(record.cv),
         *_drifting(record.insight.drift),
         *_dominant(record),
-        *_harmful(record),
     ]
 
 
-def find_next_steps(record: RunRecord, ablation: Sequence[Row] = ()) -> list[Finding]:
-    """What is likely to pay, the likeliest first. ``ablation``: the rows of one on the same queries."""
-    return [*_lost_answers(record), *_weakest_slice(record), *_unfinished(record), *_blocks(record, ablation)]
+def find_next_steps(record: RunRecord) -> list[Finding]:
+    """What is likely to pay, the likeliest first."""
+    return [*_lost_answers(record), *_unfinished(record)]
 
 
 # --- what is suspicious ---
@@ -69,26 +66,6 @@ def _far_from_other_scores(record: RunRecord, leaderboard: Sequence[NotedScore])
             )
 
 
-def _uneven_folds(cv: QueryScores) -> Iterator[Finding]:
-    rows = [(fold.score, fold.error, fold.name) for fold in cv.folds if fold.score is not None and fold.error]
-    if len(rows) < 2:
-        return
-    weights = [1 / error**2 for _, error, _ in rows]
-    mean = sum(weight * score for weight, (score, _, _) in zip(weights, rows, strict=True)) / sum(weights)
-    square = sum(weight * (score - mean) ** 2 for weight, (score, _, _) in zip(weights, rows, strict=True))
-    from scipy.special import chdtrc  # here: the page of all runs is written without scipy, which takes long to import
-
-    chance = float(chdtrc(len(rows) - 1, square))
-    if chance < UNLIKELY:
-        lowest, _, fold = min(rows)
-        shown = "below .001" if chance < 0.001 else f"= {numbers.score(chance, 3)}"
-        yield Finding(
-            f"The folds differ by more than their errors explain (chi-square test, p {shown}); "
-            f"the lowest is {fold} with {numbers.score(lowest)}.",
-            "folds",
-        )
-
-
 def _dominant(record: RunRecord) -> Iterator[Finding]:
     for row in record.insight.importance:
         # The score of an earlier stage is meant to carry the next.
@@ -96,15 +73,6 @@ def _dominant(record: RunRecord) -> Iterator[Finding]:
             yield Finding(
                 f"{row.feature} alone has {numbers.share(row.gain)} of the gain: check it for a leak.", "features"
             )
-
-
-def _harmful(record: RunRecord) -> Iterator[Finding]:
-    losses = [(row.permutation, row.error, row.feature) for row in record.insight.importance]
-    harmful = [name for loss, error, name in losses if loss is not None and error is not None and loss < -3 * error]
-    if harmful:
-        yield Finding(
-            f"The log likelihood rises when {', '.join(harmful)} is shuffled: these features may hurt.", "features"
-        )
 
 
 # --- drift ---
@@ -120,7 +88,7 @@ def judge_drift(drift: Drift) -> DriftKind:
         return "calendar"
     if drift.queries < FEWEST_QUERIES:
         return "chance"
-    return "some" if drift.auc < DRIFT_AUC else "clear" if drift.auc < STRONG_DRIFT_AUC else "strong"
+    return "some" if drift.auc < DRIFT_AUC else "clear"
 
 
 def follows_from_calendar(drift: Drift | FeatureDrift) -> bool:
@@ -129,7 +97,7 @@ def follows_from_calendar(drift: Drift | FeatureDrift) -> bool:
 
 
 def _drifting(drift: Drift | None) -> Iterator[Finding]:
-    if drift is not None and judge_drift(drift) in ("clear", "strong"):
+    if drift is not None and judge_drift(drift) == "clear":
         worst = next((row for row in drift.features if not follows_from_calendar(row)), None)
         led = f", most by {worst.feature}" if worst else ""
         yield Finding(f"Train and test rows differ clearly (AUC {numbers.score(drift.auc, 3)}{led}).", "drift")
@@ -172,60 +140,7 @@ def _lost_answers(record: RunRecord) -> Iterator[Finding]:
         )
 
 
-def _weakest_slice(record: RunRecord) -> Iterator[Finding]:
-    """The part of the queries that takes most from the mean, of those that lie below it by more than chance would bring
-    to one of so many slices (Bonferroni).
-
-    Where lists are of many lengths, by the share of the other candidates that stand behind the right one: a longer list
-    scores less by its length alone.
-    """
-    behind = record.behind if record.behind and record.behind.slices else None
-    whole = behind or record.cv
-    rows = [
-        (whole.score - row.score, row.error, row.queries, row)
-        for row in whole.slices
-        if row.score is not None and row.error is not None and row.queries is not None
-    ]
-    if not rows or not whole.queries:
-        return
-    sure = find_limit(len(rows))
-    low = [(gap, queries, row) for gap, error, queries, row in rows if gap > sure * error > 0 and queries >= FEW]
-    if not low:
-        return
-    gap, queries, worst = max(low, key=lambda row: row[0] * row[1])
-    part = queries / whole.queries
-    counted = f"{numbers.count(queries)} queries ({numbers.share(part)})"
-    if behind:
-        own, others = numbers.share(worst.score), numbers.share(whole.score)
-        said = f"the right answer is ahead of {own} of the others there, and of {others} in all queries; {counted}."
-    else:
-        said = (
-            f"{numbers.with_error(worst.score, worst.error)} on {counted}; all queries have"
-            f" {numbers.score(whole.score)}. If it scored as they do, the whole would gain {numbers.score(gap * part)}."
-        )
-    yield Finding(f"Study the slice {worst.name}: {said}", "slices")
-
-
 def _unfinished(record: RunRecord) -> Iterator[Finding]:
     last = [curve.name for curve in record.insight.curves if curve.best == len(curve.values)]
     if last:
         yield Finding(f"Allow more rounds: the last one was the best ({', '.join(last)}).", "curves")
-
-
-def _blocks(record: RunRecord, ablation: Sequence[Row]) -> Iterator[Finding]:
-    """Which block of features to extend or to leave out, where an ablation was run on these queries; else to run it."""
-    clear = [row for row in ablation if row["comparison"].startswith("clear")]
-    for sign, what in ((1, "Extend what the ablation found useful"), (-1, "Leave out what it found harmful")):
-        named = [
-            f"{row['block']} ({numbers.with_error(row['it adds'], row['error'])})"
-            for row in clear[::sign]
-            if sign * row["it adds"] > 0
-        ]
-        if named:
-            yield Finding(f"{what}: {', '.join(named)}.", "features")
-    if ablation and not clear:
-        text = f"The ablation found no block of features that helps or hurts clearly, of {len(ablation)}."
-        yield Finding(text, "features")
-    if record.features and not ablation:
-        text = f"Measure each block of features: make ablate-{record.name} shows the score without it."
-        yield Finding(text, "features")

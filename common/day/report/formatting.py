@@ -6,7 +6,7 @@ Each function returns an empty text for what is no finite number. Those of FILTE
 import functools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeGuard
 
 MINUS = "\N{MINUS SIGN}"
@@ -53,17 +53,11 @@ def share(value: float) -> str:
 
 
 @_or_blank
-def seconds(value: float) -> str:
-    """Seconds, for a column of such."""
-    return f"{value:.1f} s" if value < 100 else f"{value:,.0f} s"
-
-
-@_or_blank
 def duration(value: float) -> str:
     """A time in words: seconds up to two minutes, then minutes, then hours."""
     minutes, rest = divmod(round(value), 60)
     if value < 120:
-        return seconds(value)
+        return f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
@@ -83,35 +77,15 @@ def significant(value: float) -> str:
     return f"{value:.2e}"
 
 
-def column(values: Sequence[Any]) -> list[str]:
-    """The numbers of one column of a table with decimals that suit them all; anything else as its text.
-
-    Where shares and large numbers stand in one column, each has the decimals that suit it.
-    """
-    numbers = [float(value) for value in values if is_number(value)]
-    write = _choose_format(numbers, any(type(value) is float for value in values))
-    return [write(value) if is_number(value) else text(value) for value in values]
-
-
-def _choose_format(numbers: Sequence[float], real: bool) -> Callable[[object], str]:
-    highest = max(map(abs, numbers), default=0.0)
-    if all(number == int(number) for number in numbers) and (highest > 1 or not real):
-        return count
-    if 0 < highest < 0.001:
-        return significant
-    if highest > 10 and any(0 < abs(number) < 1 for number in numbers):
-        return alone
-    decimals = next((decimals for least, decimals in ((1000, 0), (100, 1), (10, 2), (1, 3)) if highest > least), 4)
-    return functools.partial(score, decimals=decimals)
-
-
 def alone(value: Any) -> str:
-    """One number by itself: whole ones with commas, below 1 as a score, others with three significant digits."""
+    """A number of a table: whole ones with commas, below 1 as a score, others with three significant digits; anything
+    else as its text.
+    """
     if not is_number(value):
         return text(value)
     if value == int(value) and (type(value) is int or abs(value) > 1):
         return count(value)
-    return score(value) if abs(value) < 1 else significant(value)
+    return score(value) if 0.001 <= abs(value) <= 1 or value == 0 else significant(value)
 
 
 def text(value: Any) -> str:
@@ -121,4 +95,4 @@ def text(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-FILTERS: tuple[Callable[..., str], ...] = (score, with_error, count, share, seconds, duration, mebibytes, alone)
+FILTERS: tuple[Callable[..., str], ...] = (score, count, share, duration)

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.day.record_schema import NORMAL_95, RunRecord
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Scale, make_plot, make_scale, shares, thin
+from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Scale, make_plot, make_scale, shares
 from common.day.report.findings import CALM, follows_from_calendar, judge_drift
 from common.learning.diagnostics import Bin, Calibration, Curve, Drift, Importance
 
@@ -33,8 +33,6 @@ def features(record: RunRecord) -> dict[str, Any] | None:
         "marks": MarkTable("feature", [row.feature for row in shown], columns) if rows else None,
         "by_gain": by_gain,
         "permuted": permuted,
-        "unused": sum(not row.gain for row in rows) if by_gain else 0,
-        "total": len(rows),
         "names": list(names),
     }
 
@@ -115,7 +113,8 @@ def _curve(metric: str, fit: Curve, values: Sequence[float], scale: Scale) -> di
     dot = Dot(float(best), values[best - 1], caption, "best")
     if best > 1:
         caption += f", {numbers.score(values[best - 1] - values[best // 2])} gained in the second half"
-    plot = make_plot([Line(thin(values, best))], [dot], upward=scale)
+    points = [(float(number), value) for number, value in enumerate(values, 1)]
+    plot = make_plot([Line(points)], [dot], upward=scale)
     return {"name": fit.name, "metric": metric, "caption": caption, "plot": plot}
 
 

@@ -1,12 +1,10 @@
 """The report of a run: one page with everything in it, which opens without a network.
 
-It requests nothing and runs no script but the one that copies a command, which its own policy enforces: whatever a name
-from outside might hold, it is text, since the templates escape every value.
+It requests nothing and runs no script, which its own policy enforces: whatever a name from outside might hold, it is
+text, since the templates escape every value.
 """
 
-import base64
 import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from common.day.change import Change, find_change
-from common.day.record_schema import NORMAL_95, RECORD, Row, RunRecord, read_figures, read_record
+from common.day.compare import Change, find_change
+from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import formatting as numbers
 from common.day.report import model_sections, score_sections
@@ -24,18 +22,7 @@ from common.day.report.findings import find_next_steps, find_problems, name_vali
 from common.io.submission import write_bytes
 
 REPORT_PAGE = "report.html"
-ABLATION = Path("ablation", "ablation.json")  # below the competition's folder of the build
-# The one script of the page copies the run's command; by its digest the policy lets no other run.
-COPY = """for (const button of document.querySelectorAll("button")) button.onclick = () => {
-  getSelection().selectAllChildren(button.previousElementSibling);
-  document.execCommand("copy");
-  button.textContent = "copied";
-};"""
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"
-    f"{base64.b64encode(hashlib.sha256(COPY.encode()).digest()).decode()}'"
-)
-CHECKED = frozenset({"folds", "features", "curves", "drift"})
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
@@ -51,18 +38,13 @@ def write_report(folder: Path) -> Path:
     """Write ``report.html`` of the run in ``folder`` from its record and what lies beside it, and return its path.
     ``UserError`` when it cannot be written.
     """
-    record = read_record(folder / RECORD)
-    ablation = read_figures(folder.parent / ABLATION)
-    rows = ablation["rows"] if ablation.get("question") == list(record.question) else ()
-    page = build_page(record, find_change(folder), read_leaderboard(folder), rows)
+    page = build_page(read_record(folder / RECORD), find_change(folder), read_leaderboard(folder))
     return write_bytes(folder / REPORT_PAGE, page.encode(errors="replace"))
 
 
-def build_page(
-    record: RunRecord, change: Change | None = None, noted: Sequence[NotedScore] = (), ablation: Sequence[Row] = ()
-) -> str:
+def build_page(record: RunRecord, change: Change | None = None, noted: Sequence[NotedScore] = ()) -> str:
     """The page as text; a section without data is left out. Beside the record stand what the run changed against an
-    earlier one, the scores that were noted for it, the rows of an ablation on its queries.
+    earlier one, and the scores that were noted for it.
     """
     cv, insight = record.cv, record.insight
     sections = [
@@ -77,18 +59,15 @@ def build_page(
         Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
         Section("steps", "Time and memory", score_sections.steps(record.steps)),
         Section("notes", "Notes from reading", make_table(record.notes)),
-        Section("settings", "Settings", score_sections.settings(record)),
-        Section("run", "This run", score_sections.run(record)),
+        Section("run", "This run and its settings", score_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
     template = load_templates().get_template("page.html.j2")
     return template.render(
         policy=POLICY,
-        copy=COPY,
         record=record,
-        head=describe_head(record, change, noted, ablation),
+        head=describe_head(record, change, noted),
         sections=present,
-        checked=CHECKED,
     )
 
 
@@ -106,9 +85,7 @@ def load_templates() -> Environment:
     return environment
 
 
-def describe_head(
-    record: RunRecord, change: Change | None, noted: Sequence[NotedScore], ablation: Sequence[Row]
-) -> dict[str, Any]:
+def describe_head(record: RunRecord, change: Change | None, noted: Sequence[NotedScore]) -> dict[str, Any]:
     """What a glance should show: the score, how sure it is, what carries it, what is suspicious, what to try next."""
     cv, truth, reach = record.cv, record.truth, NORMAL_95 * record.cv.error
     return {
@@ -118,6 +95,6 @@ def describe_head(
         "change": change.sentence if change else None,
         "of_oracle": truth.score / truth.oracle if truth and truth.oracle else None,
         "strongest": model_sections.name_strongest(record.insight.importance),
-        "next": find_next_steps(record, ablation),
+        "next": find_next_steps(record),
         "problems": find_problems(record, noted),
     }

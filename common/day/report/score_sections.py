@@ -5,12 +5,11 @@ and about the run itself: time and memory by step, its settings.
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 import msgspec
 
-from common.day.change import Change, flatten
+from common.day.compare import Change, flatten
 from common.day.difference import FEW
 from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, RunRecord, Scored, Stage, Table
 from common.day.registry import NotedScore
@@ -43,12 +42,9 @@ def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[Not
     return MarkTable("", [name for name, _ in rows], [Column(record.metric, [mark for _, mark in rows])])
 
 
-def folds(rows: Sequence[Scored], whole: float) -> dict[str, Any] | None:
-    """The score of each fold, and how far they lie apart; nothing of a single one, which is the whole."""
-    scores = [row.score for row in rows if row.score is not None]
-    spread = {"low": min(scores), "high": max(scores), "deviation": stdev(scores)} if len(scores) > 1 else None
-    marks = _draw_parts("fold", rows, whole)
-    return {"marks": marks, "spread": spread} if len(rows) > 1 else None
+def folds(rows: Sequence[Scored], whole: float) -> MarkTable | None:
+    """The score of each fold; nothing of a single one, which is the whole."""
+    return _draw_parts("fold", rows, whole) if len(rows) > 1 else None
 
 
 def slices(rows: Sequence[Scored], whole: float) -> MarkTable | None:
@@ -95,7 +91,6 @@ def answers(known: AnswerRecord) -> dict[str, Any] | None:
     return {
         "funnel": _funnel(known.funnel),
         "ranks": MarkTable("rank", [row.rank for row in known.ranks], [_counted(known.ranks)]) if known.ranks else None,
-        "lost": known.lost,
         "examples": [
             {"title": title, "rows": [_example(row, known.missed) for row in rows]} for title, rows in groups if rows
         ],
@@ -131,39 +126,19 @@ def _example(row: ExampleQuery, missed: str) -> dict[str, Any]:
 # --- the run itself ---
 
 
-def steps(rows: Sequence[StepRecord]) -> dict[str, Any] | None:
+def steps(rows: Sequence[StepRecord]) -> MarkTable | None:
     """The longest steps with time and memory, those kept from an earlier run pale; run.json has all in their order."""
     if not rows:
         return None
-    kept = [row.seconds for row in rows if row.kept]
     longest = sorted(rows, key=lambda row: row.seconds, reverse=True)[:STEPS_SHOWN]
-    names = [f"{row.name}{' (kept)' * row.kept}" for row in longest]
-    columns = [
-        Column(
-            "time",
-            [Mark(row.seconds, text=numbers.seconds(row.seconds), pale=row.kept) for row in longest],
-            "bar",
-            unit=" s",
-        ),
-        Column(
-            "memory",
-            [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest],
-            "bar",
-            unit=" GiB",
-        ),
-    ]
-    return {
-        "total": len(rows),
-        "kept": len(kept),
-        "spent": sum(row.seconds for row in rows) - sum(kept),
-        "saved": sum(kept),
-        "shown": len(longest),
-        "marks": MarkTable("step", names, columns),
-    }
+    times = [Mark(row.seconds, text=numbers.duration(row.seconds), pale=row.kept) for row in longest]
+    peaks = [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest]
+    columns = [Column("time", times, "bar", unit=" s"), Column("memory", peaks, "bar", unit=" GiB")]
+    return MarkTable("step", [f"{row.name}{' (kept)' * row.kept}" for row in longest], columns)
 
 
 def run(record: RunRecord) -> dict[str, Any]:
-    """What the run was made of, for who repeats it: the command, data, code, and what it cost."""
+    """What the run was made of, for who repeats it: the command, data, code, what it cost, and every setting."""
     data, code, sent = record.data, record.code, record.submission
     size = f"{numbers.count(data.files)} files, {numbers.mebibytes(data.bytes / 2**20)}" if data.files else ""
     submission = ", ".join(Path(path).name for path in sent.paths)
@@ -173,11 +148,13 @@ def run(record: RunRecord) -> dict[str, Any]:
         ("data", ", ".join(filter(None, (data.folder, size)))),
         ("data digest", data.digest[:12]),
         ("code", f"{code.revision}{changed}" if code.revision else ""),
+        ("tuned settings", "used" if record.tuned else ""),
         ("started", record.started.replace("T", " ")[:16]),
         ("wall time", numbers.duration(record.wall_seconds)),
         ("peak memory", numbers.mebibytes(record.peak_mib)),
     ]
-    return {"pairs": pairs, "command": make_command(record)}
+    settings = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record.config)]
+    return {"pairs": pairs, "command": make_command(record), "settings": settings}
 
 
 def make_command(record: RunRecord) -> str:
@@ -188,9 +165,3 @@ def make_command(record: RunRecord) -> str:
     words += [word for override in record.overrides for word in ("--set", override)]
     words += [] if record.tuned else ["--untuned"]
     return shlex.join([*words, *(["--until", record.until] if record.until else [])])
-
-
-def settings(record: RunRecord) -> dict[str, Any] | None:
-    """Every setting that the run had; the command at the foot has those that were changed for it."""
-    lines = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record.config)]
-    return {"lines": lines, "tuned": record.tuned} if lines else None

@@ -1,20 +1,45 @@
-"""Tuning one ranker of a competition: the parameters of its library, under their own names, on given folds."""
+"""Tuning one ranker of a competition: the parameters of its library, under their own names, on given folds; what may be
+tried of each. What is particular to one competition is in its own day/tune.py.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning.search_space import DEFAULTS, space_of
-from common.day.tuning.task import Scores, Task
+from common.day.tuning.task import Scores, Space, Task
 from common.learning.dataset import RankingDataset, pick_queries
 
 MOST_ROWS = 100_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
 Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the score of each of its queries
 Judge = Callable[[Mapping[str, Any], int], Scores]  # parameters, fit -> the score of each unseen query
-
-
 Folds = list[tuple[RankingDataset, RankingDataset]]  # the rows that a trial learns from, and those it is judged by
+
+RANKERS: Mapping[str, Space] = {
+    "lightgbm": {
+        "learning_rate": FloatDistribution(0.02, 0.3, log=True),
+        "num_leaves": IntDistribution(4, 127, log=True),
+        "min_data_in_leaf": IntDistribution(5, 500, log=True),
+        "feature_fraction": FloatDistribution(0.1, 1.0),
+        "lambda_l2": FloatDistribution(0.1, 100.0, log=True),
+    },
+    "catboost": {
+        "learning_rate": FloatDistribution(0.02, 0.4, log=True),
+        "depth": IntDistribution(3, 8),
+        "l2_leaf_reg": FloatDistribution(0.3, 100.0, log=True),
+    },
+}
+# What the libraries take where a parameter is not given.
+DEFAULTS: Mapping[str, Any] = {
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "feature_fraction": 1.0,
+    "lambda_l2": 0.1,  # LightGBM's is 0, which a logarithm cannot reach
+    "depth": 6,
+    "l2_leaf_reg": 3.0,
+}
 
 
 def thin_folds(whole: Folds) -> Folds:
@@ -53,3 +78,11 @@ def tune_ranker(
         lambda settings, fold: score(merge(settings), fold),
         lambda settings, fit: judge(merge(settings), fit),
     )
+
+
+def space_of(kind: str) -> Space:
+    """The space of a ranker by the family that its kind begins with, see ``common.learning.gbdt``."""
+    for family, space in RANKERS.items():
+        if kind.startswith(family):
+            return space
+    raise ValueError(f"there is no search space for the ranker {kind!r}")

@@ -17,8 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
 from sqlalchemy import make_url
 
-from common.day.tuning.search_space import fits
-from common.day.tuning.task import FINISHED, Task, run_trial
+from common.day.tuning.task import FINISHED, Task, fits, run_trial
 from common.engine.errors import UserError
 
 HEARTBEAT_S, GRACE_S, RETRIES = 15, 60, 3

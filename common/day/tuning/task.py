@@ -4,10 +4,9 @@ A study never sees the split on which its best is judged in the end. The setting
 it can only gain; a trial that lies behind the best one beyond chance after a fold is not carried on.
 """
 
-import math
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -16,19 +15,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from optuna import Study, Trial, TrialPruned
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from common.day.difference import CLEAR, Difference, compute_difference, pool_variance, widen_error
+from common.day.difference import Difference, compute_difference, pool_variance
 from common.day.run_record import WEIGHT
-from common.day.tuning.search_space import Settings, Space, round_settings, suggest
 from common.engine.errors import UserError
 
 Scores = NDArray[np.float64]
+Space = Mapping[str, FloatDistribution | IntDistribution]  # dotted key of a configuration -> what may be tried
+Settings = dict[str, Any]  # dotted key -> value
+DIGITS = 3  # significant ones: a tuned.toml that a person can read, and what is judged is what is written
 # Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
 # apart (a signed-rank test of three pairs has no p-value below 1/8).
 PARTS = 5
 FITS = 3  # by which today's settings and the best are judged
-FEW = 10  # trials: up to here the sampler draws at random, and nothing can be said of what was not found
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
@@ -79,19 +80,41 @@ class Verdict:
 
     @property
     def conclusion(self) -> str:
-        """What the study says, in words: a search of a few trials says nothing of what it did not find."""
+        """What the study says, in words."""
         if self.trials < 2:
             return "no search done"
-        if self.accepted:
-            return f"kept: {self.gain.verdict}"
-        few = f", and {FEW} trials or fewer say little" if self.trials <= FEW else ""
-        return f"not kept: {self.gain.verdict}{few}"
+        return f"{'kept' if self.accepted else 'not kept'}: {self.gain.verdict}"
 
     @property
     def figures(self) -> dict[str, Any]:
         """What the last table of ``tune`` and tuned.toml say of it."""
         scores = {"before": self.before, "after": self.after, "gain": self.gain.mean, "error": self.gain.error}
         return {"trials": self.trials, "metric": self.metric, **scores}
+
+
+def suggest(trial: Trial, space: Space) -> Settings:
+    """A trial's value for every key."""
+    return {
+        key: trial.suggest_int(key, among.low, among.high, log=among.log)
+        if isinstance(among, IntDistribution)
+        else trial.suggest_float(key, among.low, among.high, log=among.log)
+        for key, among in space.items()
+    }
+
+
+def round_settings(settings: Settings) -> Settings:
+    """The same with floats of ``DIGITS`` significant digits.
+
+    >>> round_settings({"rate": 0.000998765, "leaves": 12345})
+    {'rate': 0.000999, 'leaves': 12345}
+    """
+    rounded = {key: float(f"{value:.{DIGITS}g}") for key, value in settings.items() if isinstance(value, float)}
+    return {**settings, **rounded}
+
+
+def fits(space: Space, settings: Settings) -> bool:
+    """Whether these values lie in the space, so that a study can enqueue them."""
+    return all(among.low <= settings[key] <= among.high for key, among in space.items())
 
 
 def run_trial(task: Task, trial: Trial) -> float:
@@ -126,7 +149,10 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
     else:
         settings = round_settings(best.params)
         later = judge_settings(task, settings)
-    before, after = average_fits(task, today), average_fits(task, later)
+    # The score of each fit is the weighted mean of its queries.
+    before, after = (np.average(scores, axis=1, weights=task.weights).tolist() for scores in (today, later))
+    weight = {} if task.weights is None else {WEIGHT: task.weights}
+    queries = pl.DataFrame({"before": today.mean(0), "after": later.mean(0), **weight})
     return Verdict(
         task=task.name,
         study=study.study_name,
@@ -136,36 +162,10 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
         settings=settings,
         before=fmean(before),
         after=fmean(after),
-        gain=compute_difference(pair_fits(task, today, later), pool_variance([before, after]), (FITS, FITS)),
+        gain=compute_difference(queries, pool_variance([before, after]), (FITS, FITS)),
     )
 
 
 def judge_settings(task: Task, settings: Settings) -> Scores:
     """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
     return np.stack([task.judge(settings, fit) for fit in range(FITS)])
-
-
-def average_fits(task: Task, scores: Scores) -> list[float]:
-    """The score of each fit: the weighted mean of its queries."""
-    means: list[float] = np.average(scores, axis=1, weights=task.weights).tolist()
-    return means
-
-
-def pair_fits(task: Task, one: Scores, other: Scores) -> pl.DataFrame:
-    """The queries of two settings, (fits, queries) each, as ``compute_difference`` takes them."""
-    weight = {} if task.weights is None else {WEIGHT: task.weights}
-    return pl.DataFrame({"before": one.mean(0), "after": other.mean(0), **weight})
-
-
-def describe_need(task: Task, today: Scores) -> str:
-    """What it takes to be kept, before a trial is made: by how far the fits of today's settings lie apart."""
-    means = average_fits(task, today)
-    noise = pool_variance([means])
-    # Two fits of the same settings differ by chance alone; that of two means of so many is smaller.
-    apart = compute_difference(pair_fits(task, today[:1], today[1:2])).error / math.sqrt(FITS)
-    gain = 0.0 if noise is None else CLEAR * widen_error(apart, noise, (FITS, FITS))
-    seen = f"a gain below about {gain:.4f} is within their noise" if gain else "another fit does not move this score"
-    return (
-        f"today's settings have {fmean(means):.4f} on {today.shape[1]:,} unseen queries"
-        f" ({FITS} fits): {seen}. The first {FEW} trials are drawn at random: a study needs more than these"
-    )

@@ -44,16 +44,10 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     write_text(path, HEAD.format(name=name) + text)
 
 
-def list_foreign(path: Path, digest: str) -> list[str]:
-    """The tasks whose settings in a tuned.toml were tuned on other raw files than those of this ``digest``."""
-    provenance: dict[str, Any] = read_tuned(path).get(PROVENANCE, {})
-    return sorted(task for task, row in provenance.items() if str(row.get("data", "")).split()[-1:] != [digest[:8]])
-
-
 def holds_nothing_for(path: Path, digest: str) -> bool:
     """Whether every setting of a tuned.toml was found on other raw files than those of this ``digest``."""
-    tasks = read_tuned(path).get(PROVENANCE, {})
-    return bool(tasks) and len(list_foreign(path, digest)) == len(tasks)
+    found = [str(row.get("data", "")).split()[-1:] for row in read_tuned(path).get(PROVENANCE, {}).values()]
+    return bool(found) and [digest[:8]] not in found
 
 
 def put(tables: dict[str, Any], key: str, value: Any) -> None:

@@ -63,10 +63,8 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
 def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
     """What a run tells beside its score."""
     bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
-    finals = outcome.final_rankers if isinstance(outcome, Outcome) else []
     return Details(
         plan=[*outcome.plan.decisions, outcome.chain.value.decision],
-        rankers=[ranker.value for ranker in finals],
         tables=[(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
         notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_look_back(outcome, bookings)],
         features=outcome.data.value.folds[0].valid.names,

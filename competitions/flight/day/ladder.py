@@ -13,19 +13,16 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from common.arrays import Floats
 from common.day.methods.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE
-from common.day.methods.ladder import Bench, Ladder, Rung
-from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
+from common.day.methods.ladder import Bench, Ladder, MethodScores, Rung
 from common.engine.run import Result, Run, collect, derive
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC
-from competitions.flight.day.validation import describe_session
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.lab.peers import COMPARISONS, PEERS, Peer
-from competitions.flight.metrics import CUTOFF, LARGE, measure
+from competitions.flight.metrics import LARGE, measure
 from competitions.flight.pipeline import Sessions, build_rows, split_sessions
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
 from competitions.flight.ranking.rankers import (
@@ -78,48 +75,19 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
         """The pipeline's own rows."""
         return self.rows(self.sessions.plan.blocks)
 
-    def record(self, answer: Answer) -> Scored:
+    def record(self, answer: Answer) -> MethodScores:
         """What several fits judge counts once, twin sessions as one search."""
         data, scores = answer.data, np.ascontiguousarray(answer.scores)
         valid = data.valid
         counted = valid.group_sizes > LARGE
-        sessions = data.valid_sessions[counted]
-        searches = self.sessions.split.value.searches[sessions]
-        firsts, unit = np.unique(searches, return_index=True, return_inverse=True)[1:]
+        searches = self.sessions.split.value.searches[data.valid_sessions[counted]]
+        unit = np.unique(searches, return_inverse=True)[1]
         hit = find_hits(scores, valid.labels, valid.group_sizes)[counted]
         judged = np.bincount(unit)
         share = np.bincount(unit, hit) / judged
         rates = measure(scores, valid.labels, valid.group_sizes)
         more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
-        options = list_options(data, scores)
-        queries = pl.Series(sessions[firsts]).cast(pl.String)
-        lists = gather_lists(queries, rank_right(options), take_first(options, CUTOFF))
-        return Scored(share, judged.astype(np.float64), more, lists)
-
-    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
-        """The search and the booked option of some sessions in words: query, history, answer."""
-        train, words = self.sessions.train.value, []
-        for query in queries:
-            option = train.sessions["booked"][int(query)]
-            search, (booked,) = describe_session(train, int(query), [option])
-            words.append({"query": query, "history": search, "answer": f"option {option}, {booked}"})
-        return pl.DataFrame(words)
-
-
-def list_options(data: TrainingData, scores: Floats) -> pl.DataFrame:
-    """The options of every counted session of the first fold: query, score, answer, item (number, price and hours)."""
-    valid = data.folds[0].valid
-    numbers = np.repeat(data.folds[0].sessions, valid.group_sizes)
-    sizes = np.repeat(valid.group_sizes, valid.group_sizes)
-    column = {name: valid.features[:, valid.names.index(name)] for name in (PRICE, DURATION) if name in valid.names}
-    known = {"query": numbers, "score": scores[: len(numbers)], "size": sizes, "answer": valid.labels > 0}
-    rows = pl.DataFrame(known | column).with_columns(pl.col("query").cast(pl.String))
-    price = (pl.col(PRICE).exp() - 1.0).fill_nan(None).round(0).cast(pl.Int64).cast(pl.String).fill_null("no price")
-    words = [price] if PRICE in column else []
-    words += [pl.format("{} h", (pl.col(DURATION) / 60).round(1))] if DURATION in column else []
-    option = pl.int_range(pl.len(), dtype=pl.Int64).over("query")
-    item = pl.concat_str(pl.format("option {}", option), *words, separator=", ")
-    return rows.with_columns(item=item).filter(pl.col("size") > LARGE)
+        return MethodScores(share, judged.astype(np.float64), more)
 
 
 def make_ladder(files: RawFiles, config: FlightConfig, run: Run) -> Ladder:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats, Ints
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random, share_behind
-from common.day.run_record import BEHIND, WEIGHT, Row
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
+from common.day.run_record import WEIGHT, Row
 from common.learning.metrics import rank_answers
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
@@ -28,7 +27,6 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     session several times.
     """
     data, train = outcome.data.value, outcome.train.value.sessions
-    sizes = data.valid.group_sizes
     judged = train[data.valid_sessions].select(
         "size",
         query=pl.col("ranker_id").cast(pl.String),
@@ -36,17 +34,9 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
-        **{BEHIND: pl.Series(share_behind(rank_booked(outcome)[1], sizes))},
     )
     scored = judged.filter(pl.col("size") > LARGE).drop("size")
     return merge_twins(scored.insert_column(2, pl.Series("score", outcome.chain.value.earned)), train)
-
-
-def rank_booked(outcome: Validated) -> tuple[Floats, Ints]:
-    """The scores (rows,) by which the validation rows are handed in, and the rank of each session's booked option."""
-    valid, stages = outcome.data.value.valid, (outcome.names, outcome.scores.value, outcome.blend.value)
-    scores = order_valid(valid, *stages, outcome.chain.value.answer)
-    return scores, rank_answers(scores, valid.labels, valid.group_sizes)
 
 
 def collect_evidence(outcome: Validated) -> Evidence:
@@ -54,8 +44,10 @@ def collect_evidence(outcome: Validated) -> Evidence:
     in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``. Ranks are by
     session, of more than ten options.
     """
-    data, searches, (scores, ranks) = outcome.data.value, outcome.train.value, rank_booked(outcome)
-    valid, numbers = data.valid, data.valid_sessions
+    data, searches = outcome.data.value, outcome.train.value
+    valid, numbers, stages = data.valid, data.valid_sessions, (outcome.names, outcome.scores.value, outcome.blend.value)
+    scores = order_valid(valid, *stages, outcome.chain.value.answer)
+    ranks = rank_answers(scores, valid.labels, valid.group_sizes)
     sizes = valid.group_sizes
     counted, starts = np.flatnonzero(sizes > LARGE), np.cumsum(sizes) - sizes
     items = {

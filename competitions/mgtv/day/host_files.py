@@ -50,7 +50,5 @@ SOURCE = Source(
     ),
     submission_files=("result.csv",),
     list_read=list_read,
-    boards={"A": ASKED_A, "B": ASKED_B},
-    board_setting="host.board",
     upload=f"log in at {PAGE}, open the task's page and upload result.csv there",
 )

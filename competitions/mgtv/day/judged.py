@@ -54,7 +54,6 @@ def list_details(outcome: Validated) -> Details:
     days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
     return Details(
         plan=[*ready.decisions, outcome.chain.value.decision],
-        rankers=[ranker],
         tables=[
             (
                 "The validation days: video by P(watch) x E[s], share by max E[s]",

@@ -15,7 +15,6 @@ import numpy as np
 from common.arrays import Floats
 from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung
-from common.day.report.charts import Figure
 from common.engine.run import Result, Run, collect, derive
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import METRIC
@@ -133,7 +132,7 @@ def list_calibrated() -> Iterator[Rung]:
     below, family = f"lightgbm-{list_blocks()[-1]}", families.CALIBRATION
     for kind, fit in calibration.CALIBRATIONS.items():
         title, formula = f"calibrated: {kind}", FORMULAS[kind]
-        yield Rung(kind, title, family, calibrate, fit, (kind,), below, formula, plots=draw_calibrated)
+        yield Rung(kind, title, family, calibrate, fit, (kind,), below, formula)
 
 
 def calibrate(bench: MgtvBench, kind: str) -> Probabilities:
@@ -141,12 +140,6 @@ def calibrate(bench: MgtvBench, kind: str) -> Probabilities:
     days, mixed = bench.ready.labelled, boost(bench, list_blocks())
     labels = collect([days[day].field("rows").field("labels") for day in bench.ready.plan.valid])
     return bench.run.step(calibration.calibrate_across, kind, mixed, labels)
-
-
-def draw_calibrated(bench: MgtvBench, kind: str) -> list[Figure]:
-    """Predicted against observed, before and after."""
-    before, after = boost(bench, list_blocks()).value, calibrate(bench, kind).value
-    return calibration.draw_calibration(np.concatenate(before), np.concatenate(after), bench.labels)
 
 
 def list_networks() -> Iterator[Rung]:

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random, share_behind
-from common.day.run_record import BEHIND, CLUSTER, Row
+from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
+from common.day.run_record import CLUSTER, Row
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import rank_answers
@@ -23,16 +23,13 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per device and validation day: the score of its answer, as a rule the video of the largest expected
     score.
     """
-    shown, data = list_slates(outcome), join_days(outcome)
-    sizes = data.group_sizes
-    ranks = rank_answers(shown[outcome.chain.value.answer].to_numpy(), data.labels, sizes)
+    shown, sizes = list_slates(outcome), join_days(outcome).group_sizes
     return shown[find_starts(sizes)].select(
         "query",
         pl.format("day {}", pl.col("query").str.head(2)).alias("fold"),
         pl.col("query").str.slice(3).alias(CLUSTER),
         pl.Series("score", outcome.chain.value.earned),
         pl.Series("videos", np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
-        pl.Series(BEHIND, share_behind(ranks, sizes)),
     )
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.day.report.charts import Dot, Figure, Line, make_plot
 from common.optimise import minimise
 
 Calibrator = Callable[[Floats], Floats]
@@ -82,24 +81,6 @@ def calibration_error(probabilities: Floats, labels: Floats, bins: int = BINS) -
     parts = [part for part in np.array_split(order, bins) if len(part)]
     apart = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
     return float(sum(apart) / max(len(order), 1))
-
-
-def draw_calibration(before: Floats, after: Floats, labels: Floats) -> list[Figure]:
-    """Predicted against observed over ten bins of equally many rows, with the probabilities before and after."""
-    lines, dots = [], []
-    for style, line, probabilities in (("a", "line", before), ("b", "other", after)):
-        parts = np.array_split(np.argsort(probabilities, kind="stable"), BINS)
-        points = [(float(probabilities[part].mean()), float(labels[part].mean())) for part in parts if len(part)]
-        lines.append(Line(points, line))
-        dots += [Dot(x, y, f"predicted {x:.3f}, observed {y:.3f}", style) for x, y in points]
-    most = max(max(dot.x, dot.y) for dot in dots)
-    plot = make_plot([Line([(0.0, 0.0), (most, most)], "guide"), *lines], dots, equal=True)
-    errors = [f"{calibration_error(each, labels):.4f}" for each in (before, after)]
-    caption = (
-        f"Calibration error {errors[0]} before, {errors[1]} after; on the dashed line a prediction is right on average."
-    )
-    legend = {"a": "before", "b": "after"}
-    return [Figure("Before and after calibration", plot, "predicted P(watch)", "observed", caption, legend, True)]
 
 
 def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -1,23 +1,18 @@
 """What the methods of the ladder begin with, and how probabilities are scored: by the full decision."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import polars as pl
 from msgspec.structs import replace as put
 
 from common.arrays import Floats
-from common.day.methods.ladder import Bench
-from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
+from common.day.methods.ladder import Bench, MethodScores
 from common.engine.run import Result, collect
 from competitions.mgtv.config import MgtvConfig
-from competitions.mgtv.day.validation import name_video
 from competitions.mgtv.io import reader
 from competitions.mgtv.lab import calibration
-from competitions.mgtv.lab.clicks import list_recent
 from competitions.mgtv.metrics import judge
 from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
@@ -25,7 +20,6 @@ from competitions.mgtv.models.decision import Predictions, decide, expect_reward
 from competitions.mgtv.pipeline import Days, Prepared, build_day, fit_completion, prepare
 from competitions.mgtv.split import look_up_outcome
 
-SHOWN, RECENT = 3, 5  # videos of a list; clicks of a history
 Scores = dict[int, Result[Floats]]  # by validation day: (rows,)
 
 
@@ -84,7 +78,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         own = collect([scores[day] for day in self.ready.plan.valid])
         return self.run.step(click_ranker.mix_across, self.take_valid(days), own)
 
-    def record(self, answer: list[Floats]) -> Scored:
+    def record(self, answer: list[Floats]) -> MethodScores:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
         even, finished = [], []
         for part in self.predictions:
@@ -103,36 +97,4 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
             "log likelihood": likeliest["log_likelihood"],
             "calibration error": calibration.calibration_error(np.concatenate(answer), self.labels),
         }
-        return Scored(np.concatenate(scored), None, more, self.list_first(answer))
-
-    def list_first(self, answer: Sequence[Floats]) -> pl.DataFrame:
-        """The lists by P(watch) x E[s], of which three videos are shown."""
-        parts, names = [], self.ready.tables.codes.value.videos["vid"]
-        for part, chances in zip(self.predictions, answer, strict=True):
-            rows = self.ready.slates[part.day.day].value.rows
-            words = pl.format("video {}, P(watch) {}", names.gather(rows["video"]), pl.Series(chances).round(3))
-            query = pl.format("day {}, list {}", pl.lit(part.day.day), "query")
-            value = pl.Series(chances * part.rewards.expected)
-            marked = rows.select(query=query, item=words, answer=pl.Series(part.day.rows.labels) > 0, score=value)
-            parts.append(marked)
-        listed = pl.concat(parts)
-        queries = listed["query"].unique(maintain_order=True)
-        return gather_lists(queries, rank_right(listed), take_first(listed, SHOWN))
-
-    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
-        """The last clicks and the watched video of some lists in words: query, history, answer."""
-        videos, codes, words = self.ready.tables.videos.value.frame, self.ready.tables.codes.value, []
-
-        def name(code: int) -> str:
-            return name_video(codes.videos["vid"][code], videos.row(code, named=True))
-
-        for query in queries:
-            day, number = (int(part.split()[1]) for part in query.split(", "))
-            slates = self.ready.slates[day].value
-            rows = slates.rows["query"] == number
-            right = self.plain[day].value.rows.labels[rows.to_numpy()].argmax()
-            recent = list_recent(self.ready.tables.log.value, slates, RECENT).filter(query=number)
-            clicked = [name(code) for code in recent.sort("back", descending=True)["video"]]
-            answer = name(slates.rows.filter(rows)["video"][int(right)])
-            words.append({"query": query, "history": "; ".join(clicked) or "no click before", "answer": answer})
-        return pl.DataFrame(words)
+        return MethodScores(np.concatenate(scored), None, more)

@@ -32,7 +32,5 @@ SOURCE = Source(
         "Unpack the archives, if any. Do not rename the files.",
     ),
     submission_files=("submission.csv",),
-    boards={"A": reader.TEST_A, "B": BOARD_B},
-    board_setting="board",
     upload=f"log in, open {PAGE}, press the submit button (提交结果) and upload submission.csv",
 )

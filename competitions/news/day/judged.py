@@ -54,7 +54,6 @@ def list_details(outcome: Validated) -> Details:
     ready, recall = outcome.ready, outcome.recall.value
     return Details(
         plan=[*ready.plan.decisions, outcome.chain.value.decision],
-        rankers=[outcome.ranker.value],
         # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
         tables=[("Recall of retrieval on validation, by channel", recall.drop("mrr@5").to_dicts())],
         notes=list_notes(outcome),

@@ -17,14 +17,13 @@ import polars as pl
 from common.arrays import Floats
 from common.day.methods import families
 from common.day.methods.ladder import Ladder, Rung
-from common.day.report.charts import Figure
 from common.engine.run import Result, Run, derive
 from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
 from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day.judged import METRIC
 from competitions.news.io import reader
-from competitions.news.lab import als, gru4rec, plots, reranking
+from competitions.news.lab import als, gru4rec, reranking
 from competitions.news.lab.neighbours import METHODS, Method
 from competitions.news.lab.scoring import NewsBench
 from competitions.news.pipeline import validate
@@ -75,8 +74,7 @@ def make_ladder(files: reader.RawFiles, config: NewsConfig, run: Run) -> Ladder:
 def list_alone() -> Iterator[Rung]:
     """Methods without a ranker: channels, public methods, factors."""
     for key, title, family, channel, code in ALONE:
-        draw = plots.draw_windows if key == POPULAR else None
-        yield Rung(key, title, family, list_channel, code, (channel,), POPULAR, plots=draw)
+        yield Rung(key, title, family, list_channel, code, (channel,), POPULAR)
     for method in METHODS:
         formula = FORMULAS.get(method.key, "")
         yield Rung(method.key, method.title, method.family, list_public, method.rank, (method,), POPULAR, formula)
@@ -109,9 +107,9 @@ def list_by_factors(bench: NewsBench) -> Lists:
 
 def list_fused() -> Iterator[Rung]:
     """The union of all channels: two ways to fuse them, and a recurrent network that ranks it."""
-    title, family, draw = "all channels, fused by reciprocal ranks", families.RETRIEVAL, draw_channels
-    yield Rung("rrf", title, family, fuse, fuse_channels, (False,), POPULAR, plots=draw)
-    yield Rung("fusion", "all channels, with learned weights", family, fuse, learn_fusion, (True,), plots=draw)
+    title, family = "all channels, fused by reciprocal ranks", families.RETRIEVAL
+    yield Rung("rrf", title, family, fuse, fuse_channels, (False,), POPULAR)
+    yield Rung("fusion", "all channels, with learned weights", family, fuse, learn_fusion, (True,))
     yield Rung("gru4rec", "GRU over these candidates", families.SEQUENCE, rank_by_network, gru4rec.score_next)
 
 
@@ -138,11 +136,6 @@ def rank_by_network(bench: NewsBench) -> Lists:
     """The same candidates in the order of a network."""
     inputs = bench.fold, unite(bench, True), SEQUENCE, bench.config.seed
     return bench.run.step(gru4rec.score_next, *inputs, name="ladder.sequence")
-
-
-def draw_channels(bench: NewsBench, *_: object) -> list[Figure]:
-    """The channels' recall and overlap, however they are fused."""
-    return plots.draw_channels(bench.fold.value, bench.retrieve(bench.config.recall.channels).value)
 
 
 def list_pipelines(config: NewsConfig) -> Iterator[Rung]:
@@ -175,7 +168,7 @@ def list_reranked() -> Iterator[Rung]:
     """The first fifty of the pipeline in another order: what variety costs."""
     for key, title, method, weight in RERANKED:
         args, code, formula = (method, weight), reranking.RERANK[method], FORMULAS[method]
-        yield Rung(key, title, families.RERANKING, rerank, code, args, LAST, formula, lack_vectors, draw_trade_off)
+        yield Rung(key, title, families.RERANKING, rerank, code, args, LAST, formula, lack_vectors)
 
 
 def lack_vectors(bench: NewsBench, *_: object) -> str | None:
@@ -187,12 +180,6 @@ def rerank(bench: NewsBench, method: reranking.Method, weight: float) -> Lists:
     """The whole pipeline's lists in the order of a method."""
     ranked = rank_candidates(bench, change(bench.config, bench.config.recall.channels, ORDER))
     return derive(reranking.rerank_lists, ranked, bench.unit_vectors, method, weight, CUTOFF)
-
-
-def draw_trade_off(bench: NewsBench, method: reranking.Method, *_: object) -> list[Figure]:
-    """What more and more variety costs, from the ranker's own order."""
-    scored = {each: bench.record(rerank(bench, method, each).value) for each in plots.WEIGHTS[method]}
-    return plots.draw_trade_off(method, scored)
 
 
 def group_channels(channels: Sequence[str]) -> dict[tuple[str, str], list[str]]:

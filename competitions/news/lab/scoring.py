@@ -8,14 +8,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.methods.ladder import Bench
-from common.day.methods.scored import Scored, gather_lists, rank_right, take_first
+from common.day.methods.ladder import Bench, MethodScores
 from common.engine.run import Result, derive
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
 from competitions.news import split
 from competitions.news.config import NewsConfig
-from competitions.news.day.validation import RECENT
 from competitions.news.io import reader
 from competitions.news.lab import reranking
 from competitions.news.lookups import UnitVectors, scale_vectors
@@ -63,36 +61,20 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
         """The pipeline with these settings, up to its score on validation."""
         return validate(self.files, config, self.run)
 
-    def record(self, answer: pl.DataFrame) -> Scored:
+    def record(self, answer: pl.DataFrame) -> MethodScores:
         """A method by its lists (query, item, score). Beside the score: the share of the answers that they hold, the
         share of all articles that some list shows first, and how far apart the articles of a list are.
         """
         marked, queries = mark(self.fold.value, answer)
-        listed = marked.join(name_users(queries), on="query", maintain_order="left").select(
-            "item", "score", query="user", answer=pl.col("label") > 0
-        )
-        first, articles = take_first(listed, CUTOFF), self.articles.value
+        ranked = marked.sort("query", "score", descending=[False, True], maintain_order=True)
+        first = ranked.filter(pl.int_range(pl.len()).over("query") < CUTOFF)
         more: dict[str, float | None] = {"recall": float(marked["label"].sum()) / max(queries.height, 1)}
-        more["coverage"] = first["item"].n_unique() / articles.height
+        more["coverage"] = first["item"].n_unique() / self.articles.value.height
         if self.content is not None:
             content = self.unit_vectors.value
             vectors = content.vectors[content.rows(first["item"].to_numpy())].astype(np.float64)
             more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)
-        named = first.join(name_articles(articles), on="item", how="left", maintain_order="left")
-        shown = named.select("query", "rank", "answer", item="name")
-        lists = gather_lists(name_users(queries)["user"], rank_right(listed), shown)
-        return Scored(queries["score"].to_numpy(), queries["weight"].to_numpy(), more, lists)
-
-    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
-        """The last clicks and the right answer of some users in words: query, history, answer."""
-        fold, named = self.fold.value, name_articles(self.articles.value)
-        chosen = name_users(fold.queries.filter(role="valid")).filter(pl.col("user").is_in(queries))
-        assert fold.answers is not None
-        seen = chosen.join(fold.seen.filter(pl.col("back") < RECENT), on="query").sort("query", "back", descending=True)
-        history = seen.join(named, on="item", how="left", maintain_order="left").group_by("user").agg(history="name")
-        answers = chosen.join(fold.answers, on="query").join(named, on="item", how="left").select("user", answer="name")
-        joined = history.join(answers.unique("user"), on="user")
-        return joined.select(query="user", history=pl.col("history").list.join("; "), answer="answer")
+        return MethodScores(queries["score"].to_numpy(), queries["weight"].to_numpy(), more)
 
 
 def mark(fold: Fold, lists: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -111,13 +93,3 @@ def mark(fold: Fold, lists: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     each = marked.select(pl.col("query").unique(maintain_order=True), score=pl.Series(reciprocal))
     scored = queries.join(each, on="query", how="left", maintain_order="left")
     return marked, scored.with_columns(pl.col("score").fill_null(0))
-
-
-def name_users(queries: pl.DataFrame) -> pl.DataFrame:
-    """query, user (its name)."""
-    return queries.select("query", user=pl.col("user").cast(pl.String))
-
-
-def name_articles(articles: pl.DataFrame) -> pl.DataFrame:
-    """item, name: the article's number and its category."""
-    return articles.select("item", name=pl.format("{} (category {})", "item", "category"))

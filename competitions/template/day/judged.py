@@ -26,7 +26,7 @@ def judge(outcome: Validated, config: TemplateConfig) -> Judged:
         queries=queries,
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(MODEL, **average_queries(queries))],
-        details=lambda: Details(features=outcome.features.value.columns, rankers=[outcome.early.value]),
+        details=lambda: Details(features=outcome.features.value.columns),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,
     )

@@ -78,7 +78,6 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
     recall = measure_recall(early.answers.value.known_rank)
     return Details(
         plan=[*plan.decisions, outcome.chain.value.decision],
-        rankers=[ranker] if ranker else [],
         tables=[
             ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
             ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),

@@ -5,23 +5,17 @@
 Every method answers with the ten best ads of each query.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from common.day.methods import families
-from common.day.methods.ladder import Bench, Ladder, Rung
-from common.day.methods.scored import Scored, gather_lists
+from common.day.methods.ladder import Bench, Ladder, MethodScores, Rung
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
-from competitions.tencent.corpus import Int64s, RawFiles
-from competitions.tencent.day.validation import name_ad
-from competitions.tencent.io import schema
+from competitions.tencent.corpus import RawFiles
 from competitions.tencent.lab import plain_rules, rungs
 from competitions.tencent.lab.plain_rules import ALS, AROUND, BITS, CONTENT_RULES, KERNEL, LANGUAGE, LINEAR, NEAREST
 from competitions.tencent.lab.regression import MOST_ITEMS, fit_regression
@@ -35,7 +29,6 @@ from competitions.tencent.top_k import TopK
 METRIC = "Score"
 BASE = plain_rules.POPULARITY  # which methods that stand alone build on
 MOST_EVENTS = 20_000_000  # of a factorisation
-SHOWN, RECENT = 5, 6  # ads of an answer; events of a history
 
 
 # Steps that a rule of one page answers: key, title, family, the function to read.
@@ -77,43 +70,13 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
         """What every method begins with."""
         return [self.folds.corpus, self.folds.valid, self.folds.plan]
 
-    def record(self, answer: TopK | tuple[TopK, dict[str, float]]) -> Scored:
+    def record(self, answer: TopK | tuple[TopK, dict[str, float]]) -> MethodScores:
         """A method by its answer of the hold-out, which may bring further columns."""
         top, own = answer if isinstance(answer, tuple) else (answer, {})
         fold, host = self.folds.valid.value, self.config.host
         scores, ranks = metrics.evaluate(fold, top, host), metrics.rank_targets(fold, top)
         more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")} | own
-        lists = self.list_first(top, ranks)
-        return Scored(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, lists)
-
-    def list_first(self, top: TopK, ranks: Int64s) -> pl.DataFrame:
-        """The first ads of every answer; one that shows fewer is shorter."""
-        catalogue, fold, ads = self.folds.corpus.value.catalogue, self.folds.valid.value, top.rows[:, :SHOWN]
-        assert fold.target is not None
-        queries = pl.select(pl.format("user {}", pl.Series(np.arange(len(ads))))).to_series()
-        shown = {
-            "query": queries.gather(np.repeat(np.arange(len(ads)), ads.shape[1])),
-            "rank": np.tile(np.arange(1, ads.shape[1] + 1), len(ads)),
-            "item": [name_ad(catalogue, ad) for ad in ads.ravel().tolist()],
-            "answer": (ads == fold.target[:, None]).ravel(),
-        }
-        ranked = pl.DataFrame({"query": queries, "rank": ranks}).filter(pl.col("rank") > 0)
-        return gather_lists(queries, ranked, pl.DataFrame(shown).filter(pl.Series(ads.ravel() > 0)))
-
-    def describe(self, queries: Sequence[str]) -> pl.DataFrame:
-        """The last events and the target of some queries in words: query, history, answer."""
-        fold, corpus = self.folds.valid.value, self.folds.corpus.value
-        assert fold.target is not None
-        histories, words = fold.queries(corpus.train), []
-        for query in queries:
-            number = int(query.split()[1])
-            events = np.arange(histories.starts[number], histories.ends[number])[-RECENT:]
-            clicked = np.where(corpus.train.action[events] >= schema.CLICK, "clicked ", "")
-            ads = [name_ad(corpus.catalogue, ad) for ad in corpus.train.item[events].tolist()]
-            history = "; ".join(f"{click}{ad}" for click, ad in zip(clicked, ads, strict=True))
-            answer = name_ad(corpus.catalogue, int(fold.target[number]))
-            words.append({"query": query, "history": history or "no event before", "answer": answer})
-        return pl.DataFrame(words)
+        return MethodScores(metrics.score_answers(ranks), metrics.list_weights(fold, host), more)
 
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:

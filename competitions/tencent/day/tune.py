@@ -9,8 +9,7 @@ import operator
 import msgspec
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning.search_space import Settings, Space
-from common.day.tuning.task import Scores, Task
+from common.day.tuning.task import Scores, Settings, Space, Task
 from common.day.tuning.tuned_config import put
 from common.engine.errors import UserError
 from common.engine.run import Run

@@ -1,23 +1,14 @@
 """What a block of features adds: paired with all of them, the noise of all fits counted."""
 
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-
 import polars as pl
 import pytest
 
 from common.day.difference import FitNoise, widen_error
-from common.day.record_schema import read_figures
-from common.day.report.page import ABLATION
-from common.day.run_record import describe_queries, digest_files
-from competitions.cli.fits import ALL, Variant, list_differences, write_ablation
-from competitions.cli.options import InputOptions
-from tests.unit.common.day.records import make_record
+from competitions.cli.fits import ALL, Variant, list_differences
 
 
 def score(values: list[float], fits: list[float]) -> Variant:
-    return Variant(pl.DataFrame({"query": list("abcd"), "fold": "x", "score": values}), fits, 3.0)
+    return Variant(pl.DataFrame({"query": list("abcd"), "fold": "x", "score": values}), fits)
 
 
 def test_a_block_is_worth_what_the_score_loses_without_it() -> None:
@@ -46,15 +37,3 @@ def test_what_a_block_adds_is_read_the_right_way_round(after: float, said: str) 
     (row,) = list_differences({ALL: one, "block": other})
     assert row["it adds"] == after
     assert row["comparison"].startswith(said)
-
-
-def test_an_ablation_is_left_for_the_reports_of_runs_on_the_same_files_and_queries(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("a")
-    files, overrides = [tmp_path / "log.csv"], ["@competitions/news/quick.toml"]
-    queries = score([1.0, 0.0, 0.0, 0.0], [0.25]).queries
-    inputs: Any = SimpleNamespace(files=files, competition=SimpleNamespace(metric="MRR@5"))
-    write_ablation(inputs, queries, InputOptions("news", build=tmp_path, words=overrides), [{"block": "age"}])
-    data, digest = {"digest": digest_files(files, tmp_path / "other")}, describe_queries(queries).digest
-    record = make_record(data=data, overrides=overrides, cv={"digest": digest})
-    assert read_figures(tmp_path / "news" / ABLATION) == {"question": list(record.question), "rows": [{"block": "age"}]}
-    assert record.is_quick

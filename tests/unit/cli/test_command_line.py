@@ -72,14 +72,6 @@ def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, verb: str) -> 
     assert_refused(call(verb, "news", "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
 
 
-def test_a_folder_that_may_not_be_read_is_one_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    assert_refused(call("data", "tencent", "--check", "--raw", "."), "cannot be read")
-
-
 @pytest.mark.parametrize("words", [("--build", ""), ("--raw", " ")])
 def test_an_empty_name_is_no_folder(call: Call, words: tuple[str, ...]) -> None:
     assert_refused(call("run", "news", *words), "An empty name is no folder")

@@ -106,11 +106,6 @@ def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
 BREAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "fits": ("The further fits", lambda patch: patch.setattr(execution, "add_fits", fail)),
     "truth": ("The score on the simulated truth", lambda patch: stand(patch, score_truth=fail)),
-    "store": ("The removal of old results", lambda patch: patch.setattr(execution, "prune", fail)),
-    "copy": (
-        "The copy of the submission to upload",
-        lambda patch: patch.setattr(execution, "copy_submission", fail),
-    ),
     "report": ("The report page", lambda patch: patch.setattr(execution, "write_report", fail)),
     "summary": ("The closing summary", lambda patch: patch.setattr(execution, "show_end", fail)),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
-from competitions.cli.data import fetched_paths, find_source
+from competitions.cli.data import find_source
 from tests.contract.contract import Contract
 from tests.contract.flight import FLIGHT
 from tests.contract.mgtv import MGTV
@@ -29,17 +29,6 @@ def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
     actual = [row.actual for row in check_files(folder, find_source(name).layouts)]
     return [text for text in actual if "has no column" in text or "cannot be read" in text]
-
-
-def test_only_what_is_read_is_fetched() -> None:
-    assert fetched_paths(find_source("flight")) == ["train.parquet", "test.parquet"]
-    assert fetched_paths(find_source("tencent")) == [
-        "seq/*.parquet",
-        "item_feat/*.parquet",
-        "candidate/*.parquet",
-        "indexer.pkl",
-        "mm_emb/emb_81_32_parquet/*.parquet",
-    ]
 
 
 @pytest.mark.parametrize("contract", [FLIGHT, MGTV, NEWS, TENCENT], ids=lambda contract: contract.name)

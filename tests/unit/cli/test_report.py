@@ -1,6 +1,5 @@
 """What the page of a run says of the run before: the newest with queries of the same files."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,3 @@ def test_a_run_stands_beside_the_one_before(tmp_path: Path) -> None:
     page = write_report(last).read_text()
     assert "Against news/1 (top 5 -&gt; 6): +0.1250 ± " in page  # neither that of other files nor a later one
     assert "Against" not in write_report(tmp_path / "news" / "1").read_text()
-
-
-def test_a_report_reads_the_ablation_of_its_own_queries(tmp_path: Path) -> None:
-    run = write_run(tmp_path, "1", [0.0, 0.5])
-    rows = [{"block": "age", "it adds": 0.02, "error": 0.005, "comparison": "clear: it helps (4.0 standard errors)"}]
-    (tmp_path / "news" / "ablation").mkdir()
-    path = tmp_path / "news" / "ablation" / "ablation.json"
-    for queries, said in (
-        ("2", "Extend what the ablation found useful: age (.0200 ± .0050)."),
-        ("3", "make ablate-news"),
-    ):
-        path.write_text(json.dumps({"question": ["00ff", "MRR@5", queries, False], "rows": rows}))
-        assert said in write_report(run).read_text()

@@ -7,13 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-import numpy as np
 import polars as pl
 import pytest
 from msgspec import structs
 
 from common.day.methods.ladder import Rung
-from common.day.methods.scored import Scored
 from common.day.record_schema import RunRecord, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
@@ -106,10 +104,8 @@ class FakeLadder:
 
     metric = "score"
 
-    def __init__(self, run: Any, rows: list[dict[str, Any]], measured: dict[str, Scored]) -> None:
-        words = pl.DataFrame({"query": ["u1"], "history": ["x; y"], "answer": ["x"]})
-        self.bench, self.rows = SimpleNamespace(run=run, describe=lambda queries: words), rows
-        self.measured = measured
+    def __init__(self, run: Any, rows: list[dict[str, Any]]) -> None:
+        self.run, self.rows = run, rows
 
     def find(self, key: str) -> Rung:
         """The one rung."""
@@ -119,36 +115,29 @@ class FakeLadder:
 
     def climb(self, only: str | None = None) -> list[dict[str, Any]]:
         """The rows."""
-        self.bench.run.write_json("ladder.json", {"rows": self.rows})
-        return [row for row in self.rows if only in (None, row["rung"])]
+        self.run.write_json("ladder.json", {"rows": self.rows})
+        return self.rows
 
 
-def put_ladder(
-    monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], measured: dict[str, Scored] | None = None
-) -> list[Any]:
+def put_ladder(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> list[Any]:
     """In flight's place; returns what it is made with."""
     made: list[Any] = []
 
     def make_ladder(files: Any, config: Any, run: Any) -> FakeLadder:
         made.append((files, config.seed, run and run.folder))
-        return FakeLadder(run, rows, measured or {})
+        return FakeLadder(run, rows)
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw)
-    found = find_room("flight", "day.ladder")
-    monkeypatch.setattr(found, "make_ladder", make_ladder)
+    monkeypatch.setattr(find_room("flight", "day.ladder"), "make_ladder", make_ladder)
     Path("mine").mkdir()
     return made
 
 
-def test_the_ladder_prints_its_rungs_and_which_moved(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    row: dict[str, Any] = {"rung": "first", "score": 0.5, "error": 0.01, "before": None}
-    made = put_ladder(monkeypatch, [row])
+def test_the_ladder_prints_its_rungs_beside_their_scores_before(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = put_ladder(monkeypatch, [{"rung": "first", "title": "", "score": 0.5, "error": 0.01, "before": 0.4}])
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--seed", 3)
     assert code == 0
-    assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100"]
-    row["before"] = 0.4
-    out = call("ladder", "flight", "--raw", "mine", "--seed", 3)[1]
-    assert out.splitlines()[-2:] == ["Since the last ladder of these files:", "  first: .4000 -> .5000"]
+    assert out.splitlines()[-1].split() == ["first", "0.5000", "0.0100", "0.4000"]
     assert made[:1] == [(Path("mine"), 3, Path("build/flight/ladder"))]
     assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["folder"] == "mine"
 
@@ -161,29 +150,25 @@ def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, mon
     assert not Path("build").exists()
 
 
-def test_a_card_shows_a_query_won_one_lost_and_one_drawn(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = {}
-    for name, each in {"als": [1.0, 0.0, 0.0, 0.5], "popular": [0.5, 1.0, 0.0, 0.0]}.items():
-        ranks = [round(1 / one) if one else None for one in each]
-        items = [["* x", "y"], ["z"], ["z"], ["y", "* x"]]
-        lists = pl.DataFrame({"query": ["u1", "u2", "u3", "u4"], "rank": ranks, "items": items})
-        measured[name] = Scored(np.array(each), lists=lists)
+def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/methods/ladder.py:1 climb"}
     scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
-    row = {"rung": "als", "title": "factors", "family": "f", **scores, "MiB": 1.75, "unknown": None, **costs}
-    put_ladder(monkeypatch, [row, {"rung": "popular", "MiB": 2.5}], measured)
+    row = {"rung": "als", "title": "factors", "family": "f", **scores, "fits counted": 3}
+    row |= {"recall": 0.75, "unknown": None, **costs}
+    put_ladder(monkeypatch, [{"rung": "popular", "recall": 0.5}, row])
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
     assert code == 0
     facts = {line.split("  ")[1]: line.split("  ")[-1].strip() for line in out.splitlines() if line.startswith("  ")}
-    assert facts["formula"] == "u . v"
-    assert facts["to change"] == "common/day/methods/ladder.py:1 climb"
-    assert facts["before"] == ".4000"
-    assert facts["against popular"] == ".1000 ± .0200, on the same queries"
-    assert facts["queries"] == "2 won, 1 lost, 1 drawn"
-    assert facts["MiB"] == "1.75 (popular 2.50)"
-    kinds = [line.split(":")[0] for line in out.splitlines() if line.startswith(("Won", "Lost", "Drawn"))]
-    assert kinds == ["Won", "Lost", "Drawn"]
-    assert "its rank: als not listed, popular 1" in out
+    assert facts.pop("does").startswith("Where its code stands")
+    assert facts == {
+        "formula": "u . v",
+        "to change": "common/day/methods/ladder.py:1 climb",
+        "score": ".5000 ± .0100",
+        "before": ".4000",
+        "against popular": ".1000 ± .0200, on the same queries, with the noise of 3 fits",
+        "recall": ".7500 (popular .5000)",
+        "cost": "1.2 s",
+    }
 
 
 def interrupt(*_: object) -> NoReturn:

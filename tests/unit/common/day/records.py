@@ -23,7 +23,6 @@ QUERIES = pl.DataFrame(
         "fold": ["day 2", "day 1", "day 2", "day 2"],
         "score": [1.0, 0.0, 0.5, 0.0],
         "kind": ["x", "y", None, "x"],
-        "behind": [1.0, 0.5, float("nan"), 0.0],
     }
 )
 ONE_ROW = RankingDataset(("f",), np.ones((1, 1), np.float32), np.ones(1, np.float32), np.ones(1, np.int32))
@@ -51,7 +50,7 @@ def make_record(**changed: Any) -> RunRecord:
 def write_run(folder: Path, scores: Sequence[float] = (0.5,), **changed: Any) -> Path:
     """A run's folder: its record, and the scores of its queries, half of which are of the slice even."""
     folder.mkdir(parents=True)
-    cv = {"score": float(np.mean(scores)), "queries": len(scores)} | changed.pop("cv", {})
+    cv = {"score": float(np.mean(scores)), "queries": len(scores), "digest": str(len(scores))} | changed.pop("cv", {})
     record = make_record(**{"name": folder.parent.name, "run": folder.name, "cv": cv} | changed)
     (folder / RECORD).write_bytes(msgspec.json.encode(record))
     queries = pl.DataFrame({"query": [str(n) for n in range(len(scores))], "fold": "all", "score": scores})

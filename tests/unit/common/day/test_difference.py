@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.day.change import find_change
-from common.day.compare import simulate_live_test
 from common.day.difference import read_pair
 from common.day.record_schema import read_record
-from common.engine.errors import UserError
 from competitions.cli import closing
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
@@ -40,7 +37,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     names, build = [f"news/{run.name}" for run in pair], tmp_path / "build"
     closing.show_end(read_record(other / "run.json"), other, "users")
     texts = {"the end of a run": capsys.readouterr().out}
-    for words in (["compare", *names], ["replay", "news", *names], ["compare", "news"]):
+    for words in (["compare", *names], ["compare", "news"]):
         code, texts[" ".join(words)], err = call(*words, "--build", build)
         assert code == 0, err
     assert call("report", names[1], "--build", build)[0] == call("runs", "news", "--build", build)[0] == 0
@@ -53,33 +50,3 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     (parts,) = PARTS.findall(first.sentence)
     assert {place: found for place, found in told.items() if found != [parts]} == {}
     assert f"+{parts[0][2:]} ± {parts[1][1:]}" in (build / "runs.html").read_text()  # a column, without the zeros
-
-
-# --- as a live test ---
-
-
-def test_a_live_test_needs_more_requests_than_both_answers_to_each(make: Make) -> None:
-    scores = RNG.random(2_000)
-    one, other = make("a-1", list(scores)), make("a-2", list(scores + 0.01 * (RNG.random(2_000) < 0.5)))
-    title, (split, both), (needed, told) = simulate_live_test(one, other)
-    assert title == f"MRR@5 on 2000 requests: A {scores.mean():.4f}, B {scores.mean() + both['B - A']:.4f}"
-    assert split["requests of A"] + split["requests of B"] == both["requests of A"] == 2_000
-    assert abs(split["requests of A"] - 1_000) < 4 * 500**0.5
-    assert both["95 % from"] < both["B - A"] < both["to"]
-    assert split["error"] > 20 * both["error"]
-    assert abs(split["B - A"] - both["B - A"]) < 4 * split["error"]
-    assert both["B - A"] == read_pair(one, other).difference.mean
-    assert re.search(
-        r"about [\d,]{7,} requests to find \+0\.005\d with a power of 80 % \([\d,]+ to [\d,]+ over", needed
-    )
-    assert told.startswith("B - A = +0.005")
-
-
-def test_what_no_live_test_can_be_made_of_is_said(make: Make) -> None:
-    runs = [make(f"a-{at}", [0.5] * 50) for at in (1, 2)]
-    assert simulate_live_test(*runs)[2][0] == "The two runs do not differ: a live test would find nothing."
-    with pytest.raises(UserError, match="too few to split"):
-        simulate_live_test(make("b-1", [0.5]), make("b-2", [0.5]))
-    assert find_change(runs[0]) is None
-    with pytest.raises(UserError, match=r"is scored by MRR@5, .* is scored by MRR@10"):
-        read_pair(runs[0], make("c-1", [0.5] * 50, metric="MRR@10"))

@@ -14,16 +14,16 @@ from tests.unit.common.day.records import make_evidence
 def test_the_funnel_says_where_they_are_lost() -> None:
     ranks = np.array([1, 1, 4, 9, 0, 0, 0, 2])
     known = {"ranks": ranks, "stages": [("asked", 8)], "listed": "retrieved", "cutoffs": (9, 5)}
-    made = describe_answers(make_evidence(**known), 0)
+    made = describe_answers(make_evidence(**known))
     rows = [(row.stage, row.queries, row.lost) for row in made.funnel]
     within = [("in the first 9", 5, 0), ("in the first 5", 4, 1)]
     assert rows == [("asked", 8, 0), ("retrieved", 5, 3), *within, ("first", 2, 2)]
     assert made.funnel[1].share == 5 / 8
     assert made.ranks[-1] == RankCount("not retrieved", 3, 3 / 8)  # in the words of the stage
-    twice = describe_answers(make_evidence(repeats=2, **known), 0)
+    twice = describe_answers(make_evidence(repeats=2, **known))
     assert [row.queries for row in twice.funnel] == [4, 2.5, 2.5, 2, 1]  # a query that two fits rank counts once
     assert sum(row.queries for row in twice.ranks) == 4
-    first = describe_answers(make_evidence(ranks=ranks, cutoffs=(1,)), 0)
+    first = describe_answers(make_evidence(ranks=ranks, cutoffs=(1,)))
     assert [row.stage for row in first.funnel] == ["all queries", "among the candidates", "first"]
 
 
@@ -49,14 +49,6 @@ def test_rivals_are_plain_orders_of_the_same_candidates() -> None:
     chance, price = evidence.list_rivals(chain, random, {"price": "The cheapest", "none": "No such stage"})
     assert (chance.name, chance.score) == (evidence.RANDOM, pytest.approx(2 * 1.75 / 4 / 4))
     assert (price.name, price.score) == ("The cheapest", pytest.approx(3 / 4))
-
-
-def test_the_right_one_is_ahead_of_half_by_chance_however_long_the_list() -> None:
-    rng = np.random.default_rng(0)
-    for size in (2, 5, 40):
-        ranks = rng.integers(1, size + 1, 4_000)
-        assert evidence.share_behind(ranks, np.full(4_000, size, np.int32)).mean() == pytest.approx(0.5, abs=0.03)
-    assert np.isnan(evidence.share_behind(np.array([0, 1]), np.array([9, 1], np.int32))).all()
 
 
 def test_examples_are_right_ones_and_wrong_ones() -> None:

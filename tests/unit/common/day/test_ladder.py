@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from common.day.difference import FitNoise, widen_error
@@ -26,9 +25,9 @@ from common.day.methods.ladder import (
     TABLE,
     Bench,
     Ladder,
+    MethodScores,
     Rung,
 )
-from common.day.methods.scored import Scored, gather_lists
 from common.day.record_schema import RECORD, Row
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
@@ -44,7 +43,7 @@ class PlainBench(Bench[Any, list[Result[Any]]]):
         """What all begin with."""
         return self.config
 
-    def record(self, answer: Scored) -> Scored:
+    def record(self, answer: MethodScores) -> MethodScores:
         """As it is."""
         return answer
 
@@ -54,18 +53,12 @@ def wait(seconds: float, _: str) -> float:
     return seconds
 
 
-def fill(mib: int) -> int:
-    held = np.ones(mib << 17)
-    time.sleep(0.3)  # so that the meter, which looks now and then, sees it
-    return len(held)
-
-
 def add(values: list[float], more: float) -> float:
     return sum(values) + more
 
 
-def put_score(each: list[float], more: dict[str, float], *made: float) -> Scored:
-    return Scored(np.array(each), None, more)
+def put_score(each: list[float], more: dict[str, float], *made: float) -> MethodScores:
+    return MethodScores(np.array(each), None, more)
 
 
 def make_run(folder: Path) -> Run:
@@ -78,8 +71,8 @@ def make_ladder(
     return Ladder("Two <methods>", metric, PlainBench(files, [*given], run), rungs)
 
 
-def score_alike(bench: PlainBench, each: list[float]) -> Result[Scored]:
-    return as_result(Scored(np.array(each)))
+def score_alike(bench: PlainBench, each: list[float]) -> Result[MethodScores]:
+    return as_result(MethodScores(np.array(each)))
 
 
 def make_rung(key: str, each: list[float], family: str = families.RULE, below: str | None = None) -> Rung:
@@ -96,16 +89,16 @@ def climb(run: Run) -> list[Row]:
     price = run.step(wait, 0.02, "price", name="price")
     run.step(wait, 0.01, "age", name="age")
 
-    def boost(bench: PlainBench) -> Result[Scored]:
+    def boost(bench: PlainBench) -> Result[MethodScores]:
         fitted = run.step(add, collect([price, log]), run.step(wait, 0.04, "fit", name="fit"), name="boost")
         run.step(wait, 0.05, "test.score", name="test.score")
         return derive(put_score, [0.3, 0.1], {"rounds": 7}, fitted)
 
-    def count(bench: PlainBench) -> Result[Scored]:
+    def count(bench: PlainBench) -> Result[MethodScores]:
         return derive(put_score, [0.2, 0], {"recall": 0.5}, run.step(wait, 0.03, "count", name="count"))
 
     popular = Rung("popular", "popularity", families.POPULARITY, count, wait)
-    boosted = Rung("boosted", "boosting", families.BOOSTING, boost, fill)
+    boosted = Rung("boosted", "boosting", families.BOOSTING, boost, wait)
     return make_ladder(run, popular, boosted, given=(log,), metric="MRR@5").climb()
 
 
@@ -113,7 +106,9 @@ def test_a_method_costs_the_steps_behind_its_answer_each_once(tmp_path: Path) ->
     run = make_run(tmp_path)
     rows = climb(run)
     cost = {step.name: step.seconds for step in run.timings if not step.kept}
+    rises = {step.name: step.peak_mib - (step.base_mib or 0) for step in run.timings}
     assert rows[0]["seconds"] == cost["count"] >= 0.03
+    assert rows[0][MEMORY] == rises["count"]  # beyond what the process held before it
     # Not the log, with which all begin, nor what the answer was not made of.
     assert rows[1]["seconds"] == pytest.approx(cost["price"] + cost["fit"] + cost["boost"])
 
@@ -139,22 +134,17 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     run = make_run(tmp_path)
     called: list[str] = []
 
-    def score(bench: PlainBench, key: str, each: float) -> Result[Scored]:
+    def score(bench: PlainBench, key: str, each: float) -> Result[MethodScores]:
         called.append(key)
-        shown = pl.DataFrame({"query": ["one"], "rank": [1], "item": [key], "answer": [True]})
-        lists = gather_lists(pl.Series(["one", "two"]), shown.select("query", "rank"), shown)
-        return as_result(Scored(np.array([each, 0.0]), lists=lists))
+        return as_result(MethodScores(np.array([each, 0.0])))
 
     each = {"a": 0.2, "b": 0.4, "c": 0.8, "d": 1.0}
     rungs = [Rung(key, key, "rule", score, wait, (key, each[key]), "a" if key == "c" else None) for key in each]
     ladder = make_ladder(run, *rungs)
-    (row,) = ladder.climb("c")
+    below, row = ladder.climb("c")
     assert called == ["a", "c"]
-    assert (row["rung"], row[BASE], row[GAIN]) == ("c", "a", pytest.approx(0.3))
+    assert (below["rung"], row["rung"], row[BASE], row[GAIN]) == ("a", "c", "a", pytest.approx(0.3))
     assert row[CODE] == f"tests/unit/common/day/test_ladder.py:{inspect.getsourcelines(wait)[1]} wait"
-    both = ladder.measured["c"].pair(ladder.measured["a"])
-    assert both is not None
-    assert both.select("items", "items_below", "kind").rows()[0] == (["* c"], ["* a"], "won")
     rows = ladder.climb()
     called.clear()
     ladder.climb("d")
@@ -174,27 +164,15 @@ def test_a_method_that_cannot_run_is_left_out_and_the_next_builds_on_the_one_bef
     ladder = make_ladder(Run(tmp_path / "run", tmp_path / "cache"), *rungs)
     assert [(row["rung"], row[BASE]) for row in ladder.climb()] == [("a", None), ("c", "a")]
     assert "b is left out: no text" in capsys.readouterr().err
-    assert [(row["rung"], row[BASE]) for row in ladder.climb("c")] == [("c", "a")]
+    assert [(row["rung"], row[BASE]) for row in ladder.climb("c")] == [("a", None), ("c", "a")]
     assert "left out" not in capsys.readouterr().err
     with pytest.raises(UserError, match=r"The step 'b' cannot run here: no text\."):
         ladder.climb("b")
 
 
-def test_a_rungs_memory_is_not_that_of_the_process_before_it(tmp_path: Path) -> None:
-    held = np.ones(200 << 17)
-
-    def score(bench: PlainBench, mib: int) -> Result[Scored]:
-        return derive(put_score, held[:1].tolist(), {}, bench.run.step(fill, mib))
-
-    rungs = [Rung(f"{mib}", f"{mib} MiB", "rule", score, fill, (mib,)) for mib in (100, 1)]
-    large, small = (row[MEMORY] for row in make_ladder(make_run(tmp_path), *rungs).climb())
-    assert 90 < large < 190
-    assert small < 50
-
-
 def test_a_rung_is_paired_with_the_one_that_it_builds_on_each_query_by_its_weight(tmp_path: Path) -> None:
-    def score(bench: PlainBench, each: list[float]) -> Result[Scored]:
-        return as_result(Scored(np.array(each), np.array([1.0, 1, 1, 2])))
+    def score(bench: PlainBench, each: list[float]) -> Result[MethodScores]:
+        return as_result(MethodScores(np.array(each), np.array([1.0, 1, 1, 2])))
 
     scores = {"a": [1.0, 0, 0, 0], "b": [1.0, 1, 0, 0.5], "c": [1.0, 0, 0, 0], "d": [1.0, 0, 0, 0.5]}
     rungs = [Rung(key, key, "rule", score, wait, (each,), "a" if key == "c" else None) for key, each in scores.items()]

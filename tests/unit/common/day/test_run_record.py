@@ -12,12 +12,14 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from common.day import run_record, stamp
+from common.day import evidence, run_record, stamp
 from common.day.record_schema import Code, RunRecord, read_record
 from common.day.record_writer import RecordWriter
 from common.engine.errors import UserError
 from common.engine.run import Run
-from tests.unit.common.day.records import QUERIES, START, make_judged, make_record
+from common.learning.dataset import RankingDataset
+from tests.unit.common.day.conftest import Make
+from tests.unit.common.day.records import QUERIES, START, make_evidence, make_judged, make_record
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,6 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert (written.submission.paths, written.submission.rows) == (["s.csv"], 7)
     assert (written.cv.score, written.cv.error, written.cv.why) == (0.375, 0.03, "clicks are of one day")
     assert [table.title for table in written.tables] == ["shown"]
-    # Of the third query no other candidate is known.
-    assert written.behind is not None
-    assert (written.behind.score, written.behind.queries) == (0.5, 3)
     assert written.data.files == 2
     assert written.data.bytes == len("a.csv" + "b.csv")
     assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
@@ -120,14 +119,6 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
             read_record(path)
 
 
-def test_where_git_knows_nothing_the_revision_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unknown = Code(None, False, {})
-    monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
-    assert stamp.find_revision() == unknown
-    monkeypatch.setenv("PATH", "")
-    assert stamp.find_revision() == unknown
-
-
 def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def git(*words: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
@@ -136,8 +127,9 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     (tmp_path / "common").mkdir()
     for name in ("kept", "edited", "removed"):
         (tmp_path / "common" / f"{name}.py").write_text(name)
-    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
     monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
+    assert stamp.find_revision() == Code(None, False, {})  # git knows nothing of it
+    git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
     first = stamp.find_revision()
     assert (first.changed, first.files) == (False, {})
     (tmp_path / "common" / "edited.py").write_text("anew")
@@ -153,3 +145,27 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
     assert (third.changed, third.revision == first.revision) == (False, False)
     assert stamp.list_differing(first, third) == sorted(second.files)
     assert stamp.list_differing(first, second) == sorted(second.files)
+    monkeypatch.setenv("PATH", "")
+    assert stamp.find_revision() == Code(None, False, {})
+
+
+# --- a finished run as frames ---
+
+
+def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make("20260101-1", [0.5, 0.25])
+    with pytest.raises(UserError, match=r"has no features\.parquet.*run again"):
+        run_record.load_run(folder)
+    sizes, labels = np.array([2, 1, 2], np.int32), np.array([1, 0, 0, 1, 0], np.float32)
+    rows = RankingDataset(("x", "y"), np.arange(10, dtype=np.float32).reshape(5, 2), labels, sizes)
+    items = {"query": ["0", "0", "1", "2", "2"], "item": [7, 8, 9, 7, 8], "label": labels, "blend": np.arange(5.0)}
+    ranked = make_evidence(candidates=pl.DataFrame(items), rows=rows)
+    for most, height in ((10, 5), (9, 3), (1, 2)):  # at least one query
+        monkeypatch.setattr(evidence, "MOST_VALUES", most)
+        writer = RecordWriter(Run(folder, folder / "cache", quiet=True), checked=True, began=0.0)
+        judged = make_judged(evidence=lambda: ranked)
+        writer.begin(START, judged)
+        writer.add_evidence(judged)
+        run = run_record.load_run(folder)
+        assert run.features.to_dict(as_series=False) == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
+        assert run.candidates.equals(ranked.candidates)

@@ -60,15 +60,6 @@ def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(thre
     )
 
 
-def test_the_history_goes_from_the_oldest_to_the_newest(three: list[Path]) -> None:
-    plot = describe_group(read(three))["plot"]
-    (cv,) = [line.points for line in plot.lines if line.style == "line"]
-    assert cv == [(0.0, 0.625), (1.0, 0.75), (2.0, 0.25)]
-    assert len([line for line in plot.lines if line.style == "thin"]) == 3
-    assert plot.across.labels == ["01 Jan", "02 Jan", "03 Jan"]
-    assert describe_group(read(three[:1]))["plot"] is None
-
-
 def test_runs_of_other_files_or_queries_and_quick_ones_are_not_held_against_each_other(
     make: Make, tmp_path: Path
 ) -> None:

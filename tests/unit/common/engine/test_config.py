@@ -19,6 +19,7 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: int
     board: Literal["A", "B"] = "A"
+    rounds: Annotated[int, msgspec.Meta(ge=1)] | Literal["auto"] = "auto"
     label: str = ""
     limit: int | None = None
     recall: Recall = Recall()
@@ -90,6 +91,8 @@ def test_override_values(base: Path, override: str, value: object) -> None:
         ("recall.decay=fast", ["recall.decay cannot be 'fast': Expected `float`, got `str`."]),
         ("recall=3", ["recall cannot be 3: Expected `object`, got `int`."]),
         ("board=C", ["board cannot be 'C': Expected one of 'A', 'B'."]),
+        ("rounds=many", ["rounds cannot be 'many': Expected 'auto' or a number."]),
+        ("rounds=0", ["rounds cannot be 0: Expected `int` >= 1, or 'auto'."]),
         ("seed", ["--set seed is not of the form key=value"]),
     ],
 )

@@ -99,7 +99,6 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     assert queries["traveller"].to_list() == ["is new", "has booked"]
     assert queries["options"].to_list() == ["11-27", "11-27"]
     assert queries["fold"].unique().to_list() == ["folds of whole sessions"]
-    assert queries["behind"].to_list() == [0.5, 1.0]
     random, shown = evidence.rivals
     assert random.score == pytest.approx((3 / 11 + 3 / 12) / 2)
     assert random.error == pytest.approx((3 / 11 - 3 / 12) / 2 / 2**0.5)  # of two sessions, not of four

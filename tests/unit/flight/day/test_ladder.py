@@ -107,9 +107,6 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     bench.__dict__["sessions"] = SimpleNamespace(split=as_result(SimpleNamespace(searches=np.arange(9))))
     scored = bench.record(Answer(data, np.concatenate([first, first, last, first])))
     assert scored.each.tolist() == [0.5, 1.0]
-    assert scored.lists is not None
-    shown = ["* option 0, 0", "option 1, 0", "option 2, 0"]
-    assert scored.lists.rows() == [("3", 1, shown), ("8", 1, shown)]  # of the first repeat
 
 
 def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
@@ -117,14 +114,11 @@ def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
 ) -> None:
     run = Runner(tmp_path)
     made = ladder.make_ladder(FILES, CONFIG, cast(Run, run))
-    (row,) = made.climb("cheapest")
+    row = made.climb("cheapest")[-1]
     assert (row["rung"], row["builds on"]) == ("cheapest", "random")
     steps = dict(run.steps)
     assert not [name for name in steps if name.startswith("fit.")]
     assert steps["train.features"][3] == ["core"]
-    (words,) = made.bench.describe([str(train.sessions.drop_nulls("booked")["session"][0])]).rows(named=True)
-    assert "options" in words["history"]
-    assert words["answer"].startswith("option ")
 
 
 def test_a_rule_puts_the_lowest_first_and_gives_ties_to_the_cheaper_option() -> None:

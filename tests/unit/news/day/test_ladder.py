@@ -16,7 +16,6 @@ from competitions.news.day import ladder
 from competitions.news.day.ladder import group_channels, list_pipelines
 from competitions.news.lab.als import list_by_factors
 from competitions.news.lab.gru4rec import SequenceSettings, score_next
-from competitions.news.lab.plots import draw_channels
 from competitions.news.lab.scoring import NewsBench
 from competitions.news.retrieval.channels import CHANNELS
 from tests.results import as_result
@@ -83,28 +82,6 @@ def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> 
     assert scored.more == {"recall": 0.5, "coverage": 3 / 4}
     assert scored.weights is not None
     assert (scored.each.tolist(), scored.weights.tolist()) == (each.tolist(), weights.tolist())
-    assert scored.lists is not None
-    assert scored.lists.drop_nulls("rank").rows() == [
-        ("900", 1, ["* 10 (category 2)", "5 (category 1)"]),
-        ("901", 2, ["5 (category 1)", "* 11 (category 3)"]),
-    ]
-    assert scored.lists["query"].to_list() == ["900", "901", "902", "903"]
-    described = bench.describe(["901"])
-    assert described.select("query", "answer").rows() == [("901", "11 (category 3)")]
-
-
-def test_the_overlap_of_channels_is_of_the_answers_that_they_list() -> None:
-    fold = make_fold(make_log((1, 1, 0)), [(0, [1]), (1, [1]), (2, [1]), (3, [1])], [10, 11, 12, 13])
-    schema = {"query": pl.Int32, "item": pl.Int32}
-    one = pl.DataFrame({"query": [0, 1, 2], "item": [10, 11, 99]}, schema=schema)
-    two = pl.DataFrame({"query": [0, 3], "item": [10, 99]}, schema=schema)
-    (figure,) = draw_channels(fold, {"one": one, "two": two})
-    assert [(column.name, column.texts) for column in figure.columns] == [
-        ("channel", ["one", "two"]),
-        ("recall", ["50%", "25%"]),
-        ("one", ["100%", "100%"]),
-        ("two", ["50%", "100%"]),
-    ]
 
 
 # --- factors ---

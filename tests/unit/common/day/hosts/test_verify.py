@@ -1,6 +1,5 @@
 """The table of what is known and what is there: each kind of difference, and none."""
 
-import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -16,16 +15,14 @@ from common.day.hosts.verify import (
     FileCheck,
     check_files,
     check_reading,
-    count_rows,
     require_valid,
 )
 from common.engine.errors import UserError
 
 CLICKS = "user_id,item_id\n1,10\n2,20\n3,30\n"
-PICKLE = b"not opened, only read"
 CLICKS_KNOWN = FileSpec("clicks.csv", rows=3, columns=("user_id", "item_id"))
 PARTS_KNOWN = FileSpec("seq/*.parquet", files=2, rows=5, columns=("user_id",))
-PICKLE_KNOWN = FileSpec("indexer.pkl", sha256=hashlib.sha256(PICKLE).hexdigest())
+PICKLE_KNOWN = FileSpec("indexer.pkl")
 
 
 @pytest.fixture
@@ -34,7 +31,7 @@ def raw(tmp_path: Path) -> Path:
     (tmp_path / "seq").mkdir()
     pl.DataFrame({"user_id": [1, 2], "seq": ["a", "b"]}).write_parquet(tmp_path / "seq" / "0.parquet")
     pl.DataFrame({"user_id": [3, 4, 5], "seq": ["c", "d", "e"]}).write_parquet(tmp_path / "seq" / "1.parquet")
-    (tmp_path / "indexer.pkl").write_bytes(PICKLE)
+    (tmp_path / "indexer.pkl").write_bytes(b"not opened, only read")
     return tmp_path
 
 
@@ -48,7 +45,6 @@ def check(raw: Path, spec: FileSpec) -> FileCheck:
     [
         (CLICKS_KNOWN, "3 rows, 2 columns", "3 rows; 0.0 MB"),
         (PARTS_KNOWN, "2 files, 5 rows, 1 column", "2 files; 5 rows; 0.0 MB"),
-        (PICKLE_KNOWN, f"sha256 {PICKLE_KNOWN.sha256[:12]}..", "0.0 MB"),  # type: ignore[index]
         (FileSpec("clicks.csv"), "", "0.0 MB"),
     ],
 )
@@ -60,11 +56,8 @@ def test_what_is_right_is_ok(raw: Path, spec: FileSpec, expected: str, actual: s
     ("spec", "fault"),
     [
         (FileSpec("clicks.csv", rows=5), "not 5 rows"),
-        (FileSpec("seq/*.parquet", rows=4), "not 4 rows"),
         (FileSpec("seq/*.parquet", files=3), "not 3 files"),
         (FileSpec("clicks.csv", columns=("user_id", "when", "where")), "clicks.csv has no column when and 1 more"),
-        (FileSpec("seq/*.parquet", columns=("item",)), "0.parquet has no column item"),
-        (FileSpec("indexer.pkl", sha256="0" * 64), "indexer.pkl has a different sha256"),
         (FileSpec("clicks.csv", megabytes=43.5), "not 43.5 MB"),
     ],
 )
@@ -74,18 +67,14 @@ def test_what_differs_is_named(raw: Path, spec: FileSpec, fault: str) -> None:
     assert row.actual.endswith(f"; {fault}")
 
 
-def test_a_file_that_cannot_be_read_differs(raw: Path) -> None:
-    (raw / "seq" / "1.parquet").write_bytes(b"PAR1 no parquet at all")
-    row = check(raw, PARTS_KNOWN)
-    assert (row.state, row.actual.partition(":")[0]) == (DIFFERS, "cannot be read")
-
-
 def test_a_missing_file_is_missing_unless_it_or_another_makes_it_needless(raw: Path) -> None:
     assert check(raw, FileSpec("test.csv")) == FileCheck("test.csv", "", "nothing", MISSING)
     assert check(raw, FileSpec("test.csv", needed=False)).state == ABSENT
     assert check(raw, FileSpec("test.csv", unless="clicks*.csv")).state == ABSENT
     assert check(raw, FileSpec("test.csv", unless="other*.csv")).state == MISSING
     assert check(raw / "no folder", CLICKS_KNOWN).state == MISSING
+    (raw / "seq" / "1.parquet").write_bytes(b"PAR1 no parquet at all")
+    assert check(raw, PARTS_KNOWN).actual.startswith("cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -98,15 +87,6 @@ def test_a_published_size_may_mean_either_megabyte(raw: Path, size: int, state: 
     assert check(raw, FileSpec("indexer.pkl", megabytes=9.9)).state == state
 
 
-def test_rows_of_a_csv_are_counted_whatever_its_first_and_last_line(raw: Path) -> None:
-    path = raw / "clicks.csv"
-    for text, rows in (("", 0), ("a,b", 0), ("a,b\n", 0), ("a,b\n1,2", 1), ("a,b\n1,2\n", 1), ("a,b\n1,2\n3,4", 2)):
-        path.write_text(text)
-        assert count_rows(path) == rows
-    path.write_bytes(b'\xef\xbb\xbf"user_id","item_id",more\r\n1,2,3\r\n1,2,3\r\n1,2,3')
-    assert check(raw, CLICKS_KNOWN).state == OK
-
-
 def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
     first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
     assert [row.file for row in check_files(raw, [first, second])] == ["indexer.pkl"]
@@ -115,12 +95,13 @@ def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> 
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
-    sound = [FileCheck("a", "", "", OK), FileCheck("b", "", "", ABSENT)]
-    require_valid(sound, raw, "do this")
+    rows = [FileCheck("a", "", "", OK), FileCheck("b", "", "", ABSENT)]
+    require_valid(rows, raw, "do this")
+    rows.append(FileCheck("c", "", "", MISSING))
     with pytest.raises(UserError, match=r"^1 of the files in .* are missing \(first: c\); do this$"):
-        require_valid([*sound, FileCheck("c", "", "", MISSING)], raw, "do this")
-    with pytest.raises(UserError, match=r"^2 of the files in .* differ from the known ones \(first: d\); do this$"):
-        require_valid([*sound, FileCheck("c", "", "", MISSING), *[FileCheck("d", "", "", DIFFERS)] * 2], raw, "do this")
+        require_valid(rows, raw, "do this")
+    with pytest.raises(UserError, match=r"^1 of the files in .* differ from the known ones \(first: d\); do this$"):
+        require_valid([*rows, FileCheck("d", "", "", DIFFERS)], raw, "do this")
 
 
 def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: Path) -> None:

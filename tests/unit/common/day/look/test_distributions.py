@@ -29,13 +29,6 @@ def test_whole_numbers_of_a_short_range_have_a_bin_each() -> None:
     assert (picture.medians, picture.sizes) == ({"train": 1.5, "test": 2.0}, {"train": 4, "test": 2})
 
 
-def test_powers_of_ten_leave_no_hole_between_small_whole_numbers() -> None:
-    picture = draw({"train": np.repeat([1, 2, 3, 4, 5, 1000], 20).tolist()})
-    assert picture.logarithmic
-    assert picture.shares["train"][:4] == pytest.approx([1 / 6] * 4)
-    assert sum(picture.shares["train"]) == pytest.approx(1.0)
-
-
 def test_what_is_missing_or_infinite_is_left_out_and_a_constant_is_not_drawn() -> None:
     picture = draw({"train": [np.nan, np.inf, None, 1.5, 2.5], "test": [None]})
     assert (list(picture.shares), picture.sizes) == (["train"], {"train": 2})

@@ -110,7 +110,6 @@ def answers() -> Record:
         "ranks": [{"rank": rank, "queries": queries, "share": queries / 6598} for rank, queries in ranks],
         "cutoff": 3,
         "missed": "not among the videos shown",
-        "lost": 200,
         "examples": [
             {"kind": "right", "query": "Device 1f00,", "context": "3 videos shown", "listed": ["video a", "video b"]}
             | {"answer": "video a", "rank": 1, "candidate": True},

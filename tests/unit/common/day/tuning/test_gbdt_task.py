@@ -1,4 +1,4 @@
-"""Search spaces: what is suggested and allowed."""
+"""The task of a ranker: what is suggested and allowed of its parameters."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,10 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning import search_space
-from common.day.tuning.gbdt_task import tune_ranker
-from common.day.tuning.task import Scores
+from common.day.tuning.gbdt_task import RANKERS, space_of, tune_ranker
+from common.day.tuning.task import Scores, Space, fits, suggest
 
-SPACE: search_space.Space = {
+SPACE: Space = {
     "a.rate": FloatDistribution(0.01, 1.0, log=True),
     "a.leaves": IntDistribution(3, 9),
 }
@@ -20,17 +19,17 @@ SPACE: search_space.Space = {
 def test_a_suggestion_lies_in_the_space_and_nothing_else_can_be_tried_first() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(30):
-        settings = search_space.suggest(study.ask(), SPACE)
+        settings = suggest(study.ask(), SPACE)
         assert list(settings) == list(SPACE)
-        assert search_space.fits(SPACE, settings)
+        assert fits(SPACE, settings)
     for changed in ({"a.rate": 2.0}, {"a.rate": 0.001}, {"a.leaves": 10}):
-        assert not search_space.fits(SPACE, settings | changed)
+        assert not fits(SPACE, settings | changed)
 
 
 def test_a_ranker_has_the_space_of_its_family_and_the_librarys_value_where_none_is_set() -> None:
-    assert search_space.space_of("lightgbm_softmax") == search_space.RANKERS["lightgbm"]
+    assert space_of("lightgbm_softmax") == RANKERS["lightgbm"]
     with pytest.raises(ValueError, match="no search space"):
-        search_space.space_of("forest")
+        space_of("forest")
     seen: list[Mapping[str, object]] = []
 
     def score(parameters: Mapping[str, object], fold: int) -> Scores:
@@ -46,6 +45,6 @@ def test_a_ranker_has_the_space_of_its_family_and_the_librarys_value_where_none_
     assert task.name == "catboost"
     task.score({"rank.catboost.depth": 6}, 0)
     assert seen == [{"depth": 6, "rsm": 1}]
-    for family in search_space.RANKERS:
+    for family in RANKERS:
         task = tune_ranker(family, f"rank.{family}", {}, "m", 2, score, lambda _: np.zeros(1))
-        assert search_space.fits(task.space, task.current)
+        assert fits(task.space, task.current)
