@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from common.arrays import Floats
+from common.arrays import Floats, Ints
 from common.day.compare import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
@@ -50,17 +50,20 @@ ROOT = Path(__file__).resolve().parents[3]
 class MethodScores:
     """What a method scores. ``each``: the score in the ladder's metric of every validation query, in one order for all
     methods, 0 for one without a list. ``weights``: how much each counts, alike by default. ``more``: further columns of
-    the table.
+    the table. ``clusters``: the number of what some queries share, so that they rise and fall together.
     """
 
     each: Floats
     weights: Floats | None = None
     more: Mapping[str, float | None] = field(default_factory=dict)
+    clusters: Ints | None = None
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
         weights = np.ones(len(each)) if self.weights is None else self.weights
-        return (weighted_mean(each, weights), cluster_error(each, weights)) if weights.any() else (0.0, 0.0)
+        if not weights.any():
+            return 0.0, 0.0
+        return weighted_mean(each, weights), cluster_error(each, weights, self.clusters)
 
 
 @dataclass(frozen=True)

@@ -97,4 +97,5 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
             "log likelihood": likeliest["log_likelihood"],
             "calibration error": calibration.calibration_error(np.concatenate(answer), self.labels),
         }
-        return MethodScores(np.concatenate(scored), None, more)
+        devices = np.concatenate([part.day.devices for part in self.predictions])
+        return MethodScores(np.concatenate(scored), None, more, devices)

@@ -76,7 +76,7 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
         fold, host = self.folds.valid.value, self.config.host
         scores, ranks = metrics.evaluate(fold, top, host), metrics.rank_targets(fold, top)
         more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")} | own
-        return MethodScores(metrics.score_answers(ranks), metrics.list_weights(fold, host), more)
+        return MethodScores(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, fold.target)
 
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:

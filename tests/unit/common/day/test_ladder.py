@@ -181,6 +181,11 @@ def test_a_rung_is_paired_with_the_one_that_it_builds_on_each_query_by_its_weigh
     assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
 
 
+def test_queries_of_one_cluster_count_together_in_the_errors() -> None:
+    apart, together = (MethodScores(np.array([1.0, 1, 0, 0]), clusters=each) for each in (None, np.array([7, 7, 8, 8])))
+    assert [scored.weigh(scored.each) for scored in (apart, together)] == [(0.5, 0.25), (0.5, pytest.approx(0.5**1.5))]
+
+
 def test_a_gain_counts_the_noise_of_the_fits_where_runs_on_these_files_tell_it(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("1")
     run, files = make_run(tmp_path), [tmp_path / "log.csv"]
