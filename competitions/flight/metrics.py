@@ -1,10 +1,13 @@
 """HitRate@k as the organiser scores it: over the sessions of more than ten options, also by their number of options."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.learning.metrics import reciprocal_ranks
+from common.arrays import Bools, Floats, Ints
+from common.learning.metrics import rank_answers
 
 LARGE = 10  # sessions with more options than this are scored
 CUTOFF = 3
@@ -18,19 +21,22 @@ def classify_size(size: pl.Expr) -> pl.Expr:
 
 
 def measure(
-    scores: NDArray[np.float64],
-    labels: NDArray[np.float32],
-    sizes: NDArray[np.int32],
-    searches: NDArray[np.int64] | None = None,
+    scores: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32], searches: Ints | None = None
 ) -> dict[str, float]:
-    """HitRate@k of scores over the sessions with more than ten options, @3 also by number of options that occur.
+    """``measure_ranks`` of the scores of all options; a tie counts against the booked one."""
+    return measure_ranks(rank_answers(scores, labels, sizes), sizes, searches)
 
-    ``error`` is the standard error of ``hit_rate@3``; a tie counts against the booked option. ``searches``: the number
-    of each session's search; twin sessions share one, and several fits may judge one: it counts as one in the error.
+
+def measure_ranks(ranks: Ints, sizes: NDArray[Any], searches: Ints | None = None) -> dict[str, float]:
+    """HitRate@k of the booked options' ranks (0: none is known) over the sessions with more than ten options, @3 also
+    by number of options that occur.
+
+    ``error`` is the standard error of ``hit_rate@3``. ``searches``: the number of each session's search; twin sessions
+    share one, and several fits may judge one: it counts as one in the error.
     """
-    reciprocal, scored = reciprocal_ranks(scores, labels, sizes, max(CUTOFFS)), sizes > LARGE
-    rates = {f"hit_rate@{k}": _mean(reciprocal[scored] * k >= 1 - 1e-9) for k in CUTOFFS}
-    hit = reciprocal * CUTOFF >= 1 - 1e-9
+    scored, ranks = sizes > LARGE, np.where(ranks > 0, ranks, np.inf)
+    rates = {f"hit_rate@{k}": _mean(ranks[scored] <= k) for k in CUTOFFS}
+    hit = ranks <= CUTOFF
     for name, (low, high) in SIZES.items():
         group = hit[(sizes >= low) & (sizes <= high)]
         rates |= {f"hit_rate@3[{name}]": _mean(group)} if len(group) else {}
@@ -39,5 +45,5 @@ def measure(
     return rates | {"error": float((apart**2).sum() ** 0.5 / max(int(scored.sum()), 1)), "searches": len(apart)}
 
 
-def _mean(values: NDArray[np.bool_]) -> float:
+def _mean(values: Bools) -> float:
     return float(values.mean()) if len(values) else 0.0

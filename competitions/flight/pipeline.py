@@ -71,11 +71,6 @@ class Validated(Sessions):
     measured: Result[list[dict[str, float]]]
     snapshots: Result[Snapshots]
 
-    @property
-    def rungs(self) -> list[str]:
-        """What is measured, in order: every model, the blend."""
-        return [*self.names, "blend"]
-
 
 @dataclass(frozen=True)
 class Outcome(Validated):

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from common.arrays import Bools, Ints
 from common.engine.errors import UserError
 from common.time_units import DAY_MS, MINUTE_MS
 from competitions.flight.config import SplitSettings
@@ -32,7 +32,6 @@ FENCE = 1.5  # of the distance of the quartiles: Tukey's rule for what lies apar
 ODD_SHARE = 0.001  # of the train sessions, which do not say when it ends
 LONGEST_LAG = 0.5  # of the days of the train file: behind a longer one too few bookings are left to look back on
 FOLDS_NAME = "folds of whole sessions"
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Split:
     name: str
     folds: tuple[Fold, ...]
     final: Snapshots
-    searches: Numbers
+    searches: Ints
     cross_fitted: bool = False
     repeats: int = 1
 
@@ -97,7 +96,7 @@ def make_split(sessions: pl.DataFrame, validation: Validation, settings: SplitSe
     return split_by_time(sessions, np.array(validation.lags), cuts, settings.stretch_days, name, seed)
 
 
-def list_lags(train: pl.DataFrame, test: pl.DataFrame, count: int) -> Numbers:
+def list_lags(train: pl.DataFrame, test: pl.DataFrame, count: int) -> Ints:
     """How old (ms) the latest bookings are that the test sessions look back on, 0 for one within train: as many evenly
     spaced quantiles, ascending. At most ``LONGEST_LAG`` of the train file's days.
 
@@ -112,7 +111,7 @@ def list_lags(train: pl.DataFrame, test: pl.DataFrame, count: int) -> Numbers:
     return np.asarray(lags[((np.arange(count) + 0.5) / count * len(lags)).astype(np.int64)])
 
 
-def number_searches(sessions: pl.DataFrame) -> Numbers:
+def number_searches(sessions: pl.DataFrame) -> Ints:
     """By session the number of its search: sessions on a route that follow each other within a minute are one.
 
     Colleagues who travel together look at the same options, one after the other, and mostly book the same.
@@ -136,11 +135,11 @@ def find_cut(sessions: pl.DataFrame, share: float) -> int:
     return int(times[min(max(int(len(times) * (1 - share) + 1e-9), 0), len(times) - 1)])
 
 
-def usual_times(sessions: pl.DataFrame) -> NDArray[np.int64]:
+def usual_times(sessions: pl.DataFrame) -> Ints:
     """The times (ms), ascending, without those that lie apart from all others."""
-    times: NDArray[np.int64] = np.sort(sessions["time"].to_numpy())
+    times: Ints = np.sort(sessions["time"].to_numpy())
     low, high = np.quantile(times, (0.25, 0.75))
-    usual: NDArray[np.int64] = times[(times >= low - FENCE * (high - low)) & (times <= high + FENCE * (high - low))]
+    usual: Ints = times[(times >= low - FENCE * (high - low)) & (times <= high + FENCE * (high - low))]
     return usual
 
 
@@ -161,11 +160,11 @@ class Periods(NamedTuple):
         """Periods of so many days from the first session on."""
         return cls(int(usual_times(train)[0]), max(int(days * DAY_MS), 1))
 
-    def start(self, time: Numbers) -> Numbers:
+    def start(self, time: Ints) -> Ints:
         """When the period started that a time is in."""
         return np.asarray(self.begin + (time - self.begin) // self.length * self.length)
 
-    def find_moments(self, query_time: Numbers, lag: Numbers, latest: Numbers | int) -> Numbers:
+    def find_moments(self, query_time: Ints, lag: Ints, latest: Ints | int) -> Ints:
         """When the log stood as each session sees it: at the start of the period that is nearest to ``lag`` before the
         session's ``query_time``, and at ``latest`` at the latest.
 
@@ -181,7 +180,7 @@ class Periods(NamedTuple):
 
 
 def split_by_time(
-    sessions: pl.DataFrame, lags: Numbers, cuts: Sequence[int], period_days: float, name: str, seed: int
+    sessions: pl.DataFrame, lags: Ints, cuts: Sequence[int], period_days: float, name: str, seed: int
 ) -> Split:
     """A fold for each of the ascending ``cuts`` (ms): the sessions up to the next cut validate, those before it train.
 
@@ -191,7 +190,7 @@ def split_by_time(
     # Drawn by a session's own time: another session changes no lag.
     lag = lags[(sessions["time"].hash(seed) % len(lags)).to_numpy().astype(np.int64)]
 
-    def see(latest: Numbers | int) -> pl.DataFrame:
+    def see(latest: Ints | int) -> pl.DataFrame:
         return sessions.select("session", until=pl.Series(periods.find_moments(time, lag, latest)))
 
     # A session that trains sees the log up to the start of its own period at the latest, one that validates to the cut.
@@ -271,7 +270,7 @@ def split_folds(sessions: pl.DataFrame, folds: int, repeats: int, seed: int) -> 
     return Split(FOLDS_NAME, tuple(made), final, searches, True, repeats)
 
 
-def deal(searches: Numbers, some: NDArray[np.bool_], parts: int, other: int, rng: np.random.Generator) -> Numbers:
+def deal(searches: Ints, some: Bools, parts: int, other: int, rng: np.random.Generator) -> Ints:
     """The part of each of ``some`` sessions (n,), alike for those of one search; ``other`` for the rest."""
     own = np.unique(searches[some], return_inverse=True)[1]
     dealt = np.full(len(some), other)
@@ -279,7 +278,7 @@ def deal(searches: Numbers, some: NDArray[np.bool_], parts: int, other: int, rng
     return dealt
 
 
-def _deal_fold(sessions: pl.DataFrame, searches: Numbers, held: NDArray[np.bool_], rng: np.random.Generator) -> Fold:
+def _deal_fold(sessions: pl.DataFrame, searches: Ints, held: Bools, rng: np.random.Generator) -> Fold:
     """The held sessions validate and see the bookings of all others, which see each other's across inner folds."""
     role = pl.when(pl.Series(held)).then(pl.lit("valid")).otherwise(pl.lit("train"))
     learned = sessions["booked"].is_not_null().to_numpy() & ~held
@@ -287,9 +286,7 @@ def _deal_fold(sessions: pl.DataFrame, searches: Numbers, held: NDArray[np.bool_
     return Fold(roles, cross_snapshots(sessions, searches, learned, rng))
 
 
-def cross_snapshots(
-    sessions: pl.DataFrame, searches: Numbers, learned: NDArray[np.bool_], rng: np.random.Generator
-) -> Snapshots:
+def cross_snapshots(sessions: pl.DataFrame, searches: Ints, learned: Bools, rng: np.random.Generator) -> Snapshots:
     """The ``learned`` sessions (n,) in inner folds see the bookings of the other inner folds, any other sees all."""
     inner = deal(searches, learned, INNER_FOLDS, INNER_FOLDS, rng)
     assigned = sessions.select("session", snapshot=pl.Series(inner, dtype=pl.Int32), until=pl.lit(None, pl.Int64))

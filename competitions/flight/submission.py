@@ -19,14 +19,14 @@ from common.io.submission import (
     write_parquet,
 )
 from common.io.tables import read_parquet
-from common.learning import metrics
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
-from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, SIZES
+from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, measure_ranks
 
 COLUMNS = ("Id", "ranker_id", "selected")
 SUBMISSION = "submission"
 SHOWN = 3
+LONGEST = max(CUTOFFS)
 
 FORMAT = "a parquet file, or CSV in UTF-8 without a byte-order mark"
 NAMES = f"the columns {','.join(COLUMNS)}, in this order"
@@ -40,8 +40,6 @@ RULES = (FORMAT, NAMES, INTEGERS, AS_MANY, SAME_ORDER, PERMUTATION)
 def write_submission(ranks: pl.Series, test: Path, folder: Path) -> tuple[Path, Path]:
     """Write ``ranks`` (1 is best; one per row of ``test``, in its order) as submission.parquet and submission.csv."""
     rows = open_source(test, labelled=False).collect("Id", "ranker_id")
-    if len(ranks) != rows.height:
-        raise ValueError(f"{len(ranks)} ranks for the {rows.height} rows of {test}")
     frame = rows.with_columns(ranks.cast(pl.Int64).alias("selected"))
     path = folder / SUBMISSION
     return write_parquet(frame, path.with_suffix(".parquet")), write_csv(frame, path.with_suffix(".csv"))
@@ -142,19 +140,13 @@ def score_submission(path: Path, truth: Path, files: RawFiles | None = None) -> 
     ranks alone are verified.
     """
     ranks = _rank_booked(path, truth, files)
-    scored = ranks.filter(pl.col("size") > LARGE)
-    if not scored.height:
+    scored = ranks.filter(pl.col("size") > LARGE)["rank"]
+    if not len(scored):
         raise UserError(f"{truth}: no session of more than {LARGE} options in {path} has an answer")
-    table = metrics.evaluate_ranks(scored, scored, CUTOFFS)
-    values = metrics.as_dict(table)
-    scores = {name: values[name] for name in (*(f"hit_rate@{k}" for k in CUTOFFS), f"mrr@{max(CUTOFFS)}")}
-    error = table.filter(metric="hit_rate", k=CUTOFF)["error"].item()
-    scores |= {} if error is None else {"hit_rate@3_error": error}
-    scores["sessions"] = float(scored.height)
-    for name, sizes in (SIZES | {"all sizes": (1, 1 << 30)}).items():
-        ranked = ranks.filter(pl.col("size").is_between(*sizes))["rank"]
-        scores |= {f"hit_rate@3[{name}]": float((ranked <= CUTOFF).sum() / len(ranked))} if len(ranked) else {}
-    return scores
+    scores = measure_ranks(ranks["rank"].to_numpy(), ranks["size"].to_numpy())
+    scores["hit_rate@3_error"], scores["sessions"] = scores.pop("error"), float(scores.pop("searches"))
+    scores[f"mrr@{LONGEST}"] = float((1 / scored.filter(scored <= LONGEST)).sum() / len(scored))
+    return scores | {"hit_rate@3[all sizes]": float((ranks["rank"] <= CUTOFF).sum() / ranks.height)}
 
 
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from competitions.flight import submission
 from competitions.flight.competition import COMPETITION
 from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
-from competitions.flight.ranking.training_data import Histories, TrainingData
+from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines
 from tests.contract.flight_planted import (
@@ -120,7 +120,7 @@ def take(results: Results, name: str, kind: type[T]) -> T:
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The history that is seen, and all features of planted sessions: training rows with labels, validation without."""
     train, split = take(results, "train.read", Searches), take(results, "split", Split)
-    final = take(results, "train.history", Histories).final
+    final = take(results, "train.history", tuple)[0]
     (fold,), (rows,) = split.folds, take(results, "train.features", TrainingData).folds
     planted = train.sessions.filter(pl.col("time") < END_MS).join(fold.roles, on="session")
     assigned = {"train": split.final.assigned, "valid": fold.snapshots.assigned}

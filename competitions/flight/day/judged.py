@@ -1,6 +1,4 @@
-"""What a finished flight run reports: models side by side, how many bookings each fold looks back on, and why the score
-is so.
-"""
+"""What a finished flight run reports: models side by side, and why the score is so."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from common.day.evidence import BLEND
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Scored
@@ -34,20 +33,19 @@ from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.rankers import CrossFit
 from competitions.flight.ranking.training_data import FoldData
-from competitions.flight.split import Snapshots, Split, find_test_start
+from competitions.flight.split import find_test_start
 
 METRIC = f"HitRate@{CUTOFF}"
 METRIC_KEY = f"hit_rate@{CUTOFF}"
 MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
 SHUFFLED = 200, 12_000  # queries and their options, at most
-APART = 2.0  # a ratio of the test's bookings to validation's, or the other way round, that is worth a warning
 DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 Rates = Mapping[str, float]
 
 
 def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    models = dict(zip(outcome.rungs, outcome.measured.value, strict=True))
+    models = dict(zip([*outcome.names, BLEND], outcome.measured.value, strict=True))
     return Judged(
         metric=METRIC,
         meaning=MEANING,
@@ -62,13 +60,12 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
 
 def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
     """What a run tells beside its score."""
-    bookings = count_bookings(outcome.split.value, outcome.snapshots.value)
     return Details(
         plan=[*outcome.plan.decisions, outcome.chain.value.decision],
         tables=[(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
-        notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_look_back(outcome, bookings)],
+        notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_early(outcome)],
         features=outcome.data.value.folds[0].valid.names,
-        summary={"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}, "bookings": bookings},
+        summary={"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}},
     )
 
 
@@ -85,34 +82,14 @@ def list_models(models: Mapping[str, Rates]) -> list[Row]:
     return rows
 
 
-def mean_bookings(snapshots: Snapshots) -> float:
-    """The bookings that a session sees, on average."""
-    counts = snapshots.visible.group_by("snapshot").agg(pl.len().alias("bookings"))
-    seen = snapshots.assigned.join(counts, on="snapshot", how="left")["bookings"].fill_null(0)
-    return float(seen.mean() or 0.0)  # type: ignore[arg-type]
-
-
-def count_bookings(split: Split, test: Snapshots) -> Row:
-    """What is looked back on: by the sessions of the final fit, those that the last fold judges, and the test's."""
-    judged = split.folds[-1].snapshots
-    if split.cross_fitted:  # there the snapshots are those of all sessions
-        valid = split.folds[-1].roles.filter(role="valid")["session"].implode()
-        judged = Snapshots(judged.assigned.filter(pl.col("session").is_in(valid)), judged.visible)
-    parts = {"train": split.final, "validation": judged, "test": test}
-    return {name: mean_bookings(part) for name, part in parts.items()}
-
-
-def note_look_back(outcome: Validated, bookings: Row) -> list[Note]:
-    """Test sessions from before the end of the train file, and bookings that the test sees far fewer or more of."""
-    train, test, notes = outcome.train.value.sessions, outcome.test.value.sessions, []
-    if not outcome.split.value.cross_fitted and (early := int((test["time"] < find_test_start(train, test)).sum())):
-        done = "use bookings up to the start of their own period"
-        notes.append(Note(TEST, "sessions with a requestDate before the end of the train file", early, done))
-    valid, test_mean = bookings["validation"], bookings["test"]
-    if max(valid, test_mean) > APART * min(valid, test_mean):
-        what = f"sessions with {test_mean:,.0f} earlier bookings on average; validation has {valid:,.0f}"
-        notes.append(Note(TEST, what, test.height, "the test score will differ from validation: check the dates"))
-    return notes
+def note_early(outcome: Validated) -> list[Note]:
+    """Test sessions from before the end of the train file."""
+    train, test = outcome.train.value.sessions, outcome.test.value.sessions
+    early = int((test["time"] < find_test_start(train, test)).sum())
+    if outcome.split.value.cross_fitted or not early:
+        return []
+    done = "use bookings up to the start of their own period"
+    return [Note(TEST, "sessions with a requestDate before the end of the train file", early, done)]
 
 
 # --- the simulated truth ---
@@ -126,7 +103,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     rates = {name: rate for name, rate in oracle.details.items() if name in scores}
     best = {"oracle": rates | {"error": oracle.error}}
     error = measured[-1]["error"]  # of the submission's own scores, whose twins count as one
-    rows = list_models(dict(zip(outcome.rungs, measured, strict=True)) | best)
+    rows = list_models(dict(zip([*outcome.names, BLEND], measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
         error,

@@ -12,7 +12,6 @@ from competitions.flight.io.schema import TEST, TRAIN
 
 LATER_MS = 366.0 * DAY_MS  # from the train file to the test: the host's begins where the train file ends
 AMOUNTS = {"price": "totalPrice", "taxes": "taxes", "out_duration": "legs0_duration in minutes"}
-YEAR_2000 = 946_684_800_000 // MINUTE_MS
 
 
 def compare_files(train: Searches, test: Searches) -> tuple[Note, ...]:
@@ -30,7 +29,6 @@ def list_shares(searches: Searches) -> Iterator[Share]:
     first = searches.options[searches.sessions["first"]].with_columns(time=searches.sessions["time"] // MINUTE_MS)
     departure, arrival = pl.col("out_departure"), pl.col("out_arrival")
     kinds = {
-        "legs0_departureAt before 2000": (departure < YEAR_2000, 0.01),
         "legs0_departureAt before the requestDate": (departure < pl.col("time") - DAY_MS // MINUTE_MS, 0.05),
         "legs0_arrivalAt before the departure": (arrival.is_null() | (arrival < departure), 0.2),
     }

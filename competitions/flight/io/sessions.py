@@ -12,8 +12,6 @@ from competitions.flight.io.encoding import INT32_MAX, Codes, encode
 from competitions.flight.io.parquet import Source, filled
 from competitions.flight.io.schema import LAYOUT, NEVER_NULL, SELECTED, Kind
 
-PLAUSIBLE_YEARS = (2000, 2099)
-PLAUSIBLE = "the years {} to {}".format(*PLAUSIBLE_YEARS)
 # The organiser's columns that hold for a whole session, read one at a time, and their names here.
 CONSTANTS = {
     "requestDate": "time",
@@ -79,7 +77,6 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
         length=pl.col("row").shift(-1, fill_value=len(ids)) - pl.col("row")
     )
     names = runs.select(pl.col("ranker_id").unique(maintain_order=True)).with_row_index("session")
-    _refuse_cases(source, names["ranker_id"])
     refuse_unwritable(names["ranker_id"], f"{source.path}, column 'ranker_id'")
     runs = runs.join(names, on="ranker_id", how="left", maintain_order="left").cast({"session": pl.Int32})
     session = np.repeat(runs["session"].to_numpy(), runs["length"].to_numpy())
@@ -101,16 +98,6 @@ def group_rows(source: Source) -> tuple[Grouping, list[Note]]:
     column = pl.Series("session", session)
     aligned = None if order is None else order.cast(pl.Int64).alias("row")
     return Grouping(sessions, column if together is None else column.gather(together), aligned), notes
-
-
-def _refuse_cases(source: Source, names: pl.Series) -> None:
-    """Refuse ids that differ by case alone: sessions would be split."""
-    split = names.filter(names.str.to_lowercase().is_duplicated())
-    if len(split):
-        raise UserError(
-            f"{source.path}, column 'ranker_id': {len(split):,} ids differ from another by case alone (first: "
-            f"{split[0]!r}), so sessions are split; write all in one case, or download the file again"
-        )
 
 
 def _mark_starts(column: pl.Series) -> pl.Series:
@@ -137,8 +124,6 @@ def build_sessions(
         notes.append(source.note(f"sessions in which {name} varies", varying, "the first option's is taken"))
     taken = grouping.sessions.with_columns(constants, returns=back_segments.gather(first).is_not_null())
     _refuse_large(source, taken)
-    odd = int((~taken["time"].dt.year().is_between(*PLAUSIBLE_YEARS)).sum())
-    notes.append(source.note(f"sessions with a requestDate outside {PLAUSIBLE}", odd, "kept at that time"))
     loyalty, dirty = _clean_loyalty(source, taken, codes)
     sessions = _shape(taken.with_columns(loyalty), codes)
     return sessions, [*notes, *_note_missing(source, taken, sessions), *dirty]

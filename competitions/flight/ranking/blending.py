@@ -1,12 +1,12 @@
 """From several rankers' scores to one list a session: a mixture of their probabilities, then ranks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
+from common.arrays import Floats, Ints
 from common.learning.dataset import ColumnsError, Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
 from common.learning.metrics import reciprocal_ranks
@@ -14,7 +14,7 @@ from common.optimise import minimise
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.ranking.training_data import TrainingData
-from competitions.flight.split import Numbers, number_searches
+from competitions.flight.split import number_searches
 
 FLOOR = 1e-12  # of a probability
 MIN_ERRORS = 2.0
@@ -26,17 +26,13 @@ Sizes = NDArray[np.int32]
 class Blend:
     """A mixture of the models' softmax probabilities: ``temperatures`` (models) multiply the scores before the softmax,
     ``weights`` (models) sum to 1.
-
-    ``likelihoods``: the mean log likelihood of a booking under "equal" and under "fitted" weights where these were not
-    fitted.
     """
 
     temperatures: tuple[float, ...]
     weights: tuple[float, ...]
-    likelihoods: dict[str, float] = field(default_factory=dict)
 
 
-def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
+def find_blend(data: TrainingData, scores: Floats, searches: Ints) -> Blend:
     """The blend of the columns of out-of-fold scores, from the scored sessions.
 
     Fitted weights are judged on the half of the sessions that they were not fitted on, and taken where they beat equal
@@ -50,20 +46,17 @@ def find_blend(data: TrainingData, scores: Floats, searches: Numbers) -> Blend:
     if not counted.any():
         return Blend(tuple(temperatures.tolist()), tuple(equal.tolist()))
     unit = np.unique(searches[data.valid_sessions[counted]], return_inverse=True)[1]
-    likelihoods = {name: np.zeros(len(unit)) for name in ("equal", "fitted")}
+    gain = np.zeros(len(unit))  # of the log likelihood of each booking, by fitted weights
     for half in (unit % 2 == 0, unit % 2 == 1):
-        fitted = take_queries(*valid, half)
+        fitted, (own_scores, labels, sizes) = take_queries(*valid, half), take_queries(*valid, ~half)
         own = fit_temperatures(*fitted)
-        for name, weights in (("equal", equal), ("fitted", fit_weights(own, *fitted))):
-            rest = take_queries(*valid, ~half)
-            logs = blend_scores(Blend(tuple(own), tuple(weights)), rest[0], rest[2])
-            likelihoods[name][~half] = log_likelihoods(logs, rest[1], rest[2])
-    gain = likelihoods["fitted"] - likelihoods["equal"]
+        for sign, weights in ((1, fit_weights(own, *fitted)), (-1, equal)):
+            logs = blend_scores(Blend(tuple(own), tuple(weights)), own_scores, sizes)
+            gain[~half] += sign * log_likelihoods(logs, labels, sizes)
     gain = np.bincount(unit, gain) / np.bincount(unit)
     clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
     weights = fit_weights(temperatures, *valid) if clear else equal
-    means = {name: float(values.mean()) for name, values in likelihoods.items()}
-    return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()), means)
+    return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()))
 
 
 def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
@@ -110,7 +103,7 @@ def find_hits(scores: Floats, labels: Labels, sizes: Sizes) -> Floats:
     return (reciprocal_ranks(scores, labels, sizes, CUTOFF) > 0).astype(np.float64)
 
 
-def measure_all(data: TrainingData, scores: Floats, blend: Blend, searches: Numbers) -> list[dict[str, float]]:
+def measure_all(data: TrainingData, scores: Floats, blend: Blend, searches: Ints) -> list[dict[str, float]]:
     """``measure`` on the validation sessions of every column of scores, then of the blend.
 
     ``searches``: by session of the train file.
@@ -127,7 +120,7 @@ def measure_test(test: Searches, scores: Matrix, booked: pl.Series, blend: Blend
 
 
 def _measure_columns(
-    scores: Floats, labels: Labels, sizes: Sizes, blend: Blend, searches: Numbers
+    scores: Floats, labels: Labels, sizes: Sizes, blend: Blend, searches: Ints
 ) -> list[dict[str, float]]:
     columns = [*scores.T, blend_scores(blend, scores, sizes)]
     return [measure(np.ascontiguousarray(column), labels, sizes, searches) for column in columns]

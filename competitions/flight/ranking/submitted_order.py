@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from common.arrays import Floats
+from common.arrays import Floats, Ints
 from common.learning.chain import Chain, Order, judge_chain, order_rows, score_rule
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
 from competitions.flight.features.booking_history import History
@@ -13,7 +13,6 @@ from competitions.flight.metrics import LARGE
 from competitions.flight.ranking.blending import Blend, Sizes, blend_scores, find_hits
 from competitions.flight.ranking.rankers import build_slices
 from competitions.flight.ranking.training_data import TrainingData
-from competitions.flight.split import Numbers
 
 BLEND = "blend"
 # Orders without a ranker. The preferences are estimated from other bookings; "shown": by the position on the page.
@@ -27,7 +26,7 @@ def find_rules(names: Sequence[str]) -> dict[str, Order]:
 
 
 def judge_orders(
-    data: TrainingData, models: Sequence[str], scores: Floats, blend: Blend, searches: Numbers, answer: str
+    data: TrainingData, models: Sequence[str], scores: Floats, blend: Blend, searches: Ints, answer: str
 ) -> Chain:
     """Whether the blend's order is handed in, by the validation sessions that are scored; those of a search rise and
     fall together. ``scores`` (rows, models); ``searches``: by session of the train file.

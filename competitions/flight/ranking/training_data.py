@@ -1,13 +1,12 @@
 """The train file as matrices: features slice by slice, negatives drawn once the features are there."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from common.arrays import Bools, Ints
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, pick_queries, to_matrix
@@ -20,17 +19,7 @@ from competitions.flight.plan import MARGIN
 from competitions.flight.split import Split
 
 SLICE_ROWS = 200_000
-Numbers = NDArray[np.int64]
-Mask = NDArray[np.bool_]
-Kept = tuple[RankingDataset, Numbers]  # rows, and the session of each query
-
-
-@dataclass(frozen=True)
-class Histories:
-    """What each session of the train file sees: in the final fit, and in every fold."""
-
-    final: History
-    folds: tuple[History, ...]
+Kept = tuple[RankingDataset, Ints]  # rows, and the session of each query
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class FoldData:
 
     train: RankingDataset
     valid: RankingDataset
-    sessions: Numbers
+    sessions: Ints
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,7 @@ class TrainingData:
     """``final``: rows of all sessions with a booking, for the last fit, and their ``sessions``; ``folds``: to judge."""
 
     final: RankingDataset
-    sessions: Numbers
+    sessions: Ints
     folds: tuple[FoldData, ...]
 
     @property
@@ -59,22 +48,27 @@ class TrainingData:
         return gather([fold.valid for fold in self.folds])
 
     @property
-    def valid_sessions(self) -> Numbers:
+    def valid_sessions(self) -> Ints:
         """The session of every query of ``valid``; repeated folds judge one several times."""
         return np.concatenate([fold.sessions for fold in self.folds])
 
 
-def build_histories(log: BookingLog, split: Split, blocks: Sequence[str]) -> Histories:
-    """The statistics of all snapshots of a split, as far as the feature ``blocks`` need them."""
+def build_histories(log: BookingLog, split: Split, blocks: Sequence[str]) -> tuple[History, ...]:
+    """What each session of the train file sees, in the final fit and in every fold, as far as ``blocks`` need it."""
     final = build_history(log, split.final, blocks)
     if split.cross_fitted:
-        return Histories(final, tuple(build_history(log, fold.snapshots, blocks) for fold in split.folds))
+        return (final, *(build_history(log, fold.snapshots, blocks) for fold in split.folds))
     # By time the snapshots of the folds are among the final ones.
-    return Histories(final, tuple(replace(final, assigned=fold.snapshots.assigned) for fold in split.folds))
+    return (final, *(replace(final, assigned=fold.snapshots.assigned) for fold in split.folds))
 
 
 def build_training_data(
-    searches: Searches, split: Split, histories: Histories, blocks: Sequence[str], sample: SampleSettings, seed: int
+    searches: Searches,
+    split: Split,
+    histories: Sequence[History],
+    blocks: Sequence[str],
+    sample: SampleSettings,
+    seed: int,
 ) -> TrainingData:
     """Features of the train file's options, ``negatives`` at most a training session, ``rows`` at most in training.
 
@@ -83,8 +77,8 @@ def build_training_data(
     """
     rng = np.random.default_rng(seed)
     booked = searches.sessions["booked"].is_not_null().to_numpy()
-    selections = [_Selection(histories.final, booked, np.zeros(len(booked), bool))]
-    for fold, history in zip(split.folds, histories.folds, strict=True):
+    selections = [_Selection(histories[0], booked, np.zeros(len(booked), bool))]
+    for fold, history in zip(split.folds, histories[1:], strict=True):
         learns, judged = (fold.roles["role"].eq(role).to_numpy() for role in ("train", "valid"))
         # By time a training session looks back on the same bookings in every fold: its rows of the final fit do.
         selections.append(_Selection(history, learns & split.cross_fitted, judged))
@@ -108,8 +102,8 @@ class _Selection:
     """By session of the train file whether it ``learns`` and whether it is ``judged``, and what it looks back on."""
 
     history: History
-    learns: Mask
-    judged: Mask
+    learns: Bools
+    judged: Bools
 
 
 def _build_rows(
@@ -138,13 +132,13 @@ def _build_rows(
     return [(train.to_rows(names), valid.to_rows(names)) for train, valid in buffers]
 
 
-def refuse_none(split: str, what: str, queries: NDArray[Any]) -> None:
+def refuse_none(split: str, what: str, queries: Sized) -> None:
     """A ``UserError`` where no query was kept."""
     if not len(queries):
         raise UserError(f"The split ({split}) leaves no {what}: the train file is too small.")
 
 
-def cap_sessions(sessions: pl.DataFrame, learns: Mask, sample: SampleSettings) -> Mask:
+def cap_sessions(sessions: pl.DataFrame, learns: Bools, sample: SampleSettings) -> Bools:
     """Of the sessions that learn (n,) those of several options, the latest up to ``sample.rows`` drawn rows."""
     time, size = sessions["time"].to_numpy(), sessions["size"].to_numpy()
     able = learns & (size > 1)
@@ -186,7 +180,7 @@ class _RowBuffer:
         self.pieces: list[Matrix] = []
         self.marks: list[pl.DataFrame] = []
 
-    def add(self, matrix: Matrix, marked: pl.DataFrame, mask: Mask) -> None:
+    def add(self, matrix: Matrix, marked: pl.DataFrame, mask: Bools) -> None:
         if mask.any():
             self.pieces.append(matrix[mask])
             self.marks.append(marked.filter(mask).select("session", "label"))

@@ -181,7 +181,7 @@ def test_the_score_is_that_of_the_table(scored: tuple[Path, Path]) -> None:
     """The ranks 1, 4, 12, 2, 7 of the sessions d, e, f, g, i count."""
     expected = {f"hit_rate@{k}": share for k, share in ((1, 1 / 5), (3, 2 / 5), (5, 3 / 5), (10, 4 / 5))}
     expected |= {"mrr@10": (1 + 1 / 4 + 1 / 2 + 1 / 7) / 5, "sessions": 5}
-    expected |= {"hit_rate@3_error": math.sqrt((2 * 0.6**2 + 3 * 0.4**2) / 4 / 5)}
+    expected |= {"hit_rate@3_error": math.sqrt((2 * 0.6**2 + 3 * 0.4**2) / 5 / 5)}
     by_size = {"11-27": 1 / 2, "28-160": 0.0, "161+": 1.0, "all sizes": 4 / 8}
     expected |= {f"hit_rate@3[{size}]": share for size, share in by_size.items()}
     assert submission.score_submission(*scored) == pytest.approx(expected)

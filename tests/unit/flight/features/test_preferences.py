@@ -177,14 +177,10 @@ def test_a_deviation_is_newtons_method_under_a_prior() -> None:
     assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
-def bookings_of_groups() -> tuple[Choices, Floats, NDArray[np.int64]]:
-    """Bookings, the weights of all, and the groups: of each group the tastes differ from these."""
-    choices, true = drawn(6, count=400)
-    return choices, np.broadcast_to(0.6 * true, (400, K)), np.arange(400) % 8
-
-
 def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds() -> None:
-    choices, weights, group = bookings_of_groups()
+    """Bookings of groups whose tastes differ from the weights of all."""
+    choices, true = drawn(6, count=400)
+    weights, group = np.broadcast_to(0.6 * true, (400, K)), np.arange(400) % 8
     for level in LEVELS.values():
         deviations = fit_deviations(choices.x, choices.present, weights, group, level)
         for number in range(8):
@@ -197,19 +193,6 @@ def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds
             best = minimize(loss, np.zeros(K), method="BFGS")
             at_zero, reached = loss(np.zeros(K)), loss(deviations[number])
             assert at_zero - reached > 0.95 * (at_zero - best.fun) > 0.5
-
-
-def test_a_level_of_too_few_steps_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    choices, weights, group = bookings_of_groups()
-    for steps, ridge, said in ((1, 0.5, 1), (6, 0.5, 0)):
-        monkeypatch.setitem(preferences.LEVELS, "company", Level(("company",), ridge, steps))
-        deviations = fit_deviations(choices.x, choices.present, weights, group, LEVELS["company"])
-        for count in (preferences.CHECKED, 30):
-            monkeypatch.setattr(preferences, "CHECKED", count)
-            preferences.check_deviations("company", choices.x, choices.present, weights, group, deviations)
-            sentence = f"The preferences by company did not converge: more than {steps} steps would gain"
-            assert capsys.readouterr().err.count(sentence) == said
-    preferences.check_deviations("company", choices.x, choices.present, weights, np.full(400, -1), np.empty((0, K)))
 
 
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:

@@ -114,7 +114,6 @@ ODD_IDS = "column 'ranker_id': {} has a comma, a quote or a line break"
         *((name, {1: None}, f"column '{name}': 1 row(s) have no value, the first is row 1") for name in NEVER_NULL),
         ("ranker_id", {2: ""}, "column 'ranker_id': 1 row(s) have no value, the first is row 2"),
         *(("ranker_id", {2: odd}, ODD_IDS.format(repr(odd))) for odd in ("a,b", 'a"b', "a\nb")),  # no submission holds
-        ("ranker_id", {2: "A"}, "column 'ranker_id': 2 ids differ from another by case alone (first: 'a')"),
         ("Id", {0: 5, 1: 6, 2: 6}, "the Id 6 is on the rows 1 and 2"),
         ("Id", {0: 7, 1: 6, 2: 7}, "the Id 7 is on the rows 0 and 2"),
         ("Id", {0: 7, 1: 7, 2: 7}, "the Id 7 is on the rows 0 and 1"),

@@ -14,7 +14,6 @@ UNFIT = "cabin, baggage or seats no whole number from 0 to 127"
 UNKNOWN = "unknown to the train file"
 NO_PRICE = "totalPrice null, zero, negative or infinite"
 MISFIT = "_arrivalAt over a day before the departure or over 30 days after it"
-YEARS, KEPT = "the years 2000 to 2099", "kept at that time"
 
 
 def read(folder: Path, *rows: dict[str, Any]) -> reader.Searches:
@@ -107,10 +106,6 @@ def test_a_constant_that_varies_is_counted_by_session_and_the_first_is_taken(
         *(
             ({host: None}, ours, None, f"sessions without {host}", "missing")
             for host, ours in (("bySelf", "by_self"), ("isVip", "vip"))
-        ),
-        *(
-            ({"requestDate": datetime(year, 2, 3)}, "size", 1, f"sessions with a requestDate outside {YEARS}", KEPT)
-            for year in (1970, 1999, 2100, 2262)
         ),
     ],
 )

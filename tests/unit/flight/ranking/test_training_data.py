@@ -17,7 +17,6 @@ from competitions.flight.io.reader import Searches
 from competitions.flight.plan import MARGIN
 from competitions.flight.ranking import training_data
 from competitions.flight.ranking.training_data import (
-    Histories,
     TrainingData,
     build_histories,
     build_training_data,
@@ -118,8 +117,7 @@ def dealt(searches: Searches) -> Split:
 
 def gather(searches: Searches, split: Split, **settings: Any) -> TrainingData:
     """The rows without a history."""
-    histories = Histories(NO_HISTORY, (NO_HISTORY,) * len(split.folds))
-    return build_training_data(searches, split, histories, BLOCKS, sample(**settings), 0)
+    return build_training_data(searches, split, (NO_HISTORY,) * (1 + len(split.folds)), BLOCKS, sample(**settings), 0)
 
 
 def gather_past(searches: Searches, split: Split) -> TrainingData:
