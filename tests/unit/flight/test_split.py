@@ -91,9 +91,7 @@ def test_each_cut_makes_a_fold(count: int, unbooked: tuple[int, ...], cuts: list
         ([0], (), "train"),
         ([9], (), "valid"),
         ([2], (0, 1), "train"),
-        ([2], (2,), "valid"),
         ([1, 2], (1,), "valid"),
-        ([1, 1, 2], (), "valid"),
     ],
 )
 def test_a_split_that_leaves_nobody_is_refused(cuts: list[float], unbooked: tuple[int, ...], lacks: str) -> None:
@@ -255,21 +253,15 @@ def test_twins_are_dealt_together_into_folds_and_inner_folds() -> None:
 # --- which split ---
 
 
-@pytest.mark.parametrize(
-    ("way", "folds", "name", "valid"),
-    [
-        ("time", 1, "last sessions", [[18, 19]]),
-        ("blocks", 3, "successive blocks of time", [[14, 15], [16, 17], [18, 19]]),
-    ],
-)
-def test_a_plans_way_of_validation_is_taken(way: str, folds: int, name: str, valid: list[list[int]]) -> None:
+def test_a_plans_way_of_validation_is_taken() -> None:
     table, given = sessions(*range(20)), SplitSettings(validation="auto", valid_share=0.1, stretch_days=1, lags="auto")
-    split = make_split(table, Validation(way, folds, 1, (0,)), given, 4)
-    assert split.name == name
-    assert [sorted(with_role(fold, "valid")) for fold in split.folds] == valid
-    assert [len(with_role(fold, "train")) for fold in split.folds] == [own[0] for own in valid]
-    assert list_visible(split.final)[9] == set(range(9))
-    dealt = make_split(table, Validation("folds", 4, 2, (0,)), given, 4)
+    kinds = (("time", 1, 1), ("blocks", 3, 1), ("folds", 4, 2))
+    last, blocks, dealt = (make_split(table, Validation(*kind, lags=(0,)), given, 4) for kind in kinds)
+    assert [each.name for each in (last, blocks)] == ["last sessions", "successive blocks of time"]
+    assert [with_role(fold, "valid") for fold in (*last.folds, *blocks.folds)] == [
+        *({18, 19}, {14, 15}, {16, 17}, {18, 19}),
+    ]
+    assert list_visible(last.final)[9] == set(range(9))
     assert (dealt.cross_fitted, dealt.repeats, len(dealt.folds)) == (True, 2, 8)
     assert dealt.folds[0].roles.equals(split_folds(table, 4, 2, 4).folds[0].roles)
 

@@ -76,7 +76,6 @@ def add_row(frame: pl.DataFrame) -> pl.DataFrame:
 MOVED = "all rows are there, but in the wrong order"
 BROKEN: list[tuple[Edit, str, list[str]]] = [
     (put(selected=[2, 1, 2, 1, 1]), submission.PERMUTATION, ["1 time(s)", "session a: 2 distinct ranks from 1 to 2"]),
-    (put(selected=[1, 3, 1, 1, 1]), submission.PERMUTATION, ["session a: 2 distinct ranks from 1 to 3 on 3 rows"]),
     (put(selected=[2, 1, 4, 1, 1]), submission.PERMUTATION, ["session a: 3 distinct ranks from 1 to 4 on 3 rows"]),
     (put(selected=[1, 0, 2, 1, 1]), submission.PERMUTATION, ["session a: 3 distinct ranks from 0 to 2 on 3 rows"]),
     (put(selected=[2, 1, 3, 2, 0]), submission.PERMUTATION, ["2 time(s)", "session b: 1 distinct ranks from 2 to 2"]),
@@ -112,12 +111,8 @@ FIRST = f"'{submission.INTEGERS}' is broken 1 time(s), first: "
     ("old", "new", "expected"),
     [
         ("11,a,1", "11,a,", FIRST + "line 3: '11,a,'"),
-        ("11,a,1", "11,a,NaN", FIRST + "line 3"),
         ("11,a,1", "11,a,01", FIRST + "line 3: '11,a,01'"),
         ("11,a,1", "11,a,9999999999999999999", FIRST + "line 3"),
-        ("11,a,1", "11,a\r,1", "line 3: a carriage return inside the line"),
-        ("11,a,1", "11,a", "line 3: 2 fields where 3 are expected"),
-        ("Id,ranker_id", "ranker_id,Id", "line 1: the header is 'ranker_id,Id,selected'"),
     ],
 )
 def test_a_csv_of_another_form_is_refused(
@@ -135,7 +130,6 @@ def test_a_csv_of_another_form_is_refused(
         (put(selected=pl.Series([2, None, 3, 1, 1])), FIRST + "row 1: '11,a,None'"),
         (put(Id=pl.Series([10, 2**63, 12, 20, 15], dtype=pl.UInt64)), FIRST + f"row 1: '{2**63},a,1'"),  # pandas' width
         (lambda frame: frame.cast({"ranker_id": pl.Binary}), submission.SAME_ORDER),
-        (lambda frame: frame.drop("Id"), submission.NAMES),
         (lambda frame: frame.select("ranker_id", "Id", "selected"), submission.NAMES),
         (lambda frame: frame.clear(), "has columns but no rows"),
     ],
@@ -190,9 +184,6 @@ def test_the_score_is_that_of_the_table(scored: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda frame: frame.drop("Id"), "the header lacks 'Id'"),
-        (lambda frame: frame.clear(), "has a header but no rows"),
-        (put(Id=pl.col("Id").replace(0, None)), "line 9: Id is blank"),
         (put(ranker_id=pl.lit("g")), "line 3: ranker_id g is already on line 2"),
         (put(ranker_id=pl.col("ranker_id").replace("a", "z")), "1 booked option(s) are not rows of"),
         (lambda frame: frame.filter(pl.col("ranker_id").is_in(["a", "b"])), "no session of more than 10 options"),

@@ -105,21 +105,3 @@ def test_lifts_and_times_of_flights_and_carriers_by_hand() -> None:
     for name in LIFTS:
         if name.startswith(("carrier", "back_carrier")):
             assert_column(table[name], [0, 0, 0])  # the only carrier is booked as often as it is offered
-
-
-def test_carriers_are_lifted_by_route_by_both_legs_and_for_the_way_back() -> None:
-    """On route 3 the pair (1, 2) is booked twice out of four options each time, (1, 1) never; on route 4 neither is."""
-    pairs = [(1, 2), (1, 1), (2, 2), (2, 1)]
-    options = [option(out_carrier=out, back_carrier=back) for out, back in pairs]
-    earlier = [search(*options, day=day, profile=60 + day) for day in (0, 1)]
-    other_route = search(*options, day=0, route=4, profile=70, company=8, booked=3)
-    table = compare(*earlier, other_route, search(*options, day=3))[-4:]
-    assert_column(table["carrier_pair_route"], [math.log(4 / 2.5), *[math.log(2 / 2.5)] * 3])
-    booked, never = math.log(4 / 3), math.log(2 / 3)
-    assert_column(table["carrier_route"], [booked, booked, never, never])
-    assert_column(table["back_carrier_route"], [booked, never, booked, never])
-    assert_column(table["carrier_company"], [booked, booked, never, never])
-    twice, once = math.log(4 / 3.5), math.log(3 / 3.5)  # three sessions, half of the options each
-    assert_column(table["carrier"], [twice, twice, once, once])
-    assert_column(table["carrier_profile"], [0] * 4)
-    assert "carrier_pair_route_times" not in table.columns

@@ -4,10 +4,7 @@ import math
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from competitions.flight.features.core import count_dominating
 from tests.unit.flight.features.test_build import make
 from tests.unit.flight.flight_world import MINUTE_MS, NOON, ONE_WAY, Row, assert_column, make_searches, option, search
 
@@ -132,26 +129,3 @@ def test_flights_of_one_number_are_apart_by_carrier_and_by_departure() -> None:
     assert_column(table["out_flight_ratio"], [0, 0, 0])
     assert_column(table["back_flight_ratio"], logs(1, 2, 4))
     assert_column(table["out_flight_share"], [1 / 3] * 3)
-
-
-def test_searches_are_kept_apart() -> None:
-    frame = make(make_searches(search(FIRST, OTHER_FARE), search(ONE_STOP, BACK_BY_NIGHT)), "core")
-    expected = pl.concat([core(FIRST, OTHER_FARE), core(ONE_STOP, BACK_BY_NIGHT)])
-    for name in expected.columns:
-        assert_column(frame[f"core_{name}"], expected[name].to_list())
-
-
-values = st.one_of(st.none(), st.integers(0, 4).map(float), st.sampled_from([-2.5, 70.25]))
-
-
-@settings(max_examples=80)
-@given(st.lists(st.lists(st.tuples(values, values), min_size=1, max_size=12), min_size=1, max_size=4))
-def test_who_is_better_in_two_respects_is_counted_as_by_a_plain_loop(
-    sessions: list[list[tuple[float | None, float | None]]],
-) -> None:
-    rows = [(number, *pair) for number, pairs in enumerate(sessions) for pair in pairs]
-    schema = {"session": pl.Int32, "price": pl.Float32, "duration": pl.Float32}
-    counts = count_dominating(pl.DataFrame(rows, schema, orient="row")).to_list()
-    for (session, *own), count in zip(rows, counts, strict=True):
-        others = [other for number, *other in rows if number == session and None not in other]
-        assert count == (None if None in own else sum(a <= own[0] and b <= own[1] and [a, b] != own for a, b in others))

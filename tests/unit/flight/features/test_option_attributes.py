@@ -1,22 +1,14 @@
-"""The attributes of an option by hand, and the runs of sessions that are built at a time."""
-
-import math
+"""The attributes of an option by hand."""
 
 import polars as pl
 import pytest
 
-from competitions.flight.features.option_attributes import add_attributes, slice_sessions
+from competitions.flight.features.option_attributes import add_attributes
 from tests.unit.flight.flight_world import NOON, ONE_WAY, Row, assert_column, make_searches, option, search
 
 
 def attributes(*options: Row) -> pl.DataFrame:
     return add_attributes(make_searches(search(*options)).options)
-
-
-def test_prices_within_a_session_by_hand() -> None:
-    table = attributes(*(option(price=price) for price in (300.0, 100.0, 300.0, None, 150.0)))
-    assert_column(table["price_ratio"], [math.log(3), 0, math.log(3), None, math.log(1.5)])
-    assert_column(table["position"], range(5))
 
 
 def test_bags_are_the_fewest_pieces_of_a_leg_and_a_weight_is_one_piece() -> None:
@@ -65,26 +57,3 @@ def test_an_itinerary_is_every_time_carrier_and_number_of_both_legs() -> None:
     itinerary = attributes(*rows)["itinerary"].to_list()
     assert itinerary[0] == itinerary[1]
     assert len(set(itinerary[1:])) == len(rows) - 1
-
-
-def test_the_fare_level_is_the_rank_among_the_fares_of_the_same_flights() -> None:
-    fares = [(300.0, 11), (50.0, 12), (200.0, 11), (200.0, 11), (None, 11), (70.0, 12)]
-    table = attributes(*(option(price=price, out_flight=flight) for price, flight in fares))
-    assert_column(table["fare_level"], [2, 0, 0, 0, None, 1])
-
-
-@pytest.mark.parametrize(
-    ("sizes", "rows", "runs"),
-    [
-        ((2, 2, 2), 4, [(0, 2), (2, 3)]),
-        ((9, 1, 1), 4, [(0, 1), (1, 3)]),
-        ((1, 1, 9), 4, [(0, 3)]),
-        ((3, 3), 6, [(0, 2)]),
-        ((5,), 1, [(0, 1)]),
-    ],
-)
-def test_sessions_are_cut_into_runs_of_about_so_many_rows(
-    sizes: tuple[int, ...], rows: int, runs: list[tuple[int, int]]
-) -> None:
-    sessions = make_searches(*(search(*[option()] * size) for size in sizes)).sessions
-    assert list(slice_sessions(sessions, rows)) == runs

@@ -1,4 +1,4 @@
-"""Preferences: what is encoded and sampled, the choice model by hand and by an oracle, who deviates and how far."""
+"""Preferences: what is encoded and sampled, the choice model by another solver, who deviates and how far."""
 
 import math
 from typing import Any
@@ -18,8 +18,6 @@ from competitions.flight.features.preferences import (
     NAMES,
     SAMPLED,
     Choices,
-    Level,
-    compute_gradients,
     fit_deviations,
     fit_weights,
 )
@@ -120,23 +118,6 @@ def test_large_sessions_are_thinned_evenly_and_alike_in_any_company() -> None:
     np.testing.assert_array_equal(chosen(*large[7:9]).x, sampled.x[7:9])
 
 
-# --- the choice model ---
-
-
-def test_gradient_and_information_are_the_derivatives_of_the_likelihood() -> None:
-    choices, weights = drawn(3, count=5)
-    gradient, information = compute_gradients(choices.x, choices.present, weights)
-    step = 1e-3 * np.eye(K)
-    for n in range(5):
-        x, present = choices.x[n : n + 1].astype(np.float64), choices.present[n : n + 1]
-        at = [[loss_of(weights + a * s, x, present) for a in (-1, 1)] for s in step]
-        assert gradient[n] == pytest.approx([(down - up) / 2e-3 for down, up in at], abs=1e-4)
-        middle = loss_of(weights, x, present)
-        bend = [(up - 2 * middle + down) / 1e-6 for down, up in at]
-        assert np.diag(information[n]) == pytest.approx(bend, abs=1e-3)
-        assert information[n] == pytest.approx(information[n].T)
-
-
 def test_everybodys_weights_have_the_highest_penalised_likelihood_and_where_newton_does_not_settle_as_well(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,22 +140,6 @@ def test_everybodys_weights_are_of_the_latest_bookings(monkeypatch: pytest.Monke
 
 
 # --- who deviates ---
-
-
-def test_a_deviation_is_newtons_method_under_a_prior() -> None:
-    choices, _ = drawn(1, count=5)
-    weights = np.random.default_rng(2).normal(size=(5, K))
-    group = np.array([1, -1, 0, 1, 0])
-    once = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 1))
-    twice = fit_deviations(choices.x, choices.present, weights, group, Level((), 3.0, 2))
-    for number, rows in ((0, [2, 4]), (1, [0, 3])):
-        own = np.zeros(K)
-        for fitted in (once, twice):
-            gradient, information = compute_gradients(choices.x[rows], choices.present[rows], weights[rows] + own)
-            bend, slope = information.sum(axis=0) + 3.0 * np.eye(K), gradient.sum(axis=0) - 3.0 * own
-            own = own + np.linalg.solve(bend, slope)
-            assert fitted[number] == pytest.approx(own, abs=1e-4)
-    assert fit_deviations(choices.x, choices.present, weights, np.full(5, -1), Level((), 3.0, 1)).shape == (0, K)
 
 
 def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds() -> None:

@@ -1,5 +1,6 @@
 """The flight reader on sound files: every column of sessions and options against a table computed by hand."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -132,34 +133,18 @@ def test_rows_of_a_session_that_stand_apart_are_brought_together_in_file_order(t
 # --- parsing ---
 
 
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [
-        ("00:00:00", 0),
-        ("01:40:59", 100),
-        ("23:59:00", 1439),
-        ("30:00:00", 1800),
-        ("1.00:00:00", 1440),
-        ("6.03:15:00", 8835),
-        ("12.00:01:00", 17281),
-        *((text, None) for text in ("", "1:40:00", "01:40", "01:60:00", "01:00:60", "-1.00:00:00", "1.01:40", "x")),
-        *((text, None) for text in (" 01:40:00", "01:40:00 ", "25.00:00:00", "1,00:00:00", "PT1H40M", None)),
-        ("\u0660\u0661:\u0664\u0660:\u0660\u0660", None),
-    ],
-)
-def test_duration(text: str | None, minutes: int | None) -> None:
-    assert pl.select(parse_duration(pl.lit(text, pl.String))).item() == minutes
+TIMES = {
+    **{"00:00:00": 0, "01:40:59": 100, "30:00:00": 1800, "1.00:00:00": 1440, "6.03:15:00": 8835, "12.00:01:00": 17281},
+    **dict.fromkeys(("", "1:40:00", "01:60:00", "01:00:60", "-1.00:00:00", "1.01:40", " 01:40:00", "25.00:00:00")),
+    "\u0660\u0661:\u0664\u0660:\u0660\u0660": None,
+}
+MOMENTS = {
+    **{"1970-01-02T01:02:59": 1502, "2024-06-15T15:40:00": JUNE_15 + 940, "2024-02-29T00:00:00": 28_486_080},
+    **dict.fromkeys(("2024-02-30T00:00:00", "2024-06-15T24:10:00", "2024-06-15", "soon", "")),
+}
 
 
-@pytest.mark.parametrize(
-    ("text", "minute"),
-    [
-        ("1970-01-01T00:00:00", 0),
-        ("1970-01-02T01:02:59", 1502),
-        ("2024-06-15T15:40:00", JUNE_15 + 940),
-        ("2024-02-29T00:00:00", 28_486_080),
-        *((text, None) for text in ("2024-02-30T00:00:00", "2024-06-15T24:10:00", "2024-06-15", "soon", "", None)),
-    ],
-)
-def test_minute(text: str | None, minute: int | None) -> None:
-    assert pl.select(parse_minute(pl.lit(text, pl.String))).item() == minute
+@pytest.mark.parametrize(("parse", "cases"), [(parse_duration, TIMES), (parse_minute, MOMENTS)])
+def test_texts_are_parsed_to_minutes(parse: Callable[[pl.Expr], pl.Expr], cases: dict[str, int | None]) -> None:
+    texts = pl.DataFrame({"text": [*cases, None]}, schema={"text": pl.String})
+    assert texts.select(parse(pl.col("text"))).to_series().to_list() == [*cases.values(), None]

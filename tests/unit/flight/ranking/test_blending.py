@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -54,19 +52,6 @@ def test_the_best_score_of_a_session_gets_rank_one(
 ) -> None:
     ranked = rank_test(shop(*sizes, rows=rows), blend_scores(ONE, np.array(scores)[:, None], np.array(sizes, np.int32)))
     assert (ranked.dtype, ranked.to_list()) == (pl.Int64, ranks)
-
-
-@settings(max_examples=30)
-@given(sizes=st.lists(st.integers(1, 12), min_size=1, max_size=8), seed=st.integers(0, 99))
-def test_ranks_are_a_permutation_in_every_session(sizes: list[int], seed: int) -> None:
-    rng, total = np.random.default_rng(seed), sum(sizes)
-    rows, scores = rng.permutation(total), rng.integers(0, 4, (total, 2)).astype(float)
-    final = blend_scores(TWO, scores, np.array(sizes, np.int32))
-    ranks, start = rank_test(shop(*sizes, rows=rows.tolist()), final).to_numpy()[rows], 0
-    for size in sizes:
-        own, score = ranks[start : start + size], final[start : start + size]
-        assert own[np.lexsort([np.arange(size), -score])].tolist() == list(range(1, size + 1))
-        start += size
 
 
 def test_scores_of_another_number_of_models_are_refused() -> None:

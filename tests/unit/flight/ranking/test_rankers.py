@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.learning import gbdt
 from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.fit_task import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows
@@ -109,17 +108,6 @@ def test_a_fold_that_ends_early_does_not_end_the_others() -> None:
     assert len(average_curves([(), (1.0,)], [1, 1])) == 0
 
 
-def test_a_fold_that_grew_fewer_rounds_scores_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    def grow(recipe: Recipe, train: RankingDataset, valid: Any = None, *, whole: bool = False) -> Ranker:
-        length = 4 if train is FOLDS[0].train else 12
-        ranker = fit(replace(recipe, rounds=length, patience=0), train)
-        return replace(ranker, curve=rise_to(length, length), metric="likelihood")
-
-    monkeypatch.setattr(rankers, "fit", grow)
-    cross = cross_fit(recipe(), FOLDS)
-    assert (cross.rounds, [ranker.rounds for ranker in cross.rankers]) == (12, [4, 12])
-
-
 @pytest.mark.parametrize("rows", [3, 10_000])
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
@@ -153,23 +141,17 @@ def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> N
 # --- scores ---
 
 
-def test_test_scores_are_those_of_all_options_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ranker's score weighs its features by their position: with other columns it would be another."""
-
-    def weigh(ranker: Ranker, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        weights = np.arange(len(ranker.gain), 0, -1) ** 2
-        return np.asarray(np.nan_to_num(features).astype(np.float64) @ weights)
-
-    monkeypatch.setattr(gbdt, "_predict_one", weigh)
+def test_test_scores_are_those_of_all_options_in_their_order_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     searches, blocks = draw_searches(3, count=20), ["core", "pair"]
     frame = build_features(searches, 0, 20, NO_HISTORY, blocks)
-    fitted = []
-    for own in (("core", "pair"), ("pair",)):
-        gains = {name: 0.0 for name in frame.columns if name.partition("_")[0] in own}
-        fitted.append(Ranker("x", None, 1, gains, blocks=own))
-    expected = score_rows(frame.columns, to_matrix(frame), fitted)
-    for rows in (12, 100_000):
-        monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
+    features, booked = to_matrix(frame), np.zeros(frame.height, np.float32)
+    sizes = searches.sessions["size"].to_numpy()
+    booked[np.cumsum(sizes) - sizes] = 1
+    rows = RankingDataset(tuple(frame.columns), features, booked, sizes)
+    fitted = [fit(recipe(blocks=own), rows) for own in (("core", "pair"), ("pair",))]
+    expected = score_rows(frame.columns, features, fitted)
+    for count in (12, 100_000):
+        monkeypatch.setattr(rankers, "SLICE_ROWS", count)
         scores = rankers.score_test(searches, NO_HISTORY, fitted, blocks)
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores, expected, rtol=1e-5)

@@ -55,22 +55,14 @@ def test_where_rows_are_capped_the_latest_sessions_are_taken(rows: int, kept: tu
     assert cap_sessions(sessions, learns, sample(negatives=3, rows=rows)).tolist() == [*map(bool, kept), False, False]
 
 
-def test_the_booked_option_is_always_drawn_with_so_many_others_at_most() -> None:
-    searches = make_searches(*(search(*[option()] * size, booked=size - 1) for size in (1, 2, 3, 4, 9) * 20))
-    marked = mark_options(searches.options, searches.sessions, 3, np.random.default_rng(0))
-    assert marked.columns == ["session", "label", "drawn"]
-    per_session = marked.group_by("session", maintain_order=True).agg(
-        pl.col("drawn").sum(), booked=(pl.col("label") * pl.col("drawn")).sum(), labels=pl.col("label").sum()
-    )
-    assert per_session["drawn"].to_list() == [1, 2, 3, 4, 4] * 20
-    assert per_session["booked"].to_list() == per_session["labels"].to_list() == [1] * 100
-
-
-def test_the_others_are_drawn_evenly_and_anew_in_each_session() -> None:
+def test_the_booked_option_is_always_drawn_and_the_others_evenly_and_anew_in_each_session() -> None:
     count = 3_000
-    searches = make_searches(*[search(*[option()] * 6, booked=2)] * count)
+    searches = make_searches(*[search(*[option()] * 6, booked=2)] * count, search(option(), option(), booked=1))
     marked = mark_options(searches.options, searches.sessions, 2, np.random.default_rng(1))
-    drawn = marked["drawn"].to_numpy().reshape(count, 6)
+    assert marked.columns == ["session", "label", "drawn"]
+    assert marked["label"].to_list() == [0, 0, 1, 0, 0, 0] * count + [0, 1]
+    assert marked["drawn"].to_list()[-2:] == [True, True]  # there is only one other
+    drawn = marked["drawn"].to_numpy()[:-2].reshape(count, 6)
     share, error = drawn.mean(axis=0), (0.4 * 0.6 / count) ** 0.5
     assert share[2] == 1
     assert np.abs(np.delete(share, 2) - 0.4).max() < 4 * error

@@ -1,22 +1,18 @@
-"""The choice model and its oracle, computed again in another way; tastes that drift as their formula says."""
+"""Bookings and the oracle by the chances of the choice model; tastes that drift as their formula says."""
 
 import math
-from collections import Counter
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from common.arrays import Floats
-from competitions.flight.simulator import choice_model, offers, simulate
-from competitions.flight.simulator.choice_model import HABIT_DAYS, TASTE_DAYS, WEIGHTS, Bookings
-from competitions.flight.simulator.hashing import hashed
+from competitions.flight.simulator import choice_model, simulate
+from competitions.flight.simulator.choice_model import HABIT_DAYS, TASTE_DAYS, Bookings
 from competitions.flight.simulator.search_sessions import SimulationState, draw_state
 
 SEED, MANY = 5, 40_000
-Row = dict[str, Any]
 Chunk = tuple[slice, Bookings, pl.DataFrame]
 
 
@@ -30,63 +26,6 @@ def chunks(state: SimulationState) -> list[Chunk]:
     """All of test and some of train."""
     parts = simulate.list_parts(state, test=True) + simulate.list_parts(state, test=False)[:1]
     return [(part, *simulate.make_chunk(state, part)) for part in parts]
-
-
-# --- the choice ---
-
-
-def value_of(state: SimulationState, row: Row, rows: list[Row]) -> float:
-    """V of an option by the definition, with plain numbers; ``rows``: all of its session."""
-    clerk = not row["by_self"]
-    taste = row["taste_price"] * (0.8 if clerk else 1.0)
-    value = -1.2 * taste * math.log(row["price"] / min(other["price"] for other in rows))
-    same = [other for other in rows if (other["out"], other["back"]) == (row["out"], row["back"])]
-    value -= 1.1 * any(other["price"] < row["price"] for other in same)
-    value -= 1.3 * row["taste_stops"] * (row["segments"] - min(other["segments"] for other in rows))
-    value += 0.6 * (1.25 if clerk else 1.0) * row["within"]
-    value += 0.4 * row["taste_tariff"] * (row["tariff"] >= 0)
-    value += 0.5 * row["taste_bags"] * (row["fare"] != offers.LIGHT)
-    value += 1.1 * row["taste_flexible"] * (0.6 * row["exchange"] + 0.8 * (row["fare"] >= offers.FLEX))
-    value += 1.2 * row["taste_cabin"] * (row["fare"] == offers.BUSINESS)
-    value += 0.3 * abs(row["taste_carrier_weight"]) * (row["carrier"] == row["taste_carrier"])
-    value += 0.5 * abs(row["taste_company_carrier_weight"]) * (row["carrier"] == row["taste_company_carrier"])
-    value += 0.6 * (row["carrier"] in row["clubs"])
-    for way in ("out", "back"):
-        if row[way] < 0:
-            continue
-        leg, ends = state.legs.row(row[way], named=True), [state.legs["duration"][other[way]] for other in rows]
-        value -= 0.45 * row["taste_minutes"] * min((leg["duration"] - min(ends)) / 60, 12.0)
-        hour = leg["departure"] / 60
-        apart = min(abs(hour - row[f"taste_{way}_hour"] + 24 * turn) for turn in (-2, -1, 0, 1, 2))
-        value -= 0.24 * row["taste_hour"] * apart + 0.6 * (hour < 5.5 or hour > 23)
-        for key, who in ((162, row["company"]), (163, row["user"])):
-            value += 0.5 * (choice_model.renewed(SEED, np.array([row["day"]]), key, who, row[way])[0] < 0.1)
-    return float(value)
-
-
-def chances_of(state: SimulationState, rows: list[Row]) -> Floats:
-    """The logit of a session by the definition, twins aside."""
-    sharp = 1.9 * (len(rows) / 50) ** -0.06 * (1.0 if rows[0]["by_self"] else 0.9)
-    weights = np.exp([sharp * value_of(state, row, rows) for row in rows])
-    return np.asarray(weights / weights.sum())
-
-
-def test_chances_are_the_logit_of_the_definition(state: SimulationState, chunks: list[Chunk]) -> None:
-    checked: Counter[bool] = Counter()
-    for part, bookings, choices in (chunks[0], chunks[-1]):
-        joined = state.sessions["joined"].to_numpy()[part]
-        rows = [choices[a:b].to_dicts() for a, b in pairwise(bookings.first.tolist())]
-        for session in np.flatnonzero(np.diff(bookings.first) < 30)[:40].tolist():
-            probability = chances_of(state, rows[session])
-            if joined[session]:
-                leader = session - int(np.argmin(joined[: session + 1][::-1]))
-                probability = 0.85 * chances_of(state, rows[leader]) + 0.15 * probability
-            got = bookings.probability[slice(*bookings.first[session : session + 2])]
-            np.testing.assert_allclose(got, probability, rtol=1e-9)
-            checked[bool(joined[session])] += 1
-    assert checked[False] > 50
-    assert checked[True] > 5
-    assert len(WEIGHTS) == 16  # none is left out above
 
 
 def test_bookings_are_drawn_by_their_chances(chunks: list[Chunk]) -> None:
@@ -144,14 +83,6 @@ def test_ranks_and_hit_rates_by_hand() -> None:
 # --- the offer ---
 
 
-def test_fares_have_the_published_steps() -> None:
-    lowest = pl.DataFrame({"price": [6586.0, 3000.0, 20_000.0, 200_000.0], "ways": 2.0})
-    fares = lowest.join(pl.DataFrame({"fare": range(4)}), how="cross", maintain_order="left_right")
-    prices = fares.select(offers.list_prices()).to_series().to_numpy().reshape(4, 4)
-    np.testing.assert_allclose(prices[0, :3], [6586, 10086, 17901], atol=30)
-    assert (np.diff(prices, axis=1) > 0).all()
-
-
 def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: list[Chunk]) -> None:
     carrier = state.legs["carrier"].to_list()
     for _, options in chunks[0][2].group_by("search"):
@@ -161,13 +92,6 @@ def test_returns_are_full_crosses_by_carrier(state: SimulationState, chunks: lis
             assert backs == {-1}
         else:
             assert trips == {(out, back) for out in outs for back in backs if carrier[out] == carrier[back]}
-
-
-def test_a_corporate_tariff_is_one_carriers_and_varies_within_a_session(chunks: list[Chunk]) -> None:
-    choices = pl.concat([choices for _, _, choices in chunks])
-    assert choices.group_by("session", "carrier").agg(pl.col("tariff").n_unique())["tariff"].max() == 1
-    mixed = choices.group_by("session").agg((pl.col("tariff") >= 0).mean())["tariff"].is_between(0, 1, "none")
-    assert 0.2 < mixed.mean() < 0.6  # type: ignore[operator]
 
 
 # --- tastes ---
@@ -194,12 +118,3 @@ def test_tastes_drift_and_habits_are_redrawn_as_the_formulas_say(start: float, l
     assert abs(1 - changed.mean() - max(1 - later / HABIT_DAYS, 0)) < 0.02
     assert abs(np.corrcoef(before[changed], after[changed])[0, 1]) < 4 / changed.sum() ** 0.5
     assert np.bincount((after * 10).astype(int)).min() > 0.09 * MANY
-
-
-def test_hashed_numbers_are_uniform_and_independent() -> None:
-    keys = np.arange(20_000)
-    one, other = hashed(1, 7, keys), hashed(1, 8, keys)
-    assert np.bincount((one * 10).astype(int)).min() > 1850
-    assert abs(np.corrcoef(one, other)[0, 1]) < 0.03
-    assert abs(np.corrcoef(one[1:], one[:-1])[0, 1]) < 0.03
-    assert (hashed(2, 7, keys) != one).all()

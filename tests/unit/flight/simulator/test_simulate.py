@@ -47,23 +47,6 @@ def test_the_reader_finds_nothing_to_settle(made: Simulation) -> None:
         assert [note.what for note in notes if not note.what.endswith(usual)] == []
 
 
-def test_options_are_sorted_by_segments_then_price_with_fares_together(train: pl.DataFrame) -> None:
-    present = [f"legs{leg}_segments{at}_duration" for leg in "01" for at in range(4)]
-    frame = train.with_columns(
-        segments=pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int8) for name in present),
-        trip=pl.struct(*TRIP).rle_id(),
-    )
-    rising, taxes = pl.col("totalPrice").is_sorted(), pl.col("taxes").n_unique()
-    grouped = frame.group_by("ranker_id", "trip", maintain_order=True)
-    runs = grouped.agg(pl.col("segments").first(), rising=rising, taxes=taxes, n=pl.len())
-    assert runs["rising"].all()
-    assert (runs["taxes"] == 1).all()
-    assert (runs["n"] <= 4).all()
-    assert 2.3 < frame.height / runs.height < 3.3
-    by_session = runs.group_by("ranker_id", maintain_order=True).agg(sorted=pl.col("segments").is_sorted())
-    assert by_session["sorted"].all()
-
-
 def test_truth_and_sample_match_test(made: Simulation, test: pl.DataFrame) -> None:
     truth, sample = pl.read_csv(made.truth), pl.read_parquet(made.folder / simulate.SAMPLE)
     assert truth.columns == ["Id", "ranker_id"]
@@ -75,14 +58,9 @@ def test_truth_and_sample_match_test(made: Simulation, test: pl.DataFrame) -> No
 
 
 def test_test_comes_after_train(train: pl.DataFrame, test: pl.DataFrame) -> None:
-    assert str(train["requestDate"].min()) >= "2024-05-17 03:03:08"
     assert str(train["requestDate"].max()) <= "2024-10-29 12:48:50"
     assert str(test["requestDate"].min()) >= "2024-10-29 12:49:43"
-    assert str(test["requestDate"].max()) <= "2024-12-31 18:54:00"
     assert (pl.concat([train["Id"], test["Id"]]) == pl.int_range(train.height + test.height, eager=True)).all()
-    for frame in (train, test):
-        lead = frame["legs0_departureAt"].str.slice(0, 10).str.to_date() - frame["requestDate"].dt.date()
-        assert (lead.dt.total_days() >= 1).all()
 
 
 def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
