@@ -6,27 +6,24 @@ Every session has at least two clicks and ends with a gap of exactly 30,000 ms; 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from common.arrays import Floats, Ints
+from common.arrays import Bools, Floats, Ints
 from common.time_units import HOUR_MS
 from competitions.news.simulator.articles import HOURS, START_MS
 
 TERMINAL_GAP_MS = 30_000
 SESSION_BREAK_MS = 30 * 60 * 1000  # a session is over after half an hour
-STOP_AFTER_TWO = 0.61  # a session ends after 2 clicks with this chance, and after each later one
-GAP_LOG_SECONDS, GAP_SIGMA = 5.05, 1.2  # log-normal gap inside a session: median 156 s
-TRAIN_SIGMA, TEST_SIGMA = 1.3, 1.35  # spread of the log-normal number of clicks beyond the first two
-MOST_CLICKS = 300
-EARLY_IS_LONG = 2.2  # noise of the tie between early arrival and a long history, in log clicks
-MAIN_END_HOUR = 16 * 24 + 6
-TEST_ARRIVAL_HOURS = 54  # test users arrive in the first hours of the log, train users after
-TRAIN_ARRIVAL_MEAN_HOURS = 130.0
-STRAGGLER_SHARE = 0.0005  # train users who come back as late as 2017-11-13
-STRAGGLER_END_HOUR = 43 * 24
-HOURS_PER_SESSION = 3  # a reader arrives early enough to fit the sessions
-SHORT_STAY = 0.8  # a reader stays between 1 - SHORT_STAY and all of the days that are left
-REST_MS = 2 * HOUR_MS  # shortest time between two sessions of a reader
+GAP_LOG_SECONDS, GAP_SIGMA = 4.98, 1.15  # log-normal gap inside a session: median 146 s
+# Sessions of a user: 1 and the whole part of a log-normal draw, (median, sigma). With them a session has 2.5 clicks.
+TRAIN_SESSIONS, TEST_SESSIONS = (0.69, 1.32), (2.2, 1.11)
+MOST_SESSIONS = 80
+EARLY_IS_LONG = 2.2  # noise of the tie between early arrival and many sessions, in log sessions
+# Test users arrive evenly in the first hours of the log, train users after, the more the earlier.
+MAIN_END_HOUR, TEST_ARRIVAL_HOURS = 16 * 24 + 6, 54
+TRAIN_ARRIVAL_POWER = 2.0
+HOURS_PER_SESSION = 3  # a user arrives early enough to fit the sessions
+REST_MS = SESSION_BREAK_MS + 1  # shortest time between two sessions of a user
 # Clicks by hour of the day (UTC), in percent of the busiest hour; a weekend day has 0.6 of them.
 CLICKS_BY_HOUR = np.array(
     [55, 49, 44, 28, 15, 8, 6, 6, 9, 26, 53, 83, 78, 72, 79, 77, 99, 100, 95, 91, 87, 72, 62, 61], dtype=np.float64
@@ -45,83 +42,54 @@ class Sessions:
     user: Ints
     time: Ints  # ms
     session: Ints  # number of the session among all
-    opens: NDArray[np.bool_]  # the click opens its session
+    opens: Bools  # the click opens its session
 
 
 def make_sessions(users: tuple[int, int], clicks: tuple[int, int], seed: int) -> Sessions:
     """Draw the sessions of (train, test) users with exactly so many (train, test) clicks, the hidden one included."""
     rng = np.random.default_rng([5, seed])
-    sizes = zip(users, clicks, (TRAIN_SIGMA, TEST_SIGMA), strict=True)
-    counts = [_draw_counts(rng, count, total, sigma) for count, total, sigma in sizes]
-    arrivals = [_draw_arrivals(rng, users[0], train=True), _draw_arrivals(rng, users[1], train=False)]
-    pairs = [_pair(rng, n, arrival) for n, arrival in zip(counts, arrivals, strict=True)]
-    count, arrival = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    owner, size = _cut_sessions(rng, count)
-    session = np.repeat(np.arange(len(size)), size)
+    train = _draw_arrivals(rng, users[0], TEST_ARRIVAL_HOURS, MAIN_END_HOUR, TRAIN_ARRIVAL_POWER)
+    test = _draw_arrivals(rng, users[1], 0, TEST_ARRIVAL_HOURS, 1.0)
+    numbers = [_draw_numbers(rng, users[0], *TRAIN_SESSIONS), _draw_numbers(rng, users[1], *TEST_SESSIONS)]
+    size = np.concatenate([_draw_sizes(rng, int(n.sum()), total) for n, total in zip(numbers, clicks, strict=True)])
+    number = np.concatenate(numbers)
+    owner, session = np.repeat(np.arange(len(number)), number), np.repeat(np.arange(len(size)), size)
     opens = np.diff(session, prepend=-1) > 0
     gaps = _draw_gaps(rng, opens)
-    start = _draw_starts(rng, owner, arrival, users[0])
     length = np.bincount(session, weights=gaps).astype(np.int64)
-    start = _space(owner, start, length + REST_MS)
+    start = _space(owner, _draw_starts(rng, owner, np.concatenate([train, test])), length + REST_MS)
     elapsed = np.cumsum(gaps)
     time = start[session] + elapsed - elapsed[opens][session]
-    return Sessions(count, users[0], np.repeat(np.arange(len(count)), count), time, session, opens)
+    user = owner[session]
+    return Sessions(np.bincount(user), users[0], user, time, session, opens)
 
 
-def _draw_counts(rng: np.random.Generator, users: int, total: int, sigma: float) -> Ints:
-    """Heavy-tailed clicks per user, at least 2, exactly ``total`` in all."""
-    draw = rng.lognormal(0.0, sigma, users)
-    low, high = 0.0, 100.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        short = np.minimum(2 + (middle * draw).astype(np.int64), MOST_CLICKS).sum() < total
-        low, high = (middle, high) if short else (low, middle)
-    counts = np.minimum(2 + (low * draw).astype(np.int64), MOST_CLICKS)
-    # What rounding leaves goes one by one to the users just below the next integer.
-    missing = total - int(counts.sum())
-    order = np.argsort(counts - 2 - low * draw, kind="stable")
-    counts += missing // users
-    counts[order[: missing % users]] += 1
-    return counts
+def _draw_arrivals(rng: np.random.Generator, users: int, first: int, end: int, power: float) -> Floats:
+    """Hours since the start of the log, with the rhythm of the day. Ids run against time, as in the host's log."""
+    level = BUSY[first] + rng.random(users) ** power * (BUSY[end] - BUSY[first])
+    return np.sort(np.interp(level, BUSY, EDGES))[::-1]
 
 
-def _draw_arrivals(rng: np.random.Generator, users: int, *, train: bool) -> Floats:
-    """Hours since the start of the log, with the rhythm of the day, ascending."""
-    if not train:
-        return np.sort(np.interp(rng.random(users) * BUSY[TEST_ARRIVAL_HOURS], BUSY, EDGES))
-    first, last = float(TEST_ARRIVAL_HOURS), float(MAIN_END_HOUR - 1)
-    reach = 1 - np.exp(-(last - first) / TRAIN_ARRIVAL_MEAN_HOURS)
-    rough = first - TRAIN_ARRIVAL_MEAN_HOURS * np.log(1 - reach * rng.random(users))
-    # Redraw the hour inside the day from the rhythm.
-    day = rough // 24 * 24
-    left, right = np.maximum(day, first).astype(np.int64), np.minimum(day + 24, last).astype(np.int64)
-    level = BUSY[left] + rng.random(users) * (BUSY[right] - BUSY[left])
-    return np.sort(np.interp(level, BUSY, EDGES))
+def _draw_numbers(rng: np.random.Generator, users: int, median: float, sigma: float) -> Ints:
+    """Sessions of each user, the latest to arrive first: those who arrive early have more of them, loosely.
+
+    The numbers are quantiles, not draws, so that a heavy tail never asks for more sessions than there are clicks.
+    """
+    beyond = median * np.exp(sigma * ndtri((np.arange(users) + 0.5) / users))
+    number = np.minimum(1 + beyond.astype(np.int64), MOST_SESSIONS)
+    return number[np.argsort(np.log(number) + EARLY_IS_LONG * rng.standard_normal(users))]
 
 
-def _pair(rng: np.random.Generator, counts: Ints, arrivals: Floats) -> tuple[Ints, Floats]:
-    """Give long histories to early arrivals, loosely. Ids run against time, as in the host's log."""
-    order = np.argsort(EARLY_IS_LONG * rng.standard_normal(len(counts)) - np.log(counts), kind="stable")
-    return counts[order][::-1], arrivals[::-1]
+def _draw_sizes(rng: np.random.Generator, sessions: int, clicks: int) -> Ints:
+    """Clicks of each session, exactly ``clicks`` in all: two, and beyond them independent geometric numbers given their
+    sum, which are the steps between uniform cuts.
+    """
+    spare = clicks - 2 * sessions
+    cuts = np.sort(rng.choice(spare + sessions - 1, sessions - 1, replace=False))
+    return np.asarray(1 + np.diff(cuts, prepend=-1, append=spare + sessions - 1), dtype=np.int64)
 
 
-def _cut_sessions(rng: np.random.Generator, counts: Ints) -> tuple[Ints, Ints]:
-    """Cut each user's clicks into sessions of 2 or more: the sessions' users, ascending, and sizes."""
-    left, owners, sizes = counts.copy(), [], []
-    active = np.arange(len(counts))
-    while len(active):
-        size = np.minimum(1 + rng.geometric(STOP_AFTER_TWO, len(active)), left[active])
-        size += left[active] - size == 1  # a single click cannot be a session
-        owners.append(active)
-        sizes.append(size)
-        left[active] -= size
-        active = active[left[active] > 0]
-    owner = np.concatenate(owners)
-    order = np.argsort(owner, kind="stable")
-    return owner[order], np.concatenate(sizes)[order]
-
-
-def _draw_gaps(rng: np.random.Generator, opens: NDArray[np.bool_]) -> Ints:
+def _draw_gaps(rng: np.random.Generator, opens: Bools) -> Ints:
     """Gap in ms before each click of a session; 0 before the first, 30,000 before the last."""
     gaps = 1000 * np.exp(rng.normal(GAP_LOG_SECONDS, GAP_SIGMA, len(opens)))
     whole = np.asarray(np.clip(gaps, 1000, SESSION_BREAK_MS - 1), dtype=np.int64)
@@ -131,19 +99,15 @@ def _draw_gaps(rng: np.random.Generator, opens: NDArray[np.bool_]) -> Ints:
     return whole
 
 
-def _draw_starts(rng: np.random.Generator, owner: Ints, arrival: Floats, train_users: int) -> Ints:
-    """Start of each session in ms, ascending within a user: the arrival, then busy hours up to the user's own end."""
+def _draw_starts(rng: np.random.Generator, owner: Ints, arrival: Floats) -> Ints:
+    """Start of each session in ms, ascending within a user: the arrival, then one in each of equal parts of the rest of
+    the log, since users come back at intervals, not in bursts.
+    """
     sessions = np.bincount(owner)
-    arrival = np.clip(np.minimum(arrival, MAIN_END_HOUR - HOURS_PER_SESSION * sessions), 0.01, None)
-    end = arrival + (MAIN_END_HOUR - arrival) * (1 - SHORT_STAY * rng.random(len(arrival)) ** 1.5)
-    late = rng.choice(train_users, max(1, round(STRAGGLER_SHARE * train_users)), replace=False)
-    end[late] = rng.uniform(MAIN_END_HOUR, STRAGGLER_END_HOUR, len(late))
-    low, high = (np.interp(hour, EDGES, BUSY) for hour in (arrival, end))
-    first = np.diff(owner, prepend=-1) > 0
-    # One session in each of equal parts of the stay: users come back at intervals, not in bursts.
-    number = np.arange(len(owner)) - np.flatnonzero(first)[owner]
-    level = low[owner] + (number + rng.random(len(owner))) / sessions[owner] * (high - low)[owner]
-    level[first] = low
+    low = np.interp(np.minimum(arrival, MAIN_END_HOUR - HOURS_PER_SESSION * sessions), EDGES, BUSY)[owner]
+    number = np.arange(len(owner)) - (np.cumsum(sessions) - sessions)[owner]
+    share = (number - rng.random(len(owner))) / np.maximum(sessions - 1, 1)[owner]
+    level = low + np.where(number > 0, share, 0.0) * (BUSY[MAIN_END_HOUR] - low)
     return np.asarray(START_MS + np.interp(level, BUSY, EDGES) * HOUR_MS, dtype=np.int64)
 
 

@@ -5,13 +5,12 @@
 Every click is drawn from the distribution in ``articles.py``; the oracle ranks by it, so the ceiling is exact.
 """
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from common.arrays import Ints
+from common.arrays import Floats, Ints
 from common.day.hosts import TRUTH
 from common.engine.progress import track
 from common.simulation.oracle import Oracle, summarise
@@ -20,29 +19,15 @@ from competitions.news.io.reader import ARTICLES, EMBEDDINGS, TEST_A, TRAIN
 from competitions.news.simulator import articles
 from competitions.news.simulator.articles import EMBEDDED_SHARE, EMBEDDING_WIDTH, Catalogue
 from competitions.news.simulator.sessions import Sessions, make_sessions
-from competitions.news.simulator.users import Ranking, draw_devices, draw_items, draw_tastes, make_queries, rank_best
+from competitions.news.simulator.users import draw_devices, draw_items, make_queries, rank_best
 
-VERSION = 2  # goes up when the same scale and seed give other files
+VERSION = 3  # goes up when the same scale and seed give other files
 TRAIN_USERS, TRAIN_CLICKS = 200_000, 1_112_623
 TEST_USERS, TEST_CLICKS = 50_000, 518_010  # the visible clicks
 ARTICLE_COUNT, LIVE_ARTICLES, CATEGORIES = 364_047, 38_000, 461
 TEST_ID_FROM = 200_000
 EMBEDDING_BLOCK = 8192
 EMBEDDING_DECIMALS = 10  # with which the file has the host's size, 973 MB at scale 1
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Rows at a scale; ``test_clicks`` are the visible ones."""
-
-    train_users: int
-    train_clicks: int
-    test_users: int
-    test_clicks: int
-    articles: int
-    live_articles: int
-    categories: int
-    embeddings: int
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
@@ -56,56 +41,54 @@ def simulate(out: Path, scale: float, seed: int) -> Simulation:
         out,
         {TRAIN, TEST_A, ARTICLES, EMBEDDINGS},
         {"version": VERSION, "scale": scale, "seed": seed},
-        lambda folder: (asdict(sizes), _write_all(folder, sizes, seed)),
+        lambda folder: (sizes, _write_all(folder, sizes, seed)),
     )
 
 
-def measure(scale: float) -> Sizes:
-    """Rows of each file at a scale; 1.0 gives the host's.
+def measure(scale: float) -> dict[str, int]:
+    """Rows of each file at a scale; 1.0 gives the host's. ``test_clicks`` are the visible ones.
 
     Live articles grow with the root of the scale: a sample of users sees most of the newspaper, not a sample of it.
     """
     count = max(500, round(ARTICLE_COUNT * scale))
-    return Sizes(
-        train_users=round(TRAIN_USERS * scale),
-        train_clicks=round(TRAIN_CLICKS * scale),
-        test_users=round(TEST_USERS * scale),
-        test_clicks=round(TEST_CLICKS * scale),
-        articles=count,
-        live_articles=min(round(LIVE_ARTICLES * scale**0.5), round(0.6 * count)),
-        categories=round(CATEGORIES * min(scale, 1.0) ** 0.3),
-        embeddings=round(count * EMBEDDED_SHARE),
-    )
+    return {
+        "train_users": round(TRAIN_USERS * scale),
+        "train_clicks": round(TRAIN_CLICKS * scale),
+        "test_users": round(TEST_USERS * scale),
+        "test_clicks": round(TEST_CLICKS * scale),
+        "articles": count,
+        "live_articles": min(round(LIVE_ARTICLES * scale**0.5), round(0.6 * count)),
+        "categories": round(CATEGORIES * min(scale, 1.0) ** 0.3),
+        "embeddings": round(count * EMBEDDED_SHARE),
+    }
 
 
-def _write_all(folder: Path, sizes: Sizes, seed: int) -> Oracle:
-    catalogue = articles.make_catalogue(sizes.articles, sizes.live_articles, sizes.categories, seed)
+def _write_all(folder: Path, sizes: dict[str, int], seed: int) -> Oracle:
+    catalogue = articles.make_catalogue(sizes["articles"], sizes["live_articles"], sizes["categories"], seed)
     live = articles.make_live_catalogue(catalogue, seed)
-    clicks = (sizes.train_clicks, sizes.test_clicks + sizes.test_users)
-    sessions = make_sessions((sizes.train_users, sizes.test_users), clicks, seed)
-    tastes = draw_tastes(live, len(sessions.counts), seed)
-    items = draw_items(live, tastes, sessions, seed)
-    queries = make_queries(tastes, sessions, items)
-    hidden = np.cumsum(sessions.counts)[sizes.train_users :] - 1
-    oracle = judge(rank_best(live, queries), items[hidden])
+    clicks = (sizes["train_clicks"], sizes["test_clicks"] + sizes["test_users"])
+    sessions = make_sessions((sizes["train_users"], sizes["test_users"]), clicks, seed)
+    items = draw_items(live, sessions, seed)
+    hidden = np.cumsum(sessions.counts)[sizes["train_users"] :] - 1
+    oracle = judge(*rank_best(live, make_queries(sessions, items)), items[hidden])
     _write_logs(folder, sessions, catalogue.live[items], hidden, seed)
     columns = {
-        "article_id": np.arange(sizes.articles),
+        "article_id": np.arange(sizes["articles"]),
         "category_id": catalogue.category,
         "created_at_ts": catalogue.created,
         "words_count": catalogue.words,
     }
     pl.DataFrame(columns).write_csv(folder / ARTICLES)
-    _write_embeddings(folder / EMBEDDINGS, catalogue, sizes.embeddings, seed)
+    _write_embeddings(folder / EMBEDDINGS, catalogue, sizes["embeddings"], seed)
     return oracle
 
 
-def judge(ranking: Ranking, hidden: Ints) -> Oracle:
-    """Score a ranking against the hidden clicks, and against its own chances."""
-    gains = 1.0 / np.arange(1, ranking.items.shape[1] + 1)
-    is_hidden = ranking.items == hidden[:, None]
-    hit = {"hit@5": is_hidden.any(axis=1).astype(np.float64), "expected_hit@5": ranking.chances.sum(axis=1)}
-    return summarise(is_hidden @ gains, ranking.chances @ gains, hit)
+def judge(items: Ints, chances: Floats, hidden: Ints) -> Oracle:
+    """Score a ranking, with the ``chances`` of its ``items``, against the hidden clicks, and against these chances."""
+    gains = 1.0 / np.arange(1, items.shape[1] + 1)
+    is_hidden = items == hidden[:, None]
+    hit = {"hit@5": is_hidden.any(axis=1).astype(np.float64), "expected_hit@5": chances.sum(axis=1)}
+    return summarise(is_hidden @ gains, chances @ gains, hit)
 
 
 def _write_logs(folder: Path, sessions: Sessions, article: Ints, hidden: Ints, seed: int) -> None:
