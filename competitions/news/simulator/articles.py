@@ -5,8 +5,8 @@ For a user u in hour h whose last click was article i, the chance that the next 
     P(j | u, i, h)  ~  r(u, j) * [hot * g(j, h) / G(h) + category * K(j | i, h) + link * T(j | i, h)]
 
     g(j, h) = popularity(j) * freshness(j, h - hour in which j appears)      G(h) = sum over j of g(j, h)
-    T(j | i, h)  ~  weight(i, j) * freshness(j, h - hour in which j appears)   for the few articles j nearest to i
     K(j | i, h)  ~  g(j, h) in the category of i, else 0
+    T(j | i, h)  ~  weight(i, j) * freshness(j, h - hour in which j appears)     for the few articles j nearest to i
     r(u, j) = a factor below 1 if u has clicked j before, else 1
 
 The shares (hot, category, link), and r, are others for a click that opens a session. A part that is empty in that hour
@@ -171,7 +171,8 @@ def embed(catalogue: Catalogue, ids: Ints, seed: int) -> Singles:
     """Embeddings (len(ids), 250): the latent vector seen through a fixed random projection, plus noise."""
     projection = np.random.default_rng([3, seed]).standard_normal((LATENT_WIDTH, EMBEDDING_WIDTH), dtype=np.float32)
     noise = np.random.default_rng([4, seed, int(ids[0])]).standard_normal((len(ids), EMBEDDING_WIDTH), dtype=np.float32)
-    return catalogue.latent[ids] @ (projection / np.float32(LATENT_WIDTH**0.5)) + np.float32(EMBEDDING_NOISE) * noise
+    vectors: Singles = catalogue.latent[ids] @ (projection / np.float32(LATENT_WIDTH**0.5))
+    return vectors + np.float32(EMBEDDING_NOISE) * noise
 
 
 def _draw_zipf(rng: np.random.Generator, n: int, shift: float, power: float) -> Floats:

@@ -44,13 +44,11 @@ ALL_CLICKS = {
     "same category as the click before, in a session": SAME_CATEGORY.filter(~OPENS).mean(),
     "same category as the click before, opening": SAME_CATEGORY.filter(OPENS).mean(),
 }
-TOPS = {
-    f"{kind} on the 5 top articles of their hour": pl.col("top").fill_null(False).filter(of).mean()
-    for kind, of in KINDS.items()
-}
+IS_TOP = pl.col("top").fill_null(False)
+TOPS = {f"{kind} on the 5 top articles of their hour": IS_TOP.filter(of).mean() for kind, of in KINDS.items()}
 FOLLOWERS = {
-    "final clicks on the article's first follower": pl.col("first").sum() / pl.col("steps").sum(),
-    "final clicks on the article's five first followers": pl.col("five").sum() / pl.col("steps").sum(),
+    "final clicks on the article's first follower": (pl.col("first").sum() / pl.col("steps").sum()).fill_nan(None),
+    "final clicks on the article's five first followers": (pl.col("five").sum() / pl.col("steps").sum()).fill_nan(None),
     "followers of an article, median": pl.col("followers").median(),
 }
 

@@ -76,7 +76,7 @@ def _draw_numbers(rng: np.random.Generator, users: int, median: float, sigma: fl
     The numbers are quantiles, not draws, so that a heavy tail never asks for more sessions than there are clicks.
     """
     beyond = median * np.exp(sigma * ndtri((np.arange(users) + 0.5) / users))
-    number = np.minimum(1 + beyond.astype(np.int64), MOST_SESSIONS)
+    number: Ints = np.minimum(1 + beyond.astype(np.int64), MOST_SESSIONS)
     return number[np.argsort(np.log(number) + EARLY_IS_LONG * rng.standard_normal(users))]
 
 
