@@ -10,7 +10,6 @@ from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
 from competitions.mgtv.plan import check_names, list_blocks
-from competitions.mgtv.simulator.calibration import describe
 from competitions.mgtv.simulator.simulate import VERSION, simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
@@ -41,5 +40,4 @@ COMPETITION = Competition(
     score=score_submission,
     check_names=check_names,
     blocks=("features.blocks", list_blocks),
-    describe=describe,
 )

@@ -160,6 +160,8 @@ MGTV = Contract(
         "truth.rule=first": ("truth.rule", "first"),
         'features.blocks=["video", "nope"]': ("features.blocks", "nope"),
         "completion.bins=1": ("completion.bins",),
+        "completion.blocks=-video,-device,-pair,-list,-profile,-comment": ("completion.blocks", "empty"),
+        "truth.clip=-1": ("truth.clip", ">= 0"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

@@ -117,8 +117,8 @@ def mean_and_median(probabilities: Floats, bins: Bins) -> tuple[Floats, Floats]:
     """Mean and median of the same distributions: the answers that the ladder compares with.
 
     >>> bins = Bins(np.array([0.5]), np.zeros(1), np.zeros((2, 1)), np.array([0.25, 0.75]))
-    >>> [float(value[0]) for value in mean_and_median(np.array([[0.75, 0.25]]), bins)]
-    [0.375, 0.25]
+    >>> [value.tolist() for value in mean_and_median(np.array([[0.5, 0.5], [0.0, 0.48]]), bins)]  # .48: rounded off
+    [[0.5, 0.36], [0.25, 0.75]]
     """
     mean = probabilities @ bins.means
     middle = (np.cumsum(probabilities, axis=1) < 0.5).sum(axis=1)

@@ -18,7 +18,6 @@ from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import RawFiles
 from competitions.tencent.lab import plain_rules, rungs
 from competitions.tencent.lab.plain_rules import ALS, AROUND, BITS, CONTENT_RULES, KERNEL, LANGUAGE, LINEAR, NEAREST
-from competitions.tencent.lab.regression import MOST_ITEMS, fit_regression
 from competitions.tencent.pipeline import Folds, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import count_neighbours
@@ -38,7 +37,7 @@ RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
     (plain_rules.TRANSITIONS, "transitions", families.NEIGHBOURS, count_neighbours),
     (plain_rules.COUNTS, "counts", families.NEIGHBOURS, count_neighbours),
     (ALS, "ALS", families.FACTORS, factorise),
-    (LINEAR, "linear: EASE's kin, closed form", families.LINEAR, fit_regression),
+    (LINEAR, "linear: EASE's kin, closed form", families.LINEAR, plain_rules.fit_regression),
     (LANGUAGE, "language model: nearest by text", families.LANGUAGE, plain_rules.score_interests),
     (NEAREST, "nearest, early fusion: embeddings side by side", families.CONTENT, plain_rules.score_mean),
     (KERNEL, "kernel x popularity around the query's time", families.CONTENT, plain_rules.score_interests),
@@ -121,8 +120,8 @@ def lack_of(bench: TencentBench, key: str) -> str | None:
     ads, events = len(corpus.catalogue.oid), len(corpus.train.item)
     if key == AROUND and not bench.folds.plan.value.times:
         return "the events of these files have no times"
-    if key == LINEAR and ads > MOST_ITEMS:
-        return f"it inverts a table of ads x ads: {MOST_ITEMS:,} ads at most, these files have {ads:,}"
+    if key == LINEAR and ads > plain_rules.MOST_ITEMS:
+        return f"it inverts a table of ads x ads: {plain_rules.MOST_ITEMS:,} ads at most, these files have {ads:,}"
     if key == ALS and events > MOST_EVENTS:
         return f"it takes hours beyond {MOST_EVENTS:,} events, these files have {events:,}"
     return None

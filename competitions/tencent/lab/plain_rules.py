@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import solve
 from torch import Tensor
 from torch.nn import functional
 
@@ -18,11 +20,10 @@ from competitions.tencent.features import popularity
 from competitions.tencent.features.popularity import FLOOR, AdLog, count_slots, make_slots
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.lab.regression import fit_regression, score_regression
+from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import RECENT, weigh_events
 from competitions.tencent.retrieval.content import BETA, Content, score_kernel
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK, find_seen
@@ -51,6 +52,12 @@ CLICKED = 5.0  # a click, in events that were shown only, in the mean of a histo
 BITS = {"int8": 8, "int4": 4}  # of a number of the kernel's vectors
 LANGUAGE_BETA = 3.0  # the kernel's width, chosen on Beauty's second-last items
 BLOCK = 8  # queries whose kernels are held at once: events x candidates each
+# Of ``fit_regression``.
+MOST_ITEMS = 20_000  # a matrix of items x items is inverted: n^3 steps
+REACH = 60  # events between those of a pair, at most
+PAST, FUTURE = 0.5, 0.2  # what an event counts for each step between it and the position
+RIDGE = 100.0
+FADE = 0.65  # what an event of a query counts for each event behind it
 Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [queries, candidates]
 
 
@@ -108,15 +115,18 @@ def fit_rule(corpus: Corpus, fold: Fold, key: str, seed: int) -> Score:
     if key == AROUND:
         return count_around(corpus, fold)
     if key == ALS:
-        items = factorise(weight_histories(history, ads, RANKER_WEIGHTS), FACTORS, seed)
-        return lambda block: torch.from_numpy(
-            find_users(weight_histories(queries.take(block), ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
-        )
+        items = factorise(sparse.weight_histories(history, ads, sparse.RANKER_WEIGHTS), FACTORS, seed)
+
+        def score_taste(block: Int64s) -> Tensor:
+            taste = sparse.weight_histories(queries.take(block), ads, sparse.RANKER_WEIGHTS)
+            return torch.from_numpy(find_users(taste, items, FACTORS) @ items[rows].T)
+
+        return score_taste
     if key == LINEAR:
         known, coefficients = fit_regression(history, ads)
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[key]
-    (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
+    (counts,) = fit_all_counts(history, catalogue, sparse.attribute_matrix(catalogue), (settings,), np.arange(ads))
     score = counts.prepare(rows)
     return lambda block: torch.from_numpy(score(queries.take(block)))
 
@@ -195,8 +205,59 @@ def round_off(vectors: NDArray[np.float32], largest: int) -> tuple[NDArray[np.in
     """Vectors [vectors, dimensions] as whole numbers from -``largest`` to ``largest``, at most 127, and the scale
     [vectors, 1] by which each is to be multiplied: no part is off by more than half of it.
 
-    >>> round_off(np.float32([[0.6, -1.0]]), 7)[0].tolist()
-    [[4, -7]]
+    >>> round_off(np.float32([[0.65, -1.0]]), 7)[0].tolist()
+    [[5, -7]]
     """
     scale = np.maximum(np.abs(vectors).max(1, keepdims=True), np.float32(1e-12)) / np.float32(largest)
     return (vectors / scale).round().astype(np.int8), scale
+
+
+def fit_regression(histories: Histories, rows: int) -> tuple[Int64s, Singles]:
+    """A model from past to future in closed form, SLIT without its users (Choi et al. 2021, "Session-aware linear
+    item-item models for session-based recommendation"): the ads with events, int64 [n], of a catalogue of so many
+    ``rows``; what each adds to the score of each, float32 [n, n].
+
+    At every position of every history, S is the past (each ad before it) and T the future (each ad behind it), weighted
+    by their distance. B minimises |T - S B|^2 + ridge |B|^2, which gives B = (S'S + ridge I)^-1 S'T. S and T, with one
+    row for each position, are never built: pairs of events give S'S and S'T directly.
+    """
+    log = sparse.flatten_log(histories, sparse.RANKER_WEIGHTS)
+    ads = np.unique(log.item).astype(np.int64)
+    log = sparse.number_items(log, number_rows(ads, rows))
+    past, follows = multiply_positions(log, len(ads), PAST, FUTURE)
+    system = past.toarray() + RIDGE * np.eye(len(ads), dtype=np.float32)
+    return ads, solve(system, follows.toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
+
+
+def multiply_positions(log: sparse.Log, rows: int, past: float, future: float) -> tuple[sparse.Sparse, sparse.Sparse]:
+    """S'S and S'T, csr float32 [rows, rows], from pairs of events at most ``REACH`` events apart.
+
+    With decays p and f of past and future, an event at position b that r more events follow, and one g events before
+    it: S'S gains p^g * sum over the r positions behind b of p^2t = p^g (1 - p^2r) / (1 - p^2), and
+    S'T gains the sum over the g positions between the two of p^t f^(g - 1 - t).
+    """
+    events = np.arange(len(log.item))
+    lasting = (1 - past ** (2.0 * (log.offsets[log.owner + 1] - 1 - events))) / (1 - past**2)
+    gram = _add_up(log, events, events, lasting * 0.5, rows)  # half, for the transpose is added
+    follows = sp.csr_array((rows, rows), dtype=np.float32)
+    for gap in range(1, REACH + 1):
+        before, after = log.neighbours(events, gap)
+        if not len(before):
+            break
+        gram = gram + _add_up(log, before, after, past**gap * lasting[after], rows)
+        between = sum(past**step * future ** (gap - 1 - step) for step in range(gap))
+        follows = follows + _add_up(log, before, after, np.full(len(before), between), rows)
+    return sp.csr_array(gram + gram.T), follows
+
+
+def _add_up(log: sparse.Log, before: Int64s, after: Int64s, decay: np.ndarray, rows: int) -> sparse.Sparse:
+    weight = decay * log.weight[before] * log.weight[after]
+    cells = (log.item[before], log.item[after])
+    return sp.coo_array((weight.astype(np.float32), cells), (rows, rows)).tocsr()
+
+
+def score_regression(ads: Int64s, coefficients: Singles, queries: Histories, rows: int) -> Singles:
+    """The scores of every row of a catalogue of so many ``rows``, float32 [queries, rows]; see ``fit_regression``."""
+    scores = np.zeros((len(queries), rows), np.float32)
+    scores[:, ads] = sparse.weight_histories(queries, rows, sparse.RANKER_WEIGHTS, FADE)[:, ads] @ coefficients
+    return scores

@@ -11,10 +11,9 @@ from torch.nn import functional
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab import semantic_ids
 from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
-from competitions.tencent.lab.generative import beam_search, train_head
 from competitions.tencent.lab.plain_rules import rank_all
-from competitions.tencent.lab.semantic_ids import CODES, LEVELS, add_tie_digit, build_trie, encode, fit_codebooks
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, fit
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
@@ -71,11 +70,13 @@ def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, seed: 
     examples = choose_examples(history, len(corpus.catalogue.oid), table.settings)
     tower = table.load(SEQUENCE_RUNGS[WITH_CONTENT].build(table.settings))
     vectors = functional.normalize(torch.from_numpy(table.vectors.astype(np.float32)), dim=1)
-    tables = fit_codebooks(vectors.numpy()[1:], LEVELS, CODES, seed)  # row 0 is padding
-    semantic_ids = add_tie_digit(encode(vectors.numpy(), tables), examples.known.share)
-    head = train_head(table, tower, examples, semantic_ids, seed)
+    tables = semantic_ids.fit_codebooks(
+        vectors.numpy()[1:], semantic_ids.LEVELS, semantic_ids.CODES, seed
+    )  # row 0: padding
+    ids = semantic_ids.add_tie_digit(semantic_ids.encode(vectors.numpy(), tables), examples.known.share)
+    head = semantic_ids.train_head(table, tower, examples, ids, seed)
     queries = fold.queries(corpus.train)
     hidden = torch.cat(
         [table.encode(tower, queries.take(block), fold.condition[block]) for block in blocks(len(queries), QUERY_BLOCK)]
     )
-    return beam_search(head, hidden, build_trie(semantic_ids[rows]), queries, rows)
+    return semantic_ids.beam_search(head, hidden, semantic_ids.build_trie(ids[rows]), queries, rows)

@@ -76,7 +76,7 @@ def fit(
     """Learn to tell each click of the ``history`` from what stands before it."""
     device = training.choose_device()
     examples = training.choose_examples(history, len(catalogue.oid), settings)
-    passes = training.count_passes(examples, settings)
+    passes = int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
     # What is read once cannot be overfitted.
     dropout = settings.dropout * passes / settings.passes
     settings = msgspec.structs.replace(settings, passes=passes, dropout=dropout)

@@ -109,3 +109,9 @@ def test_a_model_without_a_block_is_refused() -> None:
         settle("features.blocks=profile")
     with pytest.raises(UserError, match=r"features\.blocks has no block .* data in these files"):
         settle("features.blocks=-video,-device,-pair,-list", empty=("profile", "comment"))
+
+
+def test_models_on_blocks_that_are_not_built_are_refused() -> None:
+    for model in ("watch", "completion"):
+        with pytest.raises(UserError, match=rf"{model}\.blocks: there is no pair; choose among video, device"):
+            COMPETITION.load_config(["features.blocks=-pair", f"{model}.blocks=pair"])

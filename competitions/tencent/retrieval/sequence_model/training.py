@@ -95,11 +95,6 @@ def index_events(windows: Histories, length: int) -> Int64s:
     return np.asarray(np.arange(kept.sum()) + np.repeat(windows.ends - np.cumsum(kept), kept))
 
 
-def count_passes(examples: Examples, settings: SequenceSettings) -> int:
-    """How often the windows are read."""
-    return int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
-
-
 def cut_windows(history: Histories, length: int) -> Histories:
     """Each history in parts of ``length`` events, from its end on; one of ``Histories`` whose last events are meant."""
     parts = -(-history.lengths // length)

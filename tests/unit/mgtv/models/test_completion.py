@@ -19,7 +19,6 @@ from competitions.mgtv.models.completion import (
     fit,
     join_plays,
     make_bins,
-    mean_and_median,
     predict,
     refit,
     take_plays,
@@ -115,14 +114,6 @@ def test_no_bin_is_empty_and_every_row_of_the_table_is_that_of_its_plays(seed: i
         assert made.means[bin_index] == pytest.approx(own.mean())
         expected = [expect(own, answer) for answer in made.answers]
         assert made.table[bin_index] == pytest.approx(expected)
-
-
-def test_mean_and_median_of_a_distribution() -> None:
-    made = Bins(np.array([0.2, 0.6]), np.array([0.0]), np.zeros((3, 1)), np.array([0.1, 0.4, 0.9]))
-    drawn = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0], [0.4, 0.1, 0.4999]])
-    mean, median = mean_and_median(drawn, made)
-    assert mean[:4].tolist() == pytest.approx([0.59, 0.22, 0.72, 0.9])
-    assert median.tolist() == [0.4, 0.1, 0.9, 0.9, 0.4]
 
 
 # --- the model ---

@@ -26,27 +26,7 @@ from competitions.mgtv.models.decision import (
 )
 from tests.unit.mgtv.mgtv_world import Floats, make_day, make_log, row
 
-NONE = np.empty(0)
-
-
-def sizes(*counts: int) -> Any:
-    return np.array(counts, np.int32)
-
-
 # --- picks ---
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_picks_are_those_of_a_plain_loop(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, 8, 30).astype(np.int32)
-    worth = rng.integers(0, 4, lengths.sum()).astype(float)
-    expected, start = [], 0
-    for length in lengths:
-        own = worth[start : start + length].tolist()
-        expected.append(start + own.index(max(own)))
-        start += int(length)
-    assert pick(worth, lengths).tolist() == expected
 
 
 def test_a_plain_rule_picks_where_the_models_know_less() -> None:

@@ -16,7 +16,6 @@ from competitions.tencent.lab.esmm import (
     list_impressions,
     log_losses,
     predict_conversions,
-    rate_before,
 )
 from tests.unit.tencent.tencent_files import WORLD, read, write_competition
 
@@ -54,13 +53,3 @@ def test_a_head_of_clicked_rows_alone_promises_too_much_where_nobody_clicks() ->
     assert biased == pytest.approx(CONVERSIONS[judged.codes[:, 0]], abs=0.03)  # as if every row were clicked
     worse = log_losses(judged.converted, biased) - log_losses(judged.converted, right)
     assert worse.mean() > 3 * cluster_error(worse, np.ones(len(worse)), judged.user) > 0
-
-
-def test_a_rate_knows_only_what_came_before() -> None:
-    happened = np.array([True, False, True, True])
-    offsets, user = np.array([0, 2, 4]), np.array([0, 0, 1, 1])
-    first = rate_before(happened, offsets, user)
-    assert first[0] == first[2]  # nothing before either
-    assert first[3] > first[2] > 0
-    changed = np.array([True, True, True, False])  # as many in all
-    assert rate_before(changed, offsets, user).tolist() == first.tolist()

@@ -17,23 +17,24 @@ from competitions.tencent.lab import plain_rules
 from competitions.tencent.lab.plain_rules import (
     ALS,
     AROUND,
-    BITS,
     CONTENT_RULES,
+    FADE,
     KERNEL,
     NEAREST,
     POPULARITY,
     Score,
     answer_in_bits,
     fit_content_rule,
+    fit_regression,
     fit_rule,
     rank_all,
-    round_off,
+    score_regression,
 )
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold, Question, build_fold
 from competitions.tencent.top_k import TopK
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, write_log
+from tests.unit.tencent.training_inputs import draw_log, make_catalogue, make_sequences, write_log
 
 CONTENT = torch.tensor([[0, 0], [1, 0], [0, 1], [0.6, 0.8], [0, 0]])
 NOW, HOUR = 1_000_000, 3_600  # the second behind the last event
@@ -135,14 +136,6 @@ def test_who_has_seen_nearly_all_is_given_the_rest_and_then_nothing() -> None:
         rank(torch.tensor([[1.0, np.nan]]), whole(make_sequences([])), np.array([1, 2]), 2)
 
 
-@pytest.mark.parametrize("bits", BITS.values())
-def test_rounding_is_off_by_half_a_step_of_the_vectors_own_scale(bits: int) -> None:
-    uneven = np.float32([[0.6, -0.8, 0.003], [5e-4, 9e-4, -1e-3], [300.0, 7.0, -2.6], [0, 0, 0]])
-    values, scale = round_off(uneven, 2 ** (bits - 1) - 1)
-    steps = np.abs(values * scale - uneven) / scale
-    assert 0.1 < steps.max() <= 0.5 + 1e-4
-
-
 def test_few_bits_answer_nearly_as_float32_and_say_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain_rules, "count_around", lambda *_: lambda block: torch.zeros(len(block), 200))
     rng, history = np.random.default_rng(0), whole(make_sequences([(1, 1, 0)], [(2, 1, 0), (3, 0, 1)]))
@@ -156,3 +149,39 @@ def test_few_bits_answer_nearly_as_float32_and_say_what_they_take(monkeypatch: p
         assert top.rows.shape == (2, 10)
         shares.append(columns["share of float32's ten"])
     assert 1 >= shares[0] > shares[1] > shares[2] > 0.1
+
+
+# The linear model against S and T written out row by row.
+ADS = 8  # of the catalogue; ad 7 has no event
+
+
+def solve_by_rows(histories: Histories, past_decay: float, future_decay: float) -> np.ndarray:
+    """B from S and T with one row for each position of each history."""
+    past, future, log = [], [], histories.sequences
+    for user, end in zip(histories.users, histories.ends, strict=True):
+        span = slice(log.offsets[user], end)
+        events = list(zip(log.item[span], np.where(log.action[span] >= 1, 1.0, 0.2), strict=True))
+        for position in range(len(events) - 1):
+            past.append(np.zeros(ADS))
+            future.append(np.zeros(ADS))
+            for event, (item, weight) in enumerate(events):
+                if event <= position:
+                    past[-1][item] += weight * past_decay ** (position - event)
+                else:
+                    future[-1][item] += weight * future_decay ** (event - position - 1)
+    s, t = np.array(past), np.array(future)
+    return np.asarray(np.linalg.solve(s.T @ s + 2.0 * np.eye(ADS), s.T @ t))
+
+
+@pytest.mark.parametrize("decays", [(0.8, 0.6), (0.5, 0.5)])
+def test_coefficients_equal_the_regression_written_out(
+    decays: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("PAST", decays[0]), ("FUTURE", decays[1]), ("RIDGE", 2.0)):
+        monkeypatch.setattr(plain_rules, name, value)
+    histories = draw_log(40, 6, seed=1)
+    ads, coefficients = fit_regression(histories, ADS)
+    found = score_regression(ads, coefficients, write_log(*([row] for row in range(ADS))), ADS)
+    np.testing.assert_allclose(found, solve_by_rows(histories, *decays), rtol=1e-3, atol=1e-5)
+    last_two = score_regression(ads, coefficients, write_log([1, 2]), ADS)
+    np.testing.assert_allclose(last_two[0], FADE * found[1] + found[2], rtol=1e-5)

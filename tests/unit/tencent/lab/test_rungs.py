@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.lab import generative, rungs
+from competitions.tencent.lab import rungs, semantic_ids
 from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
 from competitions.tencent.split import Fold
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
@@ -37,7 +37,7 @@ def test_each_rung_learns_the_circle(key: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generative, "EPOCHS", 2)
+    monkeypatch.setattr(semantic_ids, "EPOCHS", 2)
     shrink(rungs.WITH_CONTENT, 1, monkeypatch)
     corpus, fold = make_fold()
     table = fit_rung(corpus, make_contents(ADS + 1), fold, rungs.WITH_CONTENT, 0)
@@ -48,8 +48,3 @@ def test_the_generative_answer_is_of_the_candidates_without_the_seen(monkeypatch
         seen = corpus.train.item[queries.starts[query] : queries.ends[query]]
         assert len(rows) == len(set(rows.tolist())) == min(10, ADS - len(set(seen.tolist())))
         assert not np.isin(rows, seen).any()
-
-
-def test_rungs_of_ids_alone_read_nothing_else() -> None:
-    assert list(SEQUENCE_RUNGS)[-1] == rungs.WITH_CONTENT
-    assert [rung.settings.content for rung in SEQUENCE_RUNGS.values()] == [False] * (len(SEQUENCE_RUNGS) - 1) + [True]

@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import CatalogueRows, Int64s
-from competitions.tencent.lab import generative
-from competitions.tencent.lab.generative import SemanticIdHead, beam_search, train_head
-from competitions.tencent.lab.semantic_ids import build_trie
+from competitions.tencent.lab.semantic_ids import SemanticIdHead, beam_search, build_trie, train_head
 from competitions.tencent.retrieval import sequence
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
 from competitions.tencent.retrieval.sequence_model.training import choose_examples
@@ -19,14 +17,6 @@ from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
 
 WIDTH, SIZES = 6, (4, 3, 5)
-
-
-def test_the_tree_by_hand() -> None:
-    semantic_ids = np.array([[2, 0, 1], [0, 3, 0], [2, 0, 0], [0, 1, 2]])
-    trie = build_trie(semantic_ids)
-    assert [level.tolist() for level in trie.code] == [[0, 2], [1, 3, 0], [2, 0, 0, 1]]
-    assert [level.tolist() for level in trie.children] == [[0, 2], [0, 2, 3], [0, 1, 2, 4]]
-    assert trie.candidate.tolist() == [3, 1, 2, 0]
 
 
 @torch.inference_mode()
@@ -44,7 +34,7 @@ def log_probabilities(head: SemanticIdHead, hidden: torch.Tensor, semantic_ids: 
 def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generative, "BLOCK", block)
+    monkeypatch.setattr("competitions.tencent.lab.semantic_ids.BLOCK", block)
     torch.manual_seed(0)
     head, hidden = SemanticIdHead(WIDTH, SIZES).eval(), 3 * torch.randn(7, WIDTH)
     rng = np.random.default_rng(3)
@@ -64,7 +54,7 @@ def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
 
 def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
     """From a trained encoder: the successor is the first of the beam for most."""
-    monkeypatch.setattr(generative, "EPOCHS", 200)
+    monkeypatch.setattr("competitions.tencent.lab.semantic_ids.EPOCHS", 200)
     history, catalogue = make_circle(), make_catalogue(ADS)
     settings = msgspec.structs.replace(SMALL, content=False)
     table = sequence.fit(history, catalogue, [], settings, 0)
