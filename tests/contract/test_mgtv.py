@@ -8,7 +8,7 @@ import pytest
 
 from competitions.mgtv.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, count, solve, words
+from tests.contract.contract import Finished, count, words
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,
@@ -37,13 +37,6 @@ def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
     return {did: (vid, rate) for did, vid, rate in frame.rows()}
 
 
-def read_score(call: Call, finished: Finished, truth: Path) -> float:
-    """The score of a run."""
-    code, out, err = call("score", "mgtv", finished.submission, "--truth", truth, "--raw", finished.raw)
-    assert code == 0, out + err
-    return float(out.split()[1])
-
-
 def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_day(finished: Finished) -> None:
     clicks = read_text(finished.raw / schema.click_path(DAYS)).filter(pl.col("vid").cast(pl.Int64) >= FIRST_VID)
     counts = clicks["vid"].cast(pl.Int64).value_counts().sort("count", "vid", descending=[True, False])
@@ -53,17 +46,6 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
     (rate,) = {answers[did][1] for did in alone}
     assert 0 < rate <= 1.1
     assert count(finished, "testA_pred_did.csv", "test device without shown videos") == ALONE
-
-
-@pytest.mark.nightly
-def test_without_comments_and_profiles_the_run_goes_on(
-    folder: Path, finished: Finished, call: Call, tmp_path: Path
-) -> None:
-    shutil.rmtree(folder / schema.COMMENTS)
-    (folder / schema.PROFILES).unlink()
-    after = solve(call, MGTV, folder, tmp_path / "build")
-    assert count(after, schema.PROFILES, "no such file") == 1
-    assert read_score(call, after, finished.truth) >= MGTV.floor  # they tell nothing
 
 
 def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call: Call, tmp_path: Path) -> None:

@@ -10,17 +10,14 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.run import Run
-from common.learning.cooccurrence import count_covisits
 from common.learning.split import Fold
 from competitions.news import features, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
-from competitions.news.retrieval import channels as listing
 from competitions.news.retrieval import content
 from competitions.news.retrieval.fusion import learn_fusion
-from competitions.news.retrieval.neighbours import score_neighbours
 from competitions.news.retrieval.recall import measure_recall
 from tests.results import as_result
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
@@ -52,16 +49,6 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved:
         assert channel.join(fold.queries, on="query", how="anti").is_empty(), name
         assert channel.group_by("query").len()["len"].max() <= 30, name  # type: ignore[operator]
         assert np.isfinite(channel["score"].to_numpy()).all(), name
-
-
-def test_a_channel_is_its_table_made_once_and_followed_from_the_users_own_clicks(
-    fold: Fold, retrieved: tuple[Channels, Run]
-) -> None:
-    records = [record for record in retrieved[1].timings if record.name == "labelled.table.covisit"]
-    assert [record.kept for record in records] == [False]
-    table = count_covisits(fold.history, listing.COVISIT_FAST)
-    expected = score_neighbours(fold.seen, table, listing.RECENT, 30)
-    assert_frame_equal(retrieved[0]["covisit_fast"], expected)
 
 
 @pytest.mark.parametrize("named", ["['next', 'hot']", "[]"])

@@ -103,28 +103,6 @@ def test_of_two_targets_of_one_millisecond_the_later_one_is_hidden() -> None:
 # --- a labelled fold, at large ---
 
 
-def test_no_click_from_a_target_on_is_in_the_history_or_in_its_querys_past(log: pl.DataFrame, fold: Fold) -> None:
-    assert fold.answers is not None
-    targets = fold.queries.join(fold.answers, on="query").select("query", "user", "item", last="time")
-    logs = list_clicks(log)
-    first: dict[int, int] = {}
-    for query, user, item, last in targets.rows():
-        index = next(p for p, (time, own) in enumerate(logs[user]) if time > last and own == item)
-        assert logs[user][index - 1][0] == last  # the very next click
-        own = fold.seen.filter(query=query).sort("back", descending=True)
-        assert own.select("time", "item").rows() == logs[user][:index]
-        assert own["back"].to_list() == list(range(index))[::-1]
-        first[user] = index
-    assert list_clicks(fold.history) == {user: rows[: first.get(user, len(rows))] for user, rows in logs.items()}
-    assert not targets["user"].is_duplicated().any()
-
-
-def list_clicks(log: pl.DataFrame) -> dict[int, list[tuple[int, int]]]:
-    """The clicks (time, item) of each user."""
-    parts = log.group_by("user", maintain_order=True)
-    return {user: rows.select("time", "item").rows() for (user,), rows in parts}
-
-
 def test_training_and_validation_users_are_disjoint_and_train_users_are_validated_on_their_last_clicks(
     log: pl.DataFrame, fold: Fold
 ) -> None:

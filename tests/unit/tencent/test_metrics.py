@@ -13,7 +13,6 @@ from competitions.tencent.metrics import (
     judge_ways,
     mean_scores,
     rank_targets,
-    weigh_scores,
 )
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
@@ -66,12 +65,6 @@ def test_round_two_has_both_forms_and_a_user_without_a_weight_counts_in_neither(
     assert scores["score"] == scores["hit_rate@10"] == pytest.approx(2.5 / 3.5)
     assert [scores[f"{name} by user"] for name in ("score", "hit_rate@10", "ndcg@10")] == [0.5, 0.5, 0.5]
     assert not any("by user" in name for name in mean_scores(np.array([1, 0]), np.array([1.0, 1.0])))
-
-
-def test_weighed_scores_have_the_weighted_mean() -> None:
-    assert weigh_scores(np.array([1.0, 0.5]), np.array([2.5, 1.0])).mean() == pytest.approx(3.0 / 3.5)
-    assert weigh_scores(np.array([1.0]), np.array([0.0])).tolist() == [0.0]
-    assert weigh_scores(np.empty(0), np.empty(0)).tolist() == []
 
 
 @pytest.mark.parametrize(

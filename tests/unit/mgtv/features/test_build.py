@@ -1,23 +1,19 @@
-"""All blocks together: their order, nothing of the day itself in them, and the matrix with its outcome."""
+"""All blocks together: their order, and the matrix with its outcome."""
 
 import datetime
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.engine.run import Run
-from competitions.mgtv import pipeline
-from competitions.mgtv.config import BLOCKS, FeatureSettings
+from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.comment import find_date
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
 from tests.unit.mgtv.mgtv_world import (
     DAY,
-    SETTINGS,
     SLATES,
     SPLIT,
     Sources,
@@ -26,21 +22,7 @@ from tests.unit.mgtv.mgtv_world import (
     date_of,
     draw_sources,
     make_sources,
-    make_tables,
 )
-
-
-def choose(*blocks: str) -> FeatureSettings:
-    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__struct_fields__}
-    return FeatureSettings(**values | {"blocks": blocks})
-
-
-def regather(sources: Sources, log: pl.DataFrame, comments: pl.DataFrame | None = None) -> Sources:
-    return make_sources(log, sources.videos, sources.profiles, sources.comments if comments is None else comments)
-
-
-def give_slates() -> Slates:
-    return SLATES
 
 
 @pytest.fixture(scope="module")
@@ -72,61 +54,10 @@ def test_a_column_that_does_not_begin_with_its_block_is_refused() -> None:
         join_blocks({"my": named.rename({"my_block_a": "myblock_a"})}, rows)
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block != "list"])
-def test_a_block_does_not_depend_on_which_others_are_built(
-    block: str, sources: Sources, features: pl.DataFrame
-) -> None:
-    described = build(sources, SLATES, choose(block, "comment" if block != "comment" else "device"))
-    assert described.columns[0].startswith(f"{block}_")  # in the order chosen
-    assert described.equals(features.select(described.columns))
-
-
-# --- the day itself ---
-
-
-def turn(log: pl.DataFrame) -> pl.DataFrame:
-    """Another outcome of every row from the day on: clicked where it was not, played to another end."""
-    late = pl.col("day") >= DAY
-    return log.with_columns(
-        clicked=pl.col("clicked") ^ late,
-        answer=pl.col("answer") ^ late,
-        click_ms=pl.when(late).then(pl.int_range(pl.len())).otherwise("click_ms"),
-        t=pl.when(late).then((1.3 - pl.col("t").fill_null(0.7)).abs()).otherwise("t").cast(pl.Float32),
-    )
-
-
-def find_changed(one: pl.DataFrame, other: pl.DataFrame) -> set[str]:
-    """The blocks in which two frames of features differ."""
-    assert one.columns == other.columns
-    return {name.partition("_")[0] for name in one.columns if not one[name].equals(other[name])}
-
-
-def test_what_comes_of_a_day_and_later_changes_no_feature_of_it(sources: Sources, features: pl.DataFrame) -> None:
-    turned = regather(sources, turn(sources.log))
-    assert find_changed(features, build(turned, SLATES)) == set()
-    unknown = regather(sources, sources.log.filter(pl.col("day") < DAY))
-    assert find_changed(features, build(unknown, SLATES)) == set()
-    # The day after sees it, else there would be nothing to leak.
-    later = replace(SLATES, day=DAY + 1)
-    changed = find_changed(build(sources, later), build(turned, later))
-    assert changed == {"video", "device", "pair", "list"}
-
-
 def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
-    shuffled = regather(sources, sources.log.sample(fraction=1, shuffle=True, seed=2))
-    assert build(shuffled, SLATES).equals(features)
-
-
-def test_another_block_leaves_the_others_as_they_are(tmp_path: Path) -> None:
-    def compute(*blocks: str) -> list[str]:
-        run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
-        drawn, slates = run.step(draw_sources, 0), run.step(give_slates)
-        pipeline.build_blocks(run, "day", make_tables(drawn), slates, choose(*blocks))
-        return [record.name for record in run.timings if not record.kept]
-
-    assert {"day.history", "day.video", "day.pair", "day.device"} <= {*compute("video", "pair")}
-    assert compute("video", "pair", "list", "comment") == ["day.comment", "day.list"]
-    assert compute("comment", "video", "pair") == []
+    shuffled = sources.log.sample(fraction=1, shuffle=True, seed=2)
+    again = make_sources(shuffled, sources.videos, sources.profiles, sources.comments)
+    assert build(again, SLATES).equals(features)
 
 
 # --- dates ---

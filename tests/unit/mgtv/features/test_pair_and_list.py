@@ -1,22 +1,16 @@
 """The pair block and the list block by hand: counts of a device with a level, episodes, company and comparisons."""
 
 import math
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
 from competitions.mgtv.features.device_history import build_history
 from competitions.mgtv.features.list import compare, describe_positions
 from competitions.mgtv.features.pair import LEVELS, describe_pairs
-from competitions.mgtv.simulator import simulate, users
-from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
-from competitions.mgtv.simulator.constants import TEST_DAY, measure_sizes
-from competitions.mgtv.simulator.slates import SimulationState
-from competitions.mgtv.split import Slates, build_slates
-from tests.unit.mgtv.mgtv_world import LOG, make_log, make_slates, make_videos, row
+from competitions.mgtv.split import Slates
+from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
 
 # Two programmes of two and three episodes, and a video that belongs to nothing.
 VIDEOS = make_videos(
@@ -135,37 +129,6 @@ def test_a_trailer_and_its_episode_are_of_two_series() -> None:
     assert described["pair_episode_due"].to_list() == [False, True, False, False, True, False, False, False]
     assert described["pair_episode_gap"].to_list() == [0, 1, 2, 0, 1, None, None, 0]
     assert described["pair_episodes"].to_list() == [1, 1, 1, 1, 1, 0, 0, 1]
-
-
-def test_the_episode_that_is_due_is_the_simulators_next_one() -> None:
-    """What a device follows is hidden in the simulator; here every programme of which an episode is finished."""
-    seed, sizes = 5, measure_sizes(0.001)
-    catalogue, people = make_catalogue(sizes, seed), users.make_users(sizes.devices, seed)
-    history, devices = users.init_history(catalogue, people, seed), np.arange(sizes.devices)
-    history.follow[:] = -1  # the log shows nothing of what was followed before it
-    frames = []
-    for day in range(TEST_DAY - 9, TEST_DAY + 1):
-        state = SimulationState(catalogue, people, history, rate_day(catalogue, day))
-        slates, _, watched = simulate.simulate_day(state, devices, np.random.default_rng(day))
-        if day < TEST_DAY:
-            users.record_clicks(catalogue, history, replace(watched, follow_draw=np.zeros(len(watched.video))))
-            values = {"device": watched.device, "video": watched.video, "t": watched.completion}
-            rest = {"day": day, "click_ms": watched.rank, "clicked": True, "shown": True}
-            frames.append(pl.DataFrame(values | rest))
-    log = pl.concat(frames).with_columns(answer=pl.col("click_ms") == 0, position=0).select(*LOG).cast(LOG)  # type: ignore[arg-type]
-    videos = catalogue.videos
-    table = make_videos(
-        collection=videos.collection.tolist(), serial=videos.serial.tolist(), intact=videos.kind.tolist()
-    )
-    rows = {"device": slates.row_device, "video": slates.video, "position": slates.position}
-    shown = pl.DataFrame(rows).with_columns(next=pl.Series(slates.next))
-    asked = pl.DataFrame({"device": devices})
-    due = describe(log, build_slates(TEST_DAY, asked, shown), table)["pair_episode_due"]
-    hidden = shown.sort("device", "position", "video")["next"]
-    assert hidden.sum() > 300
-    assert due.filter(hidden).all()
-    # A device follows four programmes: of others, an episode is due and the device does not wait for it.
-    assert hidden.filter(due).mean() > 0.75  # type: ignore[operator]
 
 
 # --- slates: position and videos of the same kind ---

@@ -45,8 +45,3 @@ def test_platt_agrees_with_another_solver(rows: int) -> None:
     other = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9).fit(logit(distorted)[:, None], labels > 0)
     expected = other.predict_proba(logit(distorted)[:, None])[:, 1]
     np.testing.assert_allclose(fit_platt(distorted, labels)(distorted), expected, atol=1e-4)
-
-
-def test_platts_two_numbers_are_those_of_the_distortion() -> None:
-    true, distorted, labels = draw(200_000, 3)
-    assert np.abs(fit_platt(distorted, labels)(distorted) - true).max() < 0.02

@@ -84,11 +84,3 @@ def test_the_distance_of_a_list_is_the_mean_over_its_pairs() -> None:
     pairs = [1 - points[i] @ points[j] for i, j in combinations(range(4), 2)]
     assert intra_list_distance(np.array([0, 0, 0, 0, 1]), points) == pytest.approx(np.mean(pairs))
     assert intra_list_distance(np.array([0, 1]), points[:2]) is None
-
-
-def test_an_article_without_a_vector_is_as_like_to_itself_as_any_other() -> None:
-    """So that a list counts it once, by its own score."""
-    content = scale_vectors(Embeddings(np.array([1], np.int32), np.array([[1.0, 0.0]], np.float32)))
-    rows = {"query": ["a"] * 3, "item": [1, 8, 9], "score": [1.0, 3.0, 2.0]}
-    lists = rerank_lists(pl.DataFrame(rows, schema_overrides={"item": pl.Int32}), content, "dpp", 1.0, 3)
-    assert lists.sort("score", descending=True)["item"].to_list() == [8, 9, 1]

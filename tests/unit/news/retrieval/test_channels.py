@@ -10,7 +10,6 @@ from polars.testing import assert_frame_equal
 
 from common.time_units import HOUR_MS
 from competitions.news.retrieval import fusion, neighbours
-from competitions.news.retrieval.channels import POPULAR_HOURS
 from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
@@ -118,19 +117,6 @@ def test_popularity_counts_the_buckets_around_the_query(before: float, after: fl
     full, short = (find_popular(log, times, known, (before, after), top) for top in (100, 3))
     assert scores_of(full) == expected
     assert_frame_equal(short, full.group_by("query", maintain_order=True).head(3))
-
-
-def test_what_comes_after_a_query_changes_nothing_in_the_popularity_of_the_past() -> None:
-    before = [(user, user % 5, START - user * 60_000) for user in range(90)]
-    after = [(100 + user, 9, START + 1 + user * 60_000) for user in range(90)]  # the first within the same second
-    query, seen = frame([(0, START)], {"query": pl.Int32, "time": pl.Int64}), frame([(0, 11, 0, 0)], SEEN)
-    lists = {
-        name: [find_popular(frame(log, CLICKS), query, seen, window, 5) for log in (before, before + after)]
-        for name, window in POPULAR_HOURS.items()
-    }
-    assert_frame_equal(*lists["popular_past_1h"])
-    assert lists["popular_past_1h"][0].height == 5
-    assert lists["popular_1h"][1]["item"][0] == 9
 
 
 # --- union ---

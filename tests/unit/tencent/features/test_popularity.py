@@ -233,17 +233,6 @@ def test_where_times_or_popularity_weigh_nothing_the_ads_of_most_events_are_sear
     assert [pool.tolist() for pool in pools.rows] == [[5, 9]] * GROUPS
 
 
-@pytest.mark.parametrize(("times", "groups"), [([NOW] * 30, 1), ([], 1), ([NOW, NOW + 1], 2), ([NOW], 1)])
-def test_queries_of_few_times_make_as_many_groups(times: list[int], groups: int) -> None:
-    log, fold = plant_halves(12)
-    asked = replace(fold, query_times=np.array(times, np.int64), target=np.ones(len(times), np.int64))
-    pools = choose_pools(whole(log), make_catalogue(22), asked, 5, WEIGHTS, BOTH)
-    assert [len(pool) for pool in pools.rows] == [5] * groups
-    assert np.sort(np.concatenate(pools.split(asked.query_times))).tolist() == [*range(len(times))]
-    measured = measure_popularity(whole(log), make_catalogue(22), asked, pools, BOTH)
-    assert [len(popularity.pool) for popularity in measured] == [5] * groups
-
-
 # --- what may be known ---
 
 OWN, NEVER, BURST, LATE = 21, 22, 7, 0  # an ad of one target alone; one of nobody; one that others are shown; the user
