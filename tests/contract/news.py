@@ -1,6 +1,5 @@
 """The news competition under contract."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -52,12 +51,6 @@ def share_user(folder: Path) -> None:
     """A test user in the train log as well."""
     row = (folder / reader.TEST_A).read_text().splitlines()[1]
     edit_file(reader.TRAIN, lambda lines: [*lines, ",".join([str(TEST_FROM), *row.split(",")[1:]])])(folder)
-
-
-def pack(folder: Path) -> None:
-    """The train log in the archive that it came in."""
-    shutil.make_archive(str(folder / reader.TRAIN), "zip", folder, reader.TRAIN)
-    (folder / reader.TRAIN).unlink()
 
 
 def move(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """The folds, by hand and beside a plain loop: who is asked what at which time, from which history; what is hidden."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -85,30 +84,6 @@ def test_the_same_rule_is_asked_whole_days_earlier() -> None:
         assert fold.queries(LOG).ends.tolist() == fold.train_ends[fold.users].tolist()
         assert fold.condition.tolist() == [schema.CLICK] * 3
         assert set(targets(fold).values()) <= set(fold.candidates.tolist())
-
-
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("days", [1, 2])
-def test_folds_are_those_of_a_plain_loop(seed: int, days: int) -> None:
-    log = draw_log(seed)
-    folds = make(log, Rewind("days", THREE, NOW, days), seed)
-    visible = log.offsets[1:].tolist()
-    for back, fold in enumerate(folds, 1):
-        expected = {}
-        for user in range(len(log)):
-            start, stop = log.offsets[user : user + 2].tolist()
-            clicks = [event for event in range(start, stop) if log.action[event] >= 1]
-            own = max([NOW, *(int(log.time[event]) + 1 for event in clicks)])
-            first = next((event for event in clicks if log.time[event] >= own - back * days * DAY_S), stop)
-            if first < visible[user]:
-                visible[user] = first
-                if start < first and log.item[first] not in log.item[start:first]:
-                    expected[user] = int(log.item[first])
-        assert targets(fold) == expected
-        assert len(expected) > 10
-        assert fold.train_ends.tolist() == visible
-    for later, before in pairwise(folds):
-        assert (before.train_ends[before.users] < later.train_ends[before.users]).all()  # what is asked is shown there
 
 
 def test_earlier_folds_know_nothing_of_what_the_hold_out_asks(monkeypatch: pytest.MonkeyPatch) -> None:

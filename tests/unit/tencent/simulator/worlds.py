@@ -6,10 +6,10 @@ import numpy as np
 
 from common.arrays import Bools, Floats, Ints, Singles
 from competitions.tencent.simulator import oracle, simulate
-from competitions.tencent.simulator.ads import RUNS, Candidates, choose_candidates
+from competitions.tencent.simulator.ads import Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
 from competitions.tencent.simulator.topics import sizes_at_scale
-from competitions.tencent.simulator.users import Users, make_users
+from competitions.tencent.simulator.users import make_users
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class World:
     """A world after its histories. ``seen`` by ad: shown in one."""
 
     env: Environment
-    users: Users
     queries: Queries
     seen: Bools
     candidates: Candidates
@@ -35,12 +34,7 @@ def make_world(scale: float, seed: int, slope: float, round_two: bool = False) -
     queries = browse(env, users, ends, rng)
     draw_targets(env, queries, rng)
     seen = np.bincount(queries.past[queries.past >= 0], minlength=len(env.ads)) > 0
-    return World(env, users, queries, seen, choose_candidates(seen, queries.ad, rng))
-
-
-def runs_in(env: Environment, ad: Ints, slot: Ints) -> Bools:
-    """Whether each ad runs in each slot, by the definition."""
-    return np.asarray((env.ads.birth[ad] <= slot) & (slot < env.ads.birth[ad] + RUNS[env.ads.kind[ad]]))
+    return World(env, queries, seen, choose_candidates(seen, queries.ad, rng))
 
 
 def assert_near(observed: Floats, expected: Floats) -> None:
