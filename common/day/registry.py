@@ -82,11 +82,6 @@ class ListedRun(NamedTuple):
         """The leaderboard's last word on it."""
         return self.noted[-1].score if self.noted else None
 
-    @property
-    def minutes(self) -> float:
-        """What it took."""
-        return self.record.wall_seconds / 60
-
 
 class DamagedRun(NamedTuple):
     """A run whose record or whose noted scores cannot be read, and why."""
@@ -120,7 +115,7 @@ def list_run(run: ListedRun | DamagedRun) -> Row:
         "note": record.note,
         "CV": f"{record.cv.score:.4f} +- {record.cv.error:.4f}",
         "truth or board": known if run.leaderboard is None else f"{run.leaderboard:.4f} board",
-        "minutes": f"{run.minutes:7.1f}",
+        "minutes": f"{record.wall_seconds / 60:7.1f}",
     }
 
 

@@ -99,7 +99,7 @@ def list_marks(runs: Sequence[ListedRun], metric: str) -> MarkTable:
     for name, values in known.items():
         if any(value is not None for value in values):
             columns.append(Column(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
-    columns.append(Column("minutes", [Mark(text=f"{run.minutes:.1f}") for run in runs], "plain"))
+    columns.append(Column("minutes", [Mark(text=f"{run.record.wall_seconds / 60:.1f}") for run in runs], "plain"))
     details = [change.sentence if change else "" for change in changes]
     return MarkTable("run", [link(run) for run in runs], columns, details)
 

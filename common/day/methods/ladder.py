@@ -159,9 +159,9 @@ class Ladder:
         ordered = [every[key] for key in self.by_key if key in every]
         last = (BASE, GAIN, GAIN_ERROR, FITS, BEFORE, SECONDS, MEMORY, CODE)
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
-        table = [{name: row.get(name) for name in names} for row in ordered]
-        run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": table})
-        return [row for row in table if row[KEY] in rows]
+        table = {row[KEY]: {name: row.get(name) for name in names} for row in ordered}
+        run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": [*table.values()]})
+        return [table[key] for key in (rows if only else table) if key in rows]
 
     def _choose(self, only: str | None) -> list[tuple[Rung, Rung | None]]:
         """The methods to measure, in order, each with the one that it is compared with: the nearest that can run."""

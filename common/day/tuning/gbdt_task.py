@@ -24,6 +24,14 @@ RANKERS: Mapping[str, Space] = {
         "feature_fraction": FloatDistribution(0.1, 1.0),
         "lambda_l2": FloatDistribution(0.1, 100.0, log=True),
     },
+    "xgboost": {
+        "learning_rate": FloatDistribution(0.02, 0.3, log=True),
+        "max_depth": IntDistribution(3, 10),
+        "min_child_weight": FloatDistribution(0.3, 100.0, log=True),
+        "colsample_bytree": FloatDistribution(0.1, 1.0),
+        "subsample": FloatDistribution(0.5, 1.0),
+        "reg_lambda": FloatDistribution(0.1, 100.0, log=True),
+    },
     "catboost": {
         "learning_rate": FloatDistribution(0.02, 0.4, log=True),
         "depth": IntDistribution(3, 8),
@@ -37,6 +45,11 @@ DEFAULTS: Mapping[str, Any] = {
     "min_data_in_leaf": 20,
     "feature_fraction": 1.0,
     "lambda_l2": 0.1,  # LightGBM's is 0, which a logarithm cannot reach
+    "max_depth": 6,
+    "min_child_weight": 1.0,
+    "colsample_bytree": 1.0,
+    "subsample": 1.0,
+    "reg_lambda": 1.0,
     "depth": 6,
     "l2_leaf_reg": 3.0,
 }

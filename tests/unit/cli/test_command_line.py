@@ -5,32 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from common.day.hosts import TRUTH
 from competitions.cli import execution
 from competitions.cli.options import RunOptions
-from competitions.news.simulator.simulate import simulate
 from tests.conftest import Call, CommandResult
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest simulated set."""
-    folder = tmp_path_factory.mktemp("raw") / "simulated"
-    simulate(folder, 0.0005, 0)
-    return folder
-
-
-@pytest.fixture
-def submission(simulated: Path, tmp_path: Path) -> Path:
-    """Five articles for every user of the truth."""
-    articles = [pl.lit(number).alias(f"article_{number}") for number in range(1, 6)]
-    pl.read_csv(simulated / TRUTH).select("user_id", *articles).write_csv(tmp_path / "mine.csv")
-    return tmp_path / "mine.csv"
 
 
 def assert_refused(result: CommandResult, *words: str) -> None:
@@ -57,9 +38,8 @@ def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: 
     assert_refused(call(verb, "chess", *rest), "chess", "news")
 
 
-def test_a_build_folder_that_cannot_be_made_is_named(call: Call, simulated: Path, tmp_path: Path) -> None:
+def test_a_build_folder_that_cannot_be_made_is_named(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert_refused(call("run", "news", "--raw", simulated, "--build", "file/build"), "file/build")
     assert_refused(call("simulate", "news", "--scale", 0.0005, "--build", "file/build"), "file/build")
 
 
@@ -89,9 +69,9 @@ def test_three_runs_are_too_many_and_how_two_are_named_is_said(call: Call) -> No
 
 
 @pytest.mark.parametrize("verb", ["run", "look", "ladder", "tune"])
-def test_a_setting_needs_no_option_before_it(call: Call, simulated: Path, verb: str) -> None:
+def test_a_setting_needs_no_option_before_it(call: Call, verb: str) -> None:
     assert_refused(call(verb, "news", "--seed", 1, "recal.candidates=200"), "no key recal;", "recall")
-    assert_refused(call(verb, "news", "split.valid_queries=0", "--raw", simulated), "split.valid_queries", "1")
+    assert_refused(call(verb, "news", "split.valid_queries=0", "--raw", "."), "split.valid_queries", "1")
     assert_refused(call(verb, "news", "fast"), "fast is not of the form key=value")
 
 
@@ -114,14 +94,15 @@ def test_a_folder_that_is_not_there_is_named_as_that(call: Call, verb: tuple[str
 # --- score ---
 
 
-def test_score_names_what_it_cannot_use(call: Call, simulated: Path, submission: Path, tmp_path: Path) -> None:
-    assert_refused(call("score", "news", submission, "--truth", "none.csv"), "none.csv")
-    assert_refused(call("score", "news", "none.csv", "--truth", simulated / TRUTH), "none.csv")
-    assert_refused(call("score", "news", submission, "--truth", submission), str(submission), "header")
-    foreign = tmp_path / "truth.csv"
-    foreign.write_text("user_id,click_article_id\n7,1\n")
-    assert_refused(call("score", "news", submission, "--truth", foreign), "no user in common")
-    assert_refused(call("score", "news", submission, "--truth", simulated / TRUTH, "--raw", "nowhere"), "nowhere")
+def test_score_names_what_it_cannot_use(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("user_id,article_1,article_2,article_3,article_4,article_5\n1,1,2,3,4,5\n")
+    for user, name in ((1, "truth.csv"), (7, "foreign.csv")):
+        (tmp_path / name).write_text(f"user_id,click_article_id\n{user},1\n")
+    assert_refused(call("score", "news", "mine.csv", "--truth", "none.csv"), "none.csv")
+    assert_refused(call("score", "news", "none.csv", "--truth", "truth.csv"), "none.csv")
+    assert_refused(call("score", "news", "mine.csv", "--truth", "mine.csv"), "mine.csv", "header")
+    assert_refused(call("score", "news", "mine.csv", "--truth", "foreign.csv"), "no user in common")
+    assert_refused(call("score", "news", "mine.csv", "--truth", "truth.csv", "--raw", "nowhere"), "nowhere")
 
 
 # --- the frame ---

@@ -133,7 +133,7 @@ def test_what_fails_behind_the_record_is_one_sentence_and_exit_code_3(
     assert "ValueError: broken" in (folder / "report.html").read_text()
 
 
-def test_where_the_score_itself_fails_the_submission_stays_also_beside_the_next_run(
+def test_where_the_score_itself_fails_a_submission_stays_and_a_score_alone_leaves_nothing(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand(monkeypatch, judge=fail)
@@ -141,23 +141,15 @@ def test_where_the_score_itself_fails_the_submission_stays_also_beside_the_next_
     (folder,) = list_folders()
     assert (code, out) == (3, "")
     assert err.splitlines()[-1].startswith("The score on validation failed: ValueError: broken; the submission is")
-    stand(monkeypatch)
-    assert call("run", "news", "--raw", "mine")[0] == 0
-    assert {path.name for path in folder.iterdir()} == {"submission.csv", "failed-score.txt"}
-
-
-def test_a_score_alone_that_fails_leaves_nothing_and_one_whose_report_fails_stays(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand(monkeypatch, judge=fail)
     with pytest.raises(ValueError, match="broken"):
         call("run", "news", "--raw", "mine", "--until", "cv")
-    assert list_folders() == []
+    assert list_folders() == [folder]
+    assert {path.name for path in folder.iterdir()} == {"submission.csv", "failed-score.txt"}
     stand(monkeypatch)
     monkeypatch.setattr(execution, "write_report", fail)
     code, _, err = call("run", "news", "--raw", "mine", "--until", "cv")
     assert (code, "the score is kept" in err) == (3, True)
-    assert read_record(list_folders()[0] / RECORD).until == "cv"
+    assert read_record(list_folders()[1] / RECORD).until == "cv"
 
 
 def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
