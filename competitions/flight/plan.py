@@ -147,11 +147,10 @@ def decide_blocks(
     """The blocks of features, the ``extra`` ones behind them, and the feature that scores start from: the preferences
     where a past tells.
     """
-    given, known, why = config.rank.blocks, ("core", "pair", "lift"), "travellers do not return"
-    if survey.has_memory:
-        known, why = (*known, "taste"), "travellers return"
-    blocks = choose_names(given, (*known, *extra))
-    margin = MARGIN if survey.has_memory and "taste" in blocks else None
+    given, past = config.rank.blocks, ["taste"] if survey.has_memory else []
+    blocks = choose_names(given, ("core", "pair", "lift", *past, *extra))
+    margin = MARGIN if past and "taste" in blocks else None
+    why = "travellers return" if past else "travellers do not return"
     is_set = choose_names(given, ()) == given  # neither auto nor a change of it
     return blocks, margin, Decision("rank.blocks", " ".join(blocks), "set" if is_set else why)
 

@@ -29,12 +29,9 @@ from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
 def test_a_recipe_has_the_plans_settings_and_features() -> None:
     config, sessions = COMPETITION.load_config(["rank.rounds=9", "seed=4"]), draw_searches(1, count=12).sessions
     parameters = {model: {"depth": number} for number, model in enumerate(config.rank.models)}
-    chosen = {"blocks": ("core", "taste"), "base_margin": "taste_total"}
+    chosen: dict[str, Any] = {"blocks": ("core", "taste"), "base_margin": "taste_total"}
     plan = replace(make_plan(sessions, sessions, config), parameters=parameters, patience=3, seeds=7, **chosen)
-    expected = {
-        model: Recipe(model, own, 9, 3, 4, cutoff=3, seeds=7, **chosen)  # type: ignore[arg-type]
-        for model, own in parameters.items()
-    }
+    expected = {model: Recipe(model, own, 9, 3, 4, cutoff=3, seeds=7, **chosen) for model, own in parameters.items()}
     assert list_recipes(config, plan) == expected
     given = make_recipe(config, plan, "lightgbm_softmax", {"num_leaves": 2})
     assert given == replace(expected["lightgbm_softmax"], parameters={"num_leaves": 2})
