@@ -53,16 +53,21 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class Validated(Sessions):
+class Prepared(Sessions):
+    """The labelled rows with features (``data``) beside them."""
+
+    data: Result[TrainingData]
+
+
+@dataclass(frozen=True)
+class Validated(Prepared):
     """What a run knows once it has validated, read from disk on access.
 
-    ``data``: labelled rows with features. ``names``: the rankers, which are the columns of ``scores`` (of the
-    validation rows, by ``crosses``). ``chain``: whether the blend's order is handed in. ``snapshots``: what the
-    sessions of the test look back on.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``chain``:
+    whether the blend's order is handed in. ``snapshots``: what the sessions of the test look back on.
     """
 
     files: RawFiles
-    data: Result[TrainingData]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
     scores: Result[Floats]
@@ -116,14 +121,20 @@ def build_rows(sessions: Sessions, blocks: Sequence[str], config: FlightConfig, 
     return run.step(build_training_data, *inputs, sample, config.seed, name="train.features")
 
 
+def prepare(files: RawFiles, config: FlightConfig, run: Run) -> Prepared:
+    """From raw files to labelled rows with features."""
+    sessions = split_sessions(files, config, run)
+    return Prepared(**vars(sessions), data=build_rows(sessions, sessions.plan.blocks, config, run))
+
+
 def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     """Fit on the folds, blend, measure; of the test no more is known than what its sessions look back on."""
     step = run.step
-    sessions = split_sessions(files, config, run)
-    data, split = build_rows(sessions, sessions.plan.blocks, config, run), sessions.split
+    prepared = prepare(files, config, run)
+    data, split = prepared.data, prepared.split
 
     # 6. Rankers: the folds choose the rounds.
-    recipes = list_recipes(config, sessions.plan)
+    recipes = list_recipes(config, prepared.plan)
     crosses = [step(cross_fit, recipe, data.field("folds"), name=f"fit.{name}") for name, recipe in recipes.items()]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
@@ -133,11 +144,10 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     chain = step(judge_orders, data, *orders, name="judge")
     chain.value.say()
 
-    both = sessions.train.field("sessions"), sessions.test.field("sessions")
+    both = prepared.train.field("sessions"), prepared.test.field("sessions")
     return Validated(
-        **vars(sessions),
+        **vars(prepared),
         files=files,
-        data=data,
         names=list(recipes),
         crosses=crosses,
         scores=scores,

@@ -21,7 +21,7 @@ from common.learning.listwise_softmax import fit_temperatures, log_likelihoods
 from competitions.flight.config import FlightConfig
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.pipeline import build_rows, split_sessions
+from competitions.flight.pipeline import prepare
 from competitions.flight.ranking.rankers import make_recipe
 from competitions.flight.ranking.training_data import TrainingData
 
@@ -37,9 +37,9 @@ def list_tasks(config: FlightConfig) -> list[str]:
 
 def make_task(name: str, files: RawFiles, config: FlightConfig, run: Run) -> Task:
     """The task of a name, on cached features."""
-    sessions = split_sessions(files, config, run)
-    plan, data = sessions.plan, build_rows(sessions, sessions.plan.blocks, config, run)
-    folds = run.step(cut_train, data, sessions.train, name="tune.folds").value
+    prepared = prepare(files, config, run)
+    plan, data = prepared.plan, prepared.data
+    folds = run.step(cut_train, data, prepared.train, name="tune.folds").value
 
     def score(parameters: Parameters, fold: int) -> Scores:
         """The log likelihood of each booking of a fold, by one fit with these parameters."""
