@@ -82,3 +82,12 @@ def test_every_file_that_a_page_links_is_there(page: Path) -> None:
     text = FENCED.sub("", page.read_text())
     links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link}
     assert [link for link in sorted(links - {""}) if not (page.parent / link).exists()] == []
+
+
+SECTION = re.compile(r"\[(?:LOG|FIGURES)\.md\]\(([^)]+)\)[,，]?\s*[\"“]([^\"”]+)[\"”]")  # noqa: RUF001
+
+
+@of_today
+def test_every_section_of_a_log_that_a_page_names_is_there(page: Path) -> None:
+    named = SECTION.findall(page.read_text())
+    assert [section for link, section in named if section not in (page.parent / link).read_text()] == []
