@@ -31,4 +31,4 @@ def test_a_moved_file_is_named_before_the_first_fit(
 
 
 def test_the_sound_files_are_not_named(finished: Finished) -> None:
-    assert [note for note in finished.record["notes"] if " beside " in note["what"]] == []
+    assert [note for note in finished.record["notes"] if note["done"].startswith("used as it is")] == []

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
-from common.io.agreement import MOST, Dates, compare
+from common.io.agreement import MOST, compare
 from common.io.notes import Note
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Names, Oids, RawFiles
 from competitions.tencent.io import encoder, json_layout, parquet_layout
@@ -94,5 +94,6 @@ def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCan
 
 def compare_files(corpus: Corpus) -> tuple[Note, ...]:
     """What disagrees between the times of the sequences to learn from and of the test's."""
-    old, new = (pl.Series(each.time[:: max(len(each.time) // MOST, 1)]) for each in (corpus.train, corpus.test))
-    return tuple(compare("sequences of the test", "the others", [Dates("timestamp", old * 1_000, new * 1_000)]))
+    seconds = (pl.Series(each.time[:: max(len(each.time) // MOST, 1)]) for each in (corpus.train, corpus.test))
+    old, new = ((each * 1_000).cast(pl.Datetime("ms")) for each in seconds)
+    return tuple(compare("sequences of the test", "the others", {"timestamp": (old, new)}))

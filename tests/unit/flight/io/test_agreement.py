@@ -40,20 +40,18 @@ def test_a_test_file_behind_the_train_file_says_nothing(days_later: float) -> No
 @pytest.mark.parametrize(("days", "expected"), [(-365, "365 days earlier"), (25_000, "25,000 days later")])
 def test_a_moved_test_file_is_named(days: int, expected: str) -> None:
     (note,) = compare_files(make_file(), make_file(days))
-    assert note.what.startswith("requestDate: quartiles ")
-    assert note.what.endswith(expected)
+    assert note.what.startswith(f"requestDate: {expected} than in ")
 
 
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({"price": pl.col("price") * 100}, "totalPrice: quartiles"),
-        ({"out_duration": pl.col("out_duration").cast(pl.Int32) * 60}, "legs0_duration in minutes: quartiles"),
-        ({"out_departure": pl.col("out_departure") - 12 * 1440}, "legs0_departureAt before the requestDate in 100%"),
-        ({"out_arrival": pl.col("out_departure") - 90}, "legs0_arrivalAt before the departure in 100%"),
-        ({"out_arrival": pl.lit(None, pl.Int32)}, "legs0_arrivalAt before the departure in 100%"),
+        ({"price": pl.col("price") * 100}, "totalPrice: 100 times"),
+        ({"out_duration": pl.col("out_duration").cast(pl.Int32) * 60}, "legs0_duration in minutes: 60 times"),
+        ({"out_departure": pl.col("out_departure") - 365 * 1440}, "legs0_departureAt: 354 days earlier"),  # those of the searches are ten days later
+        ({"out_duration": pl.lit(None, pl.Int32)}, "legs0_duration in minutes: blank"),
     ],
 )
 def test_other_units_and_impossible_times_are_named(columns: dict[str, pl.Expr], expected: str) -> None:
-    said = [note.what for note in compare_files(make_file(), edit(make_file(COUNT), **columns))]
-    assert any(what.startswith(expected) for what in said), said
+    (note,) = compare_files(make_file(), edit(make_file(COUNT), **columns))
+    assert note.what.startswith(expected)

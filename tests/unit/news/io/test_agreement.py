@@ -32,25 +32,16 @@ def test_files_of_one_time_say_nothing() -> None:
     assert compare_files(make_clicks(), make_articles(), BOARD_B) == ()
 
 
-@pytest.mark.parametrize("days", [-400, -10, 3, 300])
+@pytest.mark.parametrize("days", [-400, 365])
 @pytest.mark.parametrize(("name", "log"), [(BOARD_B, "is_target"), (TEST_A, ~pl.col("is_target") & pl.col("is_test"))])
 def test_a_moved_test_log_is_named(days: int, name: str, log: str | pl.Expr) -> None:
     moved = make_clicks().with_columns(time=pl.when(log).then(CLICK + days * DAY_MS).otherwise(CLICK))
     (note,) = compare_files(moved, make_articles(), BOARD_B)
     assert note.file == name
-    assert note.what.endswith(f"{abs(days)} days {'later' if days > 0 else 'earlier'}")
+    assert f"{abs(days)} days {'later' if days > 0 else 'earlier'} than in train_click_log.csv" in note.what
 
 
-def test_a_log_of_other_articles_is_held_against_all_clicks() -> None:
-    other = make_clicks().filter("is_target").with_columns(pl.col("item") + ARTICLES, time=CLICK - 60 * DAY_MS)
-    clicks = pl.concat([make_clicks().filter(~pl.col("is_test")), other])
-    (note,) = compare_files(clicks, make_articles(), BOARD_B)
-    assert note.what.endswith("60 days earlier")
-
-
-@pytest.mark.parametrize(
-    ("days", "expected"), [(-365, "365 days later"), (20, "created_at_ts behind the click in 100%")]
-)
-def test_articles_of_another_time_are_named(days: int, expected: str) -> None:
-    articles = make_articles().with_columns(pl.col("created") + days * DAY_MS)
-    assert any(expected in note.what for note in compare_files(make_clicks(), articles, BOARD_B))
+def test_articles_of_another_time_are_named() -> None:
+    articles = make_articles().with_columns(pl.col("created") - 365 * DAY_MS)
+    (note,) = compare_files(make_clicks(), articles, BOARD_B)
+    assert note.what == "click_timestamp: 365 days later than in created_at_ts of their articles"
