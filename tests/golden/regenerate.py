@@ -6,17 +6,17 @@ Prints what moved; commit the files if that is meant.
 import argparse
 import json
 
-from tests.golden.measure import MEASURES, golden_file, measure
+from tests.golden.measure import SCALES, golden_file, measure
 
 
 def main() -> None:
     """Measure, say what changed, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.golden.regenerate", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(MEASURES)}; all by default")
-    names = parser.parse_args().names or list(MEASURES)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(SCALES)}; all by default")
+    names = parser.parse_args().names or list(SCALES)
     for name in names:
-        if name not in MEASURES:
-            parser.error(f"there is no {name}; choose {' or '.join(MEASURES)}")
+        if name not in SCALES:
+            parser.error(f"there is no {name}; choose {' or '.join(SCALES)}")
     for name in names:
         regenerate(name)
 
