@@ -5,7 +5,6 @@ Byrd, Lu, Nocedal and Zhu 1995, "A limited memory algorithm for bound constraine
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -20,35 +19,24 @@ GRADIENT_TOLERANCE = 1e-6  # the steepest slope, away from bounds, at which a fi
 ROUNDING_TOLERANCE = 1e-4
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Where a fit ended: the numbers ``x``, their ``loss``, whether it ``converged``, and the library's ``message``."""
-
-    x: Floats
-    loss: float
-    converged: bool
-    iterations: int
-    message: str
-
-
 def minimise(
     loss: Callable[[Floats], tuple[float, Floats]],
     start: Floats,
     what: str,
     bounds: Bounds | None = None,
     iterations: int = 1000,
-) -> Solution:
+) -> Floats:
     """The numbers within ``bounds`` of the smallest loss; ``loss`` gives its value and its gradient.
 
     A fit of ``what`` that did not converge says so, on the console and in the run's record. BLAS has one thread: it
     would round by their number.
 
-    >>> solution = minimise(lambda x: (float((x - 3) @ (x - 3)), 2 * (x - 3)), np.zeros(2), "x", [(0, 2), (None, None)])
-    >>> solution.x.round(4).tolist()
+    >>> x = minimise(lambda x: (float((x - 3) @ (x - 3)), 2 * (x - 3)), np.zeros(2), "x", [(0, 2), (None, None)])
+    >>> x.round(4).tolist()
     [2.0, 3.0]
     """
     if not len(start):
-        return Solution(start, loss(start)[0], True, 0, "nothing to fit")
+        return start
     from scipy.optimize import minimize  # here: it takes long to import
 
     options = {
@@ -68,7 +56,7 @@ def minimise(
             f"The fit of {what} did not converge after {result.nit} iterations (gradient {slope:.2g}): its weights"
             " may be off."
         )
-    return Solution(np.asarray(result.x), float(result.fun), converged, int(result.nit), str(result.message))
+    return np.asarray(result.x)
 
 
 def steepest_slope(x: Floats, gradient: Floats, bounds: Bounds | None = None) -> float:

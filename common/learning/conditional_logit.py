@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.dataset import Matrix, RankingDataset, count_kept, take_columns
+from common.learning.dataset import Matrix, RankingDataset, take_columns
 from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_likelihoods, softmax_gradients
-from common.optimise import Bounds, Solution, minimise
+from common.optimise import Bounds, minimise
 
 CLIP = 5.0
 CHUNK_ROWS = 4_096  # small enough for a chunk to stay in the processor's cache between its two products
@@ -99,8 +99,8 @@ def fit_logit(train: RankingDataset, l2: float) -> Logit:
         starts = find_starts(train.group_sizes)
         varies |= (np.minimum.reduceat(design, starts) < np.maximum.reduceat(design, starts)).any(axis=0)
     columns = replace(every, valued=np.flatnonzero(varies[:width]), flagged=every.flagged[varies[width:]])
-    fitted = fit_choices(design.compress(varies, axis=1), train.group_sizes, train.labels, l2, "a conditional logit")
-    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, fitted.x, train.names)
+    weights = fit_choices(design.compress(varies, axis=1), train.group_sizes, train.labels, l2, "a conditional logit")
+    return Logit(columns.centre, columns.scale, columns.valued, columns.flagged, weights, train.names)
 
 
 def fit_choices(
@@ -109,29 +109,22 @@ def fit_choices(
     labels: Labels,
     ridge: float,
     what: str,
-    offset: NDArray[np.float32] | None = None,
     bounds: Bounds | None = None,
-) -> Solution:
+) -> Floats:
     """The weights (d,) of the columns of ``rows`` (n, d) that minimise -mean log likelihood per query + ridge / 2 *
     |weights|^2.
 
-    Columns should be of one scale. ``labels`` (n,): 1 for what was chosen; queries without any say nothing. ``offset``
-    (n,) is added to the utilities: the log of how many candidates a row stands for, -inf for one that could not be
-    chosen. ``what`` is fitted, for the sentence that says that it did not converge.
+    Columns should be of one scale. ``labels`` (n,): 1 for what was chosen; queries without any say nothing. ``what`` is
+    fitted, for the sentence that says that it did not converge.
 
     >>> rows, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
-    >>> offset = np.log(np.tile(np.float32([1, 3]), 4))  # the second row stands for three
-    >>> fit_choices(rows, np.full(4, 2, np.int32), labels, 0.0, "it", offset).x.round(2).tolist()  # log(3 / 1 * 3)
-    [2.2]
+    >>> fit_choices(rows, np.full(4, 2, np.int32), labels, 0.0, "it").round(2).tolist()  # log(3 / 1)
+    [1.1]
     """
-    possible = np.ones(len(rows), bool) if offset is None else np.isfinite(offset)
-    starts = find_starts(sizes)
-    answered = np.add.reduceat(labels * possible, starts) > 0 if len(sizes) else np.empty(0, bool)
-    kept = possible & np.repeat(answered, sizes)
-    if not kept.all():
-        offset = None if offset is None else offset[kept]
-        rows, labels, sizes = rows[kept], labels[kept], count_kept(kept, sizes)
-        sizes = sizes[sizes > 0]
+    answered = np.add.reduceat(labels, find_starts(sizes)) > 0 if len(sizes) else np.empty(0, bool)
+    if not answered.all():
+        kept = np.repeat(answered, sizes)
+        rows, labels, sizes = rows[kept], labels[kept], sizes[answered]
     chunks = list(_cut_queries(sizes))
 
     def loss(weights: Floats) -> tuple[float, Floats]:
@@ -139,8 +132,6 @@ def fit_choices(
         for part, queries in chunks:
             matrix = rows[part].astype(np.float64)  # the rounding of float32 products would stop the line search
             utilities = matrix @ weights
-            if offset is not None:
-                utilities += offset[part]
             total -= float(log_likelihoods(utilities, labels[part], sizes[queries]).sum())
             gradient += softmax_gradients(utilities, labels[part], sizes[queries])[0] @ matrix
         count = max(len(sizes), 1)

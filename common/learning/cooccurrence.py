@@ -1,16 +1,14 @@
 """Item-to-item tables: one row per ordered pair, with item, neighbour and weight, counted in what users did."""
 
-import msgspec
-import numpy as np
 import polars as pl
 
+from common.engine.config import Settings
 from common.time_units import HOUR_MS
 
 FIXED_POINT = 2**32
-SWING_ALPHA, SWING_USERS, SWING_TOP = 1.0, 100, 100  # added to shared items; users of an item; neighbours of an item
 
 
-class CovisitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CovisitSettings(Settings, frozen=True, kw_only=True):
     """Parameters of ``count_covisits``."""
 
     reach: int
@@ -51,35 +49,6 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
     return keep_top(_normalise(weights, clicks, settings.power), "item", "neighbour", "weight", settings.top)
 
 
-def count_swings(clicks: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
-
-    weight(i, j) = sum over pairs of users of both, of 1 / (``SWING_ALPHA`` + items that the two users share), divided
-    by sqrt(users of j). At most ``SWING_USERS`` of an item are compared: the number of user pairs grows with its
-    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
-
-    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
-    >>> swings = count_swings(clicks, seed=0)
-    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (1 + 2) / sqrt(users): 3 of 8, 2 of 7
-    [27.0, 18.0]
-    """
-    pairs = clicks.select("user", "item").unique().sort("item", "user")
-    users = pairs["user"].unique().sort()
-    turn = np.random.default_rng(seed).permutation(len(users))
-    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
-    some = turned.group_by("item", maintain_order=True).head(SWING_USERS).select("item", "user").lazy()
-    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
-    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
-    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
-    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
-    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    scored = weights.agg(weight=exact_sum(1 / (SWING_ALPHA + pl.col("n"))))
-    count = pairs.lazy().group_by("item").agg(count=pl.len())
-    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
-    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
-    return keep_top(scaled, "item", "neighbour", "weight", SWING_TOP)
-
-
 def exact_sum(value: pl.Expr) -> pl.Expr:
     """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows.
 
@@ -106,10 +75,8 @@ def _pairs_at(log: pl.LazyFrame, gap: int, decay: float, half_life_hours: float)
     return log.select("item", neighbour=neighbour, weight=weight, keep=same_user).filter("keep").drop("keep")
 
 
-def count_transitions(
-    clicks: pl.DataFrame, *, power: float, top: int, gap_ms: int | None = None, reverse: bool = False
-) -> pl.DataFrame:
-    """How often ``neighbour`` is the very next click after ``item`` (the one before it where ``reverse``).
+def count_transitions(clicks: pl.DataFrame, *, power: float, top: int, gap_ms: int | None = None) -> pl.DataFrame:
+    """How often ``neighbour`` is the very next click after ``item``.
 
     With ``gap_ms`` only steps of exactly that many milliseconds count. Normalised and cut as in ``count_covisits``.
 
@@ -118,11 +85,10 @@ def count_transitions(
     [(7, 8, 1.0), (8, 9, 0.7071067690849304)]
     """
     log = clicks.sort("user", "time", "item").lazy()
-    step = -1 if not reverse else 1
-    same_user = pl.col("user") == pl.col("user").shift(step)
-    wait = (pl.col("time").shift(step) - pl.col("time")).abs()
+    same_user = pl.col("user") == pl.col("user").shift(-1)
+    wait = pl.col("time").shift(-1) - pl.col("time")
     keep = same_user if gap_ms is None else same_user & (wait == gap_ms)
-    pairs = log.select("item", neighbour=pl.col("item").shift(step), keep=keep).filter("keep")
+    pairs = log.select("item", neighbour=pl.col("item").shift(-1), keep=keep).filter("keep")
     counts = pairs.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
     return keep_top(
         _normalise(counts.agg(weight=pl.len().cast(pl.Float64)), clicks, power), "item", "neighbour", "weight", top

@@ -45,13 +45,10 @@ def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.Dat
     >>> attach(pl.DataFrame({"item": [2, 7, 2]}), prices, ["item"]).rows()
     [(2, 3.0), (7, None), (2, 3.0)]
     """
-    keys = list(on)
-    if right.select(pl.struct(keys).is_duplicated().any()).item():
-        raise ValueError(f"attach: the right frame has a duplicate key in {keys}")
-    shared = (set(left.columns) & set(right.columns)) - set(keys)
+    shared = (set(left.columns) & set(right.columns)) - set(on)
     if shared:
         raise ValueError(f"attach: both frames have {sorted(shared)}")
-    return left.join(right, on=keys, how="left", maintain_order="left")
+    return left.join(right, on=list(on), how="left", validate="m:1", maintain_order="left")
 
 
 def to_matrix(frame: pl.DataFrame) -> Matrix:

@@ -17,9 +17,9 @@ class Recipe:
     """How a model is fitted: the library's ``parameters`` under its own names, and when the fit ends.
 
     At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
-    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff (XGBoost:
-    MRR@cutoff); of the softmax losses it is their own likelihood, which moves with every query where NDCG at a small
-    cutoff jumps. ``blocks``: only features of these blocks, None for all.
+    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff; of the softmax losses
+    it is their own likelihood, which moves with every query where NDCG at a small cutoff jumps. ``blocks``: only
+    features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
     ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
     ``base_margin``: the feature whose value a row's score starts from (a score that is known before, which trees need

@@ -4,39 +4,33 @@ Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, 
 the early stop watched. A library is imported by the function that fits with it: all of them take seconds.
 """
 
-import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from common.arrays import Floats
 from common.engine.meter import count_threads
-from common.learning.dataset import Matrix, RankingDataset
+from common.learning.dataset import RankingDataset
 from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
-from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax, log_likelihoods, softmax_gradients
-from common.learning.metrics import reciprocal_ranks
+from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax
 
+LIGHTGBM_SOFTMAX = "lightgbm_softmax"
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
 
 
-def fit_lightgbm_softmax(task: FitTask) -> Fit:
-    """LightGBM by the softmax over a query's rows."""
-    recipe = replace(task.recipe, parameters={**task.recipe.parameters, "objective": lightgbm_softmax})
-    return fit_lightgbm(replace(task, recipe=recipe))
-
-
 def fit_lightgbm(task: FitTask) -> Fit:
-    """LightGBM by an objective of its own."""
+    """LightGBM by an objective of its own; a ``lightgbm_softmax`` by the softmax over a query's rows."""
     import lightgbm
 
-    train, valid = task.train, task.valid
+    recipe, train, valid = task.recipe, task.train, task.valid
+    watch: Any = None
     # Histograms by row copy all rows for each tree's draw of features: a third slower where half of them are drawn.
-    by_column = float(task.recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
+    by_column = float(recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
     layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
-    fixed = {"seed": task.recipe.seed, "deterministic": True, "verbose": -1, **layout}
-    settings = {**fixed, "metric": "ndcg", "eval_at": [task.recipe.cutoff], **task.recipe.parameters}
+    fixed = {"seed": recipe.seed, "deterministic": True, "verbose": -1, **layout}
+    settings = {**fixed, "metric": "ndcg", "eval_at": [recipe.cutoff], **recipe.parameters}
+    if recipe.kind.startswith(LIGHTGBM_SOFTMAX):
+        watch = lightgbm_likelihood
+        settings |= {"objective": lightgbm_softmax, "metric": "none"}
     data = lightgbm.Dataset(
         list(task.arrays) or train.features,
         train.labels,
@@ -45,21 +39,18 @@ def fit_lightgbm(task: FitTask) -> Fit:
         feature_name=list(train.names),
     )
     if valid is None:
-        model = lightgbm.train(settings, data, task.recipe.rounds)
-        return model, task.recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
+        model = lightgbm.train(settings, data, recipe.rounds)
+        return model, recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
     held = lightgbm.Dataset(
         valid.features, valid.labels, group=valid.group_sizes, init_score=task.margin(valid), reference=data
     )
-    stop = lightgbm.early_stopping(task.recipe.patience, verbose=False)
-    watch = None
-    if settings.get("objective") is lightgbm_softmax:
-        watch, settings["metric"] = lightgbm_likelihood, "none"
+    stop = lightgbm.early_stopping(recipe.patience, verbose=False)
     evaluations: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
     model = lightgbm.train(
         settings,
         data,
-        task.recipe.rounds,
+        recipe.rounds,
         [held],
         feval=watch,
         callbacks=callbacks,
@@ -72,35 +63,22 @@ def fit_lightgbm(task: FitTask) -> Fit:
     return model, used, model.feature_importance("gain", used).tolist(), read_curve(evaluations)
 
 
-def fit_xgboost_softmax(task: FitTask) -> Fit:
-    """XGBoost by the softmax over a query's rows."""
-    return fit_xgboost(task, functools.partial(_softmax_gradients, task.train))
-
-
-def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
-    """XGBoost by an objective of its own, or by the gradients of ``softmax``."""
+def fit_xgboost(task: FitTask) -> Fit:
+    """XGBoost."""
     import xgboost
 
     train, valid = task.train, task.valid
-    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "disable_default_eval_metric": True, "verbosity": 0}
-    settings = {**fixed, **task.recipe.parameters}
+    fixed = {"seed": task.recipe.seed, "tree_method": "hist", "verbosity": 0}
+    settings = {**fixed, "eval_metric": f"ndcg@{task.recipe.cutoff}", **task.recipe.parameters}
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
-    stop = None if valid is None else task.recipe.patience
-    watch = None
-    if valid is not None:
-        mrr = functools.partial(_watch_mrr, valid, task.recipe.cutoff)
-        watch = functools.partial(_watch_likelihood, valid) if softmax else mrr
     evaluations: dict[str, dict[str, list[float]]] = {}
     model = xgboost.train(
         settings,
         data,
         task.recipe.rounds,
         evals=held,
-        obj=softmax,
-        custom_metric=watch,
-        maximize=True,
-        early_stopping_rounds=stop,
+        early_stopping_rounds=None if valid is None else task.recipe.patience,
         evals_result=evaluations,
         verbose_eval=False,
     )
@@ -110,26 +88,7 @@ def fit_xgboost(task: FitTask, softmax: Any = None) -> Fit:
     return kept, used, [float(gain.get(name, 0.0)) for name in train.names], read_curve(evaluations)  # type: ignore[arg-type]
 
 
-def _watch_mrr(valid: RankingDataset, cutoff: int, scores: Matrix, _: Any) -> tuple[str, float]:
-    """MRR for the early stop: XGBoost's own ndcg takes longer than the round that it judges."""
-    ranks = reciprocal_ranks(scores.astype(np.float64), valid.labels, valid.group_sizes, cutoff)
-    return f"mrr@{cutoff}", float(ranks.mean())
-
-
-def _watch_likelihood(valid: RankingDataset, scores: Matrix, _: Any) -> tuple[str, float]:
-    likelihoods = log_likelihoods(scores.astype(np.float64), valid.labels, valid.group_sizes)
-    return "likelihood", float(likelihoods.mean())
-
-
-def _softmax_gradients(
-    train: RankingDataset, scores: Matrix, _: Any
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return softmax_gradients(scores.astype(np.float64), train.labels, train.group_sizes)
-
-
-def _quantise(
-    rows: RankingDataset, margin: NDArray[np.float64] | None, settings: Mapping[str, Any], reference: Any
-) -> Any:
+def _quantise(rows: RankingDataset, margin: Floats | None, settings: Mapping[str, Any], reference: Any) -> Any:
     import xgboost
 
     return xgboost.QuantileDMatrix(
@@ -169,8 +128,11 @@ def fit_catboost(task: FitTask) -> Fit:
     return model, model.tree_count_, [float(value) for value in gain], curve
 
 
-def _pool(rows: RankingDataset, margin: NDArray[np.float64] | None) -> Any:
+def _pool(rows: RankingDataset, margin: Floats | None) -> Any:
     import catboost
 
     names = list(rows.names)
     return catboost.Pool(rows.features, rows.labels, group_id=rows.query_numbers, baseline=margin, feature_names=names)
+
+
+FAMILIES = {"lightgbm": fit_lightgbm, "xgboost": fit_xgboost, "catboost": fit_catboost}

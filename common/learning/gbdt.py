@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
-from common.learning import fitters
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, take_columns
 from common.learning.fit_task import Fit, FitTask, PickledModel, Recipe, read_margin
+from common.learning.fitters import FAMILIES, LIGHTGBM_SOFTMAX
 
 LONGEST_MESSAGE = 200
 NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
@@ -74,10 +74,6 @@ def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
     except Exception as error:
         if type(error).__name__ not in LIBRARY_ERRORS:
             raise
-        some = [array for array in task.arrays or (task.train.features,) if len(array)]
-        highest, lowest = ([extreme.reduce(array) for array in some] for extreme in (np.fmax, np.fmin))
-        if not some or not (np.fmax.reduce(highest) > np.fmin.reduce(lowest)).any():
-            raise UserError(f"{task.recipe.kind} cannot be fitted: no feature varies over its rows.") from error
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
     pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
@@ -134,22 +130,15 @@ def _select(recipe: Recipe, datasets: Datasets, negatives: int | None = None) ->
 
 
 def _find_fitter(recipe: Recipe) -> Callable[[FitTask], Fit]:
-    families = {
-        "lightgbm_softmax": fitters.fit_lightgbm_softmax,
-        "lightgbm": fitters.fit_lightgbm,
-        "xgboost_softmax": fitters.fit_xgboost_softmax,
-        "xgboost": fitters.fit_xgboost,
-        "catboost": fitters.fit_catboost,
-    }
-    family = next((family for family in families if recipe.kind.startswith(family)), None)
-    if family is None:
-        names = ", ".join(families)
+    fitter = next((fitter for family, fitter in FAMILIES.items() if recipe.kind.startswith(family)), None)
+    if fitter is None:
+        names = ", ".join(FAMILIES)
         raise UserError(f"There is no ranker {recipe.kind!r}: the name of a kind begins with one of {names}.")
-    if family.endswith("_softmax") and "objective" in recipe.parameters:
-        raise UserError(f"{family} sets its own objective: remove `objective` from its parameters.")
+    if recipe.kind.startswith(LIGHTGBM_SOFTMAX) and "objective" in recipe.parameters:
+        raise UserError(f"{recipe.kind} sets its own objective: remove `objective` from its parameters.")
     if str(recipe.parameters.get("metric", "")).lower() in NO_METRIC:
         raise UserError(f"{recipe.kind} sets its own metric: remove `metric` from its parameters.")
-    return families[family]
+    return fitter
 
 
 def predict(ranker: Ranker, names: Sequence[str], features: Matrix) -> NDArray[np.float64]:

@@ -173,7 +173,7 @@ def fit_weights(x: Matrix, present: Bools, weights: Floats) -> Floats:
     booked = np.zeros(present.shape, np.float32)
     booked[:, 0] = 1
     sizes, ridge = present.sum(axis=1).astype(np.int32), EVERYBODY_RIDGE / len(x)  # of the mean over the bookings
-    return fit_choices(x[present], sizes, booked[present], ridge, "everybody's preferences").x
+    return fit_choices(x[present], sizes, booked[present], ridge, "everybody's preferences")
 
 
 def fit_deviations(x: Matrix, present: Bools, weights: Floats, group: Ints, level: Level) -> Floats:

@@ -74,7 +74,7 @@ def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Siz
         mixed = np.maximum(known @ weights, FLOOR)
         return float(weights.sum() - np.log(mixed).mean()), 1 - (known / mixed[:, None]).mean(axis=0)
 
-    weights = minimise(loss, even, "the weights of the blend", [(0.0, None)] * len(even)).x
+    weights = minimise(loss, even, "the weights of the blend", [(0.0, None)] * len(even))
     return np.asarray(weights / weights.sum())
 
 

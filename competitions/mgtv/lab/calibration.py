@@ -44,7 +44,7 @@ def fit_platt(probabilities: Floats, labels: Floats) -> Calibrator:
         wrong = sign * np.exp(-np.logaddexp(0, utility))  # 1 - the probability of what happened
         return float(np.logaddexp(0, -utility).mean()), -(wrong @ design) / len(design)
 
-    a, b = minimise(loss, np.array([1.0, 0.0]), "Platt's calibration").x
+    a, b = minimise(loss, np.array([1.0, 0.0]), "Platt's calibration")
     return lambda others: np.asarray(1 / (1 + np.exp(-(a * logit(others) + b))))
 
 

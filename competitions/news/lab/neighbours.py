@@ -12,13 +12,14 @@ import polars as pl
 import scipy.sparse as sp
 
 from common.day.methods import families
-from common.learning.cooccurrence import CovisitSettings, count_covisits, count_swings, keep_top
+from common.learning.cooccurrence import CovisitSettings, count_covisits, exact_sum, keep_top
 from common.learning.split import Fold
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 
 LISTED = 50
 NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow
 FOLLOWED = 200  # of each of the last two clicks
+SWING_ALPHA, SWING_USERS, SWING_TOP = 1.0, 100, 100  # added to shared items; users of an item; neighbours of an item
 FAR_HOURS = 1e9  # a half-life that leaves time out
 EVERY_CLICK = FollowSettings(last=10_000, decay=1.0, half_life_hours=FAR_HOURS)
 LAST_TWO = FollowSettings(last=2, decay=0.7, half_life_hours=FAR_HOURS)
@@ -52,6 +53,35 @@ def list_by_last_two(fold: Fold, seed: int) -> pl.DataFrame:
 def list_by_swing(fold: Fold, seed: int) -> pl.DataFrame:
     """Swing, followed from the last two clicks."""
     return score_neighbours(fold.seen, count_swings(fold.history, seed), LAST_TWO, LISTED)
+
+
+def count_swings(clicks: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Swing: two users who share items i and j are better evidence for (i, j) the fewer items they share in all.
+
+    weight(i, j) = sum over pairs of users of both, of 1 / (``SWING_ALPHA`` + items that the two users share), divided
+    by sqrt(users of j). At most ``SWING_USERS`` of an item are compared: the number of user pairs grows with its
+    square. They are the first in one random order of all users (by ``seed``), so that popular items keep their overlap.
+
+    >>> clicks = pl.DataFrame({"user": [0, 0, 1, 1, 2], "item": [7, 8, 7, 8, 8]})  # 0 and 1 share both items
+    >>> swings = count_swings(clicks, seed=0)
+    >>> (1 / swings["weight"].cast(pl.Float64) ** 2).round(3).to_list()  # 1 / (1 + 2) / sqrt(users): 3 of 8, 2 of 7
+    [27.0, 18.0]
+    """
+    pairs = clicks.select("user", "item").unique().sort("item", "user")
+    users = pairs["user"].unique().sort()
+    turn = np.random.default_rng(seed).permutation(len(users))
+    turned = pairs.join(pl.DataFrame({"user": users, "turn": turn}), on="user").sort("item", "turn")
+    some = turned.group_by("item", maintain_order=True).head(SWING_USERS).select("item", "user").lazy()
+    # Two users who share one item only link it to nothing: pairs with a single row are dropped before the large join.
+    couples = some.join(some, on="item", suffix="_2").filter(pl.col("user") < pl.col("user_2"))
+    shared = couples.with_columns(n=pl.len().over("user", "user_2")).filter(pl.col("n") > 1)
+    triples = shared.join(shared.select("user", "user_2", neighbour="item"), on=["user", "user_2"])
+    weights = triples.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
+    scored = weights.agg(weight=exact_sum(1 / (SWING_ALPHA + pl.col("n"))))
+    count = pairs.lazy().group_by("item").agg(count=pl.len())
+    joined = scored.join(count.rename({"item": "neighbour"}), on="neighbour")
+    scaled = joined.select("item", "neighbour", weight=pl.col("weight") / pl.col("count").sqrt())
+    return keep_top(scaled, "item", "neighbour", "weight", SWING_TOP)
 
 
 def count_together(clicks: pl.DataFrame, top: int) -> pl.DataFrame:

@@ -146,9 +146,9 @@ def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, s
     if not len(sizes):
         return dict.fromkeys(channels, 1.0)
     bounds = [(0.0, None)] * votes.shape[1]
-    solution = fit_choices(votes, sizes, labels, RIDGE, "the votes of the channels", bounds=bounds).x
-    scale = solution.mean() or 1.0
-    return {name: float(weight / scale) for name, weight in zip(channels, solution, strict=True)}
+    weights = fit_choices(votes, sizes, labels, RIDGE, "the votes of the channels", bounds=bounds)
+    scale = weights.mean() or 1.0
+    return {name: float(weight / scale) for name, weight in zip(channels, weights, strict=True)}
 
 
 def gather_votes(

@@ -103,8 +103,8 @@ def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
         return RIDGE / 2 * float(weights @ weights) - float(likelihood), gradient + RIDGE * weights
 
     start = np.full(values.shape[2], 0.1)
-    solution = minimise(loss, start, what, [(0.0, None)] * len(start))
-    return np.asarray(solution.x / scale, np.float32)
+    weights = minimise(loss, start, what, [(0.0, None)] * len(start))
+    return np.asarray(weights / scale, np.float32)
 
 
 def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:

@@ -48,9 +48,6 @@ def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> 
     references = {row.feature: row.reference or 0.0 for row in drift.features}
     assert references["feature_2"] > 0.95
     assert references["feature_4"] < 0.65
-    alone = find_drift(NAMES, train, test)
-    assert refer(alone, None, "two halves") == alone
-    assert refer(None, alone, "two halves") is None
 
 
 def test_rows_of_one_query_do_not_betray_their_side() -> None:

@@ -21,18 +21,12 @@ LABELS = np.array([0, 1, 0, 1, 0, 0, 0, 1, 0, 0], np.float32)  # the last query 
 SCORES = np.random.default_rng(0).normal(size=10)
 
 
-# --- probabilities and likelihood ---
-
-
 def test_each_model_is_a_column_and_no_score_is_too_large_or_too_small() -> None:
     both = softmax_within(np.column_stack([SCORES, 3 * SCORES]), SIZES)
     np.testing.assert_array_equal(both[:, 0], softmax_within(SCORES, SIZES))
     np.testing.assert_array_equal(both[:, 1], softmax_within(3 * SCORES, SIZES))
     extreme = softmax_within(np.array([1e6, 1e6, -1e6, -1e6]), np.array([3, 1], np.int32))
     assert extreme.tolist() == [0.5, 0.5, 0, 1]
-
-
-# --- gradients ---
 
 
 def differentiate(labels: NDArray[np.float32], row: int, step: float) -> tuple[float, float]:
@@ -69,20 +63,11 @@ def test_lightgbm_gets_gradients_and_the_mean_likelihood_of_its_own_groups() -> 
         assert value == pytest.approx(log_likelihoods(SCORES, LABELS, SIZES).sum() / 4)
 
 
-# --- temperatures ---
-
-
-def draw(queries: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.int32]]:
-    """Utilities of ten rows a query, and the row that a softmax of them chose."""
-    rng = np.random.default_rng(seed)
-    utilities = rng.normal(size=(queries, 10))
-    chosen = (utilities + rng.gumbel(size=(queries, 10))).argmax(axis=1)
-    labels = np.zeros((queries, 10), np.float32)
-    labels[np.arange(queries), chosen] = 1
-    return utilities.ravel(), labels.ravel(), np.full(queries, 10, np.int32)
-
-
 def test_the_factor_that_made_the_choices_is_recovered_whatever_the_scale() -> None:
-    utilities, labels, sizes = draw(4000, 1)
-    scores = np.column_stack([utilities, utilities / 50 + 3, utilities * 1e5])
+    """A softmax of the utilities of ten rows chose one of them, four thousand times."""
+    rng = np.random.default_rng(1)
+    utilities = rng.normal(size=(4000, 10))
+    chosen = (utilities + rng.gumbel(size=utilities.shape)).argmax(axis=1)
+    labels, sizes = np.eye(10, dtype=np.float32)[chosen].ravel(), np.full(4000, 10, np.int32)
+    scores = utilities.reshape(-1, 1) * [1, 1 / 50, 1e5] + [0, 3, 0]
     np.testing.assert_allclose(fit_temperatures(scores, labels, sizes) * [1, 1 / 50, 1e5], 1, atol=0.06)

@@ -7,11 +7,7 @@ from numpy.typing import NDArray
 
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.metrics import reciprocal_ranks
-from common.learning.model_diagnostics import (
-    calibrate,
-    permute,
-    sample_queries,
-)
+from common.learning.model_diagnostics import calibrate, permute, sample_queries
 
 NAMES = ("planted", "noise", "of_query")
 QUERIES, PER_QUERY = 60, 8
@@ -33,9 +29,6 @@ def score(features: Matrix) -> NDArray[np.float64]:
 
 def metric(scores: NDArray[np.float64], rows: RankingDataset) -> NDArray[np.float64]:
     return reciprocal_ranks(scores, rows.labels, rows.group_sizes, 5)
-
-
-# --- gain ---
 
 
 # --- permutation ---
@@ -82,7 +75,7 @@ def test_sampled_queries_are_whole_and_in_their_order() -> None:
 # --- calibration ---
 
 
-def test_calibration_bins_by_hand_hold_about_as_much_prediction() -> None:
+def test_calibration_bins_hold_about_as_much_prediction_and_keep_equal_ones_together() -> None:
     low, high = calibrate("P", np.array([0.4, 0.1, 0.2, 0.3]), np.array([1.0, 0.0, 0.0, 1.0]), bins=2).bins
     assert astuple(low) == pytest.approx((0.15, 0.0, 2))
     assert astuple(high) == pytest.approx((0.35, 1.0, 2))
@@ -92,12 +85,8 @@ def test_calibration_bins_by_hand_hold_about_as_much_prediction() -> None:
     assert (len(bins), sum(row.count for row in bins)) == (10, 2000)
     held = [row.count * row.predicted for row in bins]
     assert max(held) < 1.2 * min(held)
-
-
-def test_calibration_keeps_equal_predictions_together_and_leaves_out_missing_ones() -> None:
     predicted = np.array([0.5, 0.5, 0.5, 0.5, 0.9, np.nan, 0.9])
     observed = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, np.nan])
-    bins = calibrate("P", predicted, observed, bins=3).bins
-    assert [row.count for row in bins] == [4, 1]
-    assert [row.observed for row in bins] == [0.5, 1.0]
+    bins = calibrate("P", predicted, observed, bins=3).bins  # without the missing ones
+    assert [(row.count, row.observed) for row in bins] == [(4, 0.5), (1, 1.0)]
     assert calibrate("P", np.empty(0), np.empty(0)).bins == []
