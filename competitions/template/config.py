@@ -4,20 +4,15 @@ from typing import Annotated, Any
 
 import msgspec
 
-from common.engine.config import Count, NotNegativeInt, Positive, RunSettings
+from common.engine.config import Count, Positive, RunSettings, Settings
 
 MODEL = "lightgbm_lambdarank"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen group of settings that refuses unknown keys."""
-
-
 class SplitSettings(Settings, frozen=True):
-    """``days`` before the end of the log are asked for; they begin at ``cut`` (seconds) where that is not 0."""
+    """Validation predicts what users do first in the last ``days`` of the log."""
 
     days: Positive
-    cut: NotNegativeInt
     valid_share: Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 

@@ -10,7 +10,7 @@ from competitions.template.config import SplitSettings
 
 def label_fold(events: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """The first event of each user in the last days, predicted from what lies before; ``role``: train or valid."""
-    cut = settings.cut * 1000 or int(events["time"].max()) - int(settings.days * DAY_MS)  # type: ignore[arg-type]
+    cut = int(events["time"].max()) - int(settings.days * DAY_MS)  # type: ignore[arg-type]
     history = events.filter(pl.col("time") < cut)
     later = events.filter(pl.col("time") >= cut).group_by("user", maintain_order=True).first().select("user", "item")
     known = later.join(history, on="user", how="semi", maintain_order="left")

@@ -6,7 +6,7 @@ import polars as pl
 
 from common.day.run_record import average_queries
 from common.engine.errors import UserError
-from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, read_truth, refuse, write_csv
+from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, read_truth, refuse
 from common.learning.split import Fold
 from competitions.template.io.reader import RawFiles, read_events, read_users
 
@@ -24,19 +24,15 @@ TRUTH_COLUMNS = {"user_id": pl.Int32, "item_id": pl.Int32}
 
 
 def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
-    """The submission frame: the best items of every user by score."""
+    """The submission frame: the best items of every user by score; a ``UserError`` for a user with too few."""
     best = scored.sort("query", "score", "item", descending=[False, True, False])
     lists = best.group_by("query", maintain_order=True)
     top = lists.agg(pl.col("item").head(LENGTH)).join(fold.queries.select("query", "user"), on="query")
     items = (pl.col("item").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(ITEMS))
-    return top.select(pl.col("user").alias("user_id"), *items).sort("user_id")
-
-
-def write_submission(lists: pl.DataFrame, path: Path) -> Path:
-    """Write the lists."""
-    if lists.null_count().sum_horizontal().item():
+    submission = top.select(pl.col("user").alias("user_id"), *items).sort("user_id")
+    if submission.null_count().sum_horizontal().item():
         raise UserError(f"A user has fewer than {LENGTH} candidates: raise candidates.popular, or get a larger log.")
-    return write_csv(lists, path)
+    return submission
 
 
 def check_submission(path: Path, files: RawFiles) -> Checked:

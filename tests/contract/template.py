@@ -8,14 +8,14 @@ import polars as pl
 
 from common.day.hosts import REPORT, TRUTH
 from common.learning.split import Fold
-from common.time_units import DAY_MS
 from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS
 from competitions.template.simulator.simulate import simulate
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_row
 
-CUT = 1_700_000_000 + 22 * 86_400  # the last eight of thirty days are asked for
+DAYS = 8  # the last of thirty are asked for
+IS_LATE = pl.col("timestamp") >= pl.col("timestamp").max() - DAYS * 86_400
 AFTER_FEATURES = {"gather_rows", "fit", "refit", "score_test", "answer"}
 INSIGHT = {"insight.importance", "insight.drift"}
 
@@ -39,21 +39,19 @@ def write_popular(raw: Path, path: Path) -> None:
 def replace_future(raw: Path) -> int:
     """Another item in every event of the labelled days."""
     path = raw / EVENTS
-    events, late = pl.read_csv(path), pl.col("timestamp") >= CUT
+    events = pl.read_csv(path)
     items = events["item_id"].n_unique()
-    events.with_columns(
-        pl.when(late).then((pl.col("item_id") + 1) % items).otherwise("item_id").alias("item_id")
-    ).write_csv(path)
-    return events.filter(late).height
+    events.with_columns(pl.when(IS_LATE).then((pl.col("item_id") + 1) % items).otherwise("item_id")).write_csv(path)
+    return events.filter(IS_LATE).height
 
 
 def add_future(raw: Path) -> int:
-    """Each labelled day's events once more, a month later."""
+    """Each labelled day's events once more, of users who did nothing before."""
     path = raw / EVENTS
     events = pl.read_csv(path)
-    later = events.filter(pl.col("timestamp") >= CUT).with_columns(pl.col("timestamp") + 30 * DAY_MS // 1000)
-    pl.concat([events, later]).write_csv(path)
-    return later.height
+    more = events.filter(IS_LATE).with_columns(pl.col("user_id") + 1_000_000)
+    pl.concat([events, more]).write_csv(path)
+    return more.height
 
 
 def edit_last(edit: Callable[[list[str]], str]) -> Callable[[bytes], bytes]:
@@ -110,7 +108,7 @@ def find_answers(results: Results) -> pl.DataFrame:
 TEMPLATE = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
-    small=(f"split.cut={CUT}", "rank.rounds=30", "rank.patience=10"),
+    small=(f"split.days={DAYS}", "rank.rounds=30", "rank.patience=10"),
     popular=write_popular,
     metric="mrr@5",
     floor=0.7,
