@@ -2,9 +2,8 @@
 
     config = load(NewsConfig, [here / "config.toml", here / "tuned.toml"], ["recall.decay=0.9"])
 
-The struct is the only description of a configuration: nested ``msgspec.Struct`` classes, each with ``frozen=True``,
-``kw_only=True`` and ``forbid_unknown_fields=True``. A field of type ``dict`` takes any key: parameters that a library
-gets under their own names.
+The struct is the only description of a configuration: nested ``Settings``. A field of type ``dict`` takes any key:
+parameters that a library gets under their own names.
 
 A shell takes quotes away, and make a second time. So words behind ``--set`` need none: ``rank.blocks=core``,
 ``rank.blocks=core,lift`` and ``rank.blocks=[core, lift]`` are lists where the key holds a list.
@@ -31,20 +30,23 @@ UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
 NotNegativeInt = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
-Seed = Annotated[int, msgspec.Meta(ge=0, le=INT32_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=INT32_MAX)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 STRIDE = 1_000  # between the seeds of two fits: a recipe averages a few that follow one another
 
 
-class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen group of settings that refuses unknown keys."""
+
+
+class RunSettings(Settings, frozen=True, kw_only=True):
     """What every competition is given: the ``seed`` of all that is drawn; ``fits``: the score is the mean of so many,
     by ``fit_seed`` and those after it; ``keep_gib`` of results.
     """
 
-    seed: Seed
-    fit_seed: Seed
+    seed: NotNegativeInt
+    fit_seed: NotNegativeInt
     fits: Annotated[int, msgspec.Meta(ge=1, le=100)]
     keep_gib: Positive
 

@@ -4,15 +4,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegativeInt, Positive, RunSettings
+from common.engine.config import Count, NotNegativeInt, Positive, RunSettings, Settings
 from common.engine.decisions import refuse_unknown
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 MODELS = ("lightgbm_softmax", "catboost_softmax")
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen group of settings that refuses unknown keys."""
 
 
 class SplitSettings(Settings, frozen=True):

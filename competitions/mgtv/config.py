@@ -4,16 +4,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, RunSettings
+from common.engine.config import Count, NotNegative, RunSettings, Settings
 
 BLOCKS = ("video", "device", "pair", "list", "profile", "comment")
 WATCH_BLOCKS = ("video", "device", "pair", "list", "comment")  # profiles add nothing to the choice, see LOG.md
 # Nor profiles of an unknown date: one that was written behind a training day may hold what came of it.
 COMPLETION_BLOCKS = ("video", "device", "pair", "comment")
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen group of settings that refuses unknown keys."""
 
 
 class HostSettings(Settings, frozen=True):

@@ -2,16 +2,10 @@
 
 from typing import Any, Literal
 
-import msgspec
-
-from common.engine.config import Count, RunSettings
+from common.engine.config import Count, RunSettings, Settings
 
 MODEL = "lightgbm_lambdarank"
 BLOCKS = ("item", "pair", "channel")
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen group of settings that refuses unknown keys."""
 
 
 class SplitSettings(Settings, frozen=True):

@@ -4,11 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from common.engine.config import Count, NotNegative, Positive, RunSettings
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen group of settings that refuses unknown keys."""
+from common.engine.config import Count, NotNegative, Positive, RunSettings, Settings
 
 
 class HostSettings(Settings, frozen=True):
