@@ -1,7 +1,6 @@
 """A step, and what it returned: a ``Result`` stands for a value on disk, or for what is made of such values."""
 
 import contextlib
-import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
@@ -64,9 +63,8 @@ class Result(Generic[T_co]):
 def derive(make: Callable[..., T], *args: Any) -> Result[T]:
     """``make(*args)`` whenever a step needs it, and never stored: for what is quicker to make than to read.
 
-    The arguments are those of a step. Raises ``TypeError`` for arguments that ``make`` does not take.
+    The arguments are those of a step.
     """
-    inspect.signature(make).bind(*args)
     return Result(make, args)
 
 

@@ -184,7 +184,8 @@ class _Pickler(pickle.Pickler):
             np.save(self._folder / name, value, allow_pickle=False)
         else:
             name = f"{number}.arrow"
-            write_frame(value, self._folder / name)
+            # One batch, so that its mapped columns are in one piece.
+            value.write_ipc(self._folder / name, compression="uncompressed", record_batch_size=max(1, value.height))
         return name
 
 
@@ -198,17 +199,5 @@ class _Unpickler(pickle.Unpickler):
         path = self._folder / name
         if name.endswith(".npy"):
             return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-        return map_frame(path)
-
-
-def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame as one uncompressed Arrow batch, so that its mapped columns are in one piece."""
-    frame.write_ipc(path, compression="uncompressed", record_batch_size=max(1, frame.height))
-
-
-def map_frame(path: Path) -> pl.DataFrame:
-    """A frame of ``write_frame``, mapped into memory."""
-    with pa.memory_map(str(path)) as mapped:
-        frame = pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+        with pa.memory_map(str(path)) as mapped:
+            return pl.from_arrow(pa.ipc.open_file(mapped).read_all(), rechunk=False)

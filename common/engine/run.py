@@ -12,7 +12,6 @@ steps that the edit reaches; after a kill, it goes on where it was.
 """
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
@@ -112,15 +111,9 @@ class Run:
         """``f(*args)``, computed unless its result is kept. ``name`` defaults to the function's.
 
         An argument may be a Result (the function gets its value), a Path (its name and content count, not its folder),
-        a plain value, a struct, a function, or a list, tuple or dict of these. Raises ``TypeError`` for arguments that
-        the function does not take, before anything is computed.
+        a plain value, a struct, a function, or a list, tuple or dict of these.
         """
         name = name or function_name(f)
-        signature = inspect.signature(f)
-        try:
-            signature.bind(*args)
-        except TypeError as error:
-            raise TypeError(f"step {name}: {error}; it is {function_name(f)}{signature}") from None
         step = Step(name, self._keys.key(f, args), f, args)
         if self.cluster is None or not self.cluster.is_pending(step):
             record = self._store.find(name, step.key)

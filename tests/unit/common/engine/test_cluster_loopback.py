@@ -11,16 +11,56 @@ from pathlib import Path
 
 import pytest
 
+from common.engine import cluster as clusters
+from common.engine.cluster import connect
+from common.engine.errors import UserError
+from common.engine.run import Run, collect
 from tests.dask_loopback import ROOT, Loopback, start_cluster
 
 LIMIT_S = 240
-RUN = (
-    "from tests.unit.common.engine.cluster_steps import main; main()"  # as __main__ no worker would find its functions
-)
+RUN = f"from {__name__} import main; main()"  # as __main__ no worker would find its functions
+
+# --- a run of four steps: two of them need nothing of each other, and take their time when they are computed first ---
+
+
+def begin(number: int) -> int:
+    return number + 1
+
+
+def take_long(notes: str, seconds: str, number: int, base: int) -> int:
+    note = Path(notes) / f"long{number}"
+    first = not note.exists()
+    note.write_text(str(os.getpid()))
+    if first:
+        time.sleep(float(seconds))
+    return number + base
+
+
+def add(values: list[int]) -> int:
+    return sum(values)
+
+
+def main() -> None:
+    """The run of these words: the build folder, that of the notes, the seconds, and an address or nothing."""
+    build, notes, seconds, *address = sys.argv[1:]
+    clusters.CONNECT_S = 2.0 if seconds == "0" else clusters.CONNECT_S
+    run = Run(Path(build) / "run", Path(build) / "cache")
+    try:
+        with connect(address[0] if address else None, run.cache) as run.cluster:
+            first = run.step(begin, 1)
+            print("first:", first.value)
+            both = [run.step(take_long, notes, seconds, number, first, name=f"long{number}") for number in range(2)]
+            print("sum:", run.step(add, collect(both)).value)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print("computed:", *sorted(record.name for record in run.timings if not record.kept))
+
+
+# --- tests ---
 
 
 def start(folder: Path, seconds: int, address: str, cwd: Path = ROOT) -> "subprocess.Popen[str]":
-    """The run of ``cluster_steps`` in a process of its own."""
+    """The run in a process of its own."""
     words = [str(folder / "build"), str(folder), str(seconds), *([address] if address else [])]
     return subprocess.Popen(
         [sys.executable, "-c", RUN, *words],

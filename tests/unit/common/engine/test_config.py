@@ -47,12 +47,6 @@ def test_later_files_and_overrides_win_key_by_key(base: Path, tmp_path: Path) ->
     )
 
 
-def test_an_override_replaces_a_value_by_a_table(base: Path) -> None:
-    base.write_text("seed = 1\nrecall = 3\nlightgbm = 3\n")
-    config = load(Config, [base], ["recall.decay=0.4", "lightgbm.num_leaves=7"])
-    assert (config.recall.decay, config.lightgbm) == (0.4, {"num_leaves": 7})
-
-
 def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path) -> None:
     file = tmp_path / "short.toml"
     file.write_text("seed = 5\nlimit = 3\n[recall]\nwindow_days = 9\n")
@@ -68,7 +62,6 @@ def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("override", "value"),
     [
-        ("label=2017-10-01", "2017-10-01"),
         ("label=a=b", "a=b"),
         (" limit = 5 ", 5),
         ("second.decay=1", Recall(decay=1.0)),
@@ -85,11 +78,8 @@ def test_override_values(base: Path, override: str, value: object) -> None:
         ("recall.decya=1", ["no key recall.decya;", "nearest is recall.decay."]),
         ("decay=1", ["no key decay;", "nearest is recall.decay."]),
         ("recal.decay=1", ["no key recal;", "nearest is recall."]),
-        ("second.windowdays=1", ["no key second.windowdays;", "nearest is second.window_days."]),
         ("seed.deep=1", ["seed cannot be {'deep': 1}: Expected `int`, got `object`."]),
-        ("recall.window_days=0.5", ["recall.window_days cannot be 0.5: Expected `int`, got `float`."]),
         ("recall.decay=fast", ["recall.decay cannot be 'fast': Expected `float`, got `str`."]),
-        ("recall=3", ["recall cannot be 3: Expected `object`, got `int`."]),
         ("board=C", ["board cannot be 'C': Expected one of 'A', 'B'."]),
         ("rounds=many", ["rounds cannot be 'many': Expected 'auto' or a number."]),
         ("rounds=0", ["rounds cannot be 0: Expected `int` >= 1, or 'auto'."]),
@@ -109,11 +99,7 @@ def test_a_wrong_override_is_an_error_that_names_it(base: Path, override: str, w
         ({}, r"config\.toml cannot be read"),
         ({"config": "[recall]\ndecay = 1.0"}, "breaks a rule: .*missing required field `seed`"),
         ({"config": "seed = \n"}, r"config\.toml is not valid TOML.*line 1"),
-        ({"config": "seed = 1", "tuned": "[recall]\nwindow_days = 'long'"}, "recall.window_days cannot be 'long'"),
-        (
-            {"config": "seed = 1\nrecall.channels = [1]"},
-            r"recall.channels cannot be \[1\]: Expected `str`, got `int`",
-        ),
+        ({"config": "seed = 1\nrecall.channels = [1]"}, r"recall.channels cannot be \[1\]: Expected `str`, got `int`"),
         ({"config": "seed = 1", "tuned": "[recall]\nwindow = 1"}, "no key recall.window; .* recall.window_days"),
     ],
 )
@@ -136,17 +122,13 @@ BOUNDED = Annotated[tuple[Annotated[float, msgspec.Meta(ge=0)], ...], msgspec.Me
     [
         ("[a,b]", WORDS, ["a", "b"]),
         ("a,b", WORDS, ["a", "b"]),
-        ("a", WORDS, ["a"]),
-        ('"a"', WORDS, ["a"]),
         ("['a', b]", WORDS, ["a", "b"]),
         ("[]", WORDS, []),
         ("7", WORDS, ["7"]),
         ("2017-10-01,b", tuple[str, ...], ("2017-10-01", "b")),
-        ("0.5", BOUNDED, (0.5,)),
         ("0.5,2", BOUNDED, (0.5, 2)),
         ("auto", AUTO, "auto"),
         ("content", AUTO, ("content",)),
-        ("[content,counts]", AUTO, ("content", "counts")),
         ("7", str, "7"),
         ("many", int, "many"),
         ("true", bool, True),
