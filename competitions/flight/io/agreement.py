@@ -17,6 +17,7 @@ def compare_files(train: Searches, test: Searches) -> tuple[Note, ...]:
     amounts = {column: (train.options[name], test.options[name]) for column, name in AMOUNTS.items()}
     notes = [*compare(TEST, TRAIN, {"requestDate": (searched, tested), **amounts})]
     for name, file, times in ((TRAIN, train, searched), (TEST, test, tested)):
-        departures = file.options["out_departure"].drop_nulls().cast(pl.Int64) * MINUTE_MS
-        notes += compare(name, "requestDate", {"legs0_departureAt": (times, departures.cast(pl.Datetime("ms")))})
+        minutes = file.options["out_departure"].gather(file.sessions["first"]).drop_nulls().cast(pl.Int64)
+        departures = (minutes * MINUTE_MS).cast(pl.Datetime("ms"))
+        notes += compare(name, "requestDate", {"legs0_departureAt": (times, departures)})
     return tuple(notes)

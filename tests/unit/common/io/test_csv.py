@@ -40,7 +40,6 @@ def refusal(folder: Path, text: bytes | str, *columns: Column, separator: str = 
 @pytest.mark.parametrize(
     "text",
     [
-        b"a,b\n1,1\n2,2\n",
         b"a,b\n1,1\n2,2",
         b"\xef\xbb\xbfa,b\r\n1,1\r\n2,2\r\n",
         b'\xef\xbb\xbf"a", b\n"1","1"\n"2","2"\n',
@@ -60,8 +59,8 @@ def test_one_table_in_many_forms(tmp_path: Path, text: bytes) -> None:
     )
 
 
-@pytest.mark.parametrize("block_bytes", [1, 3, 7, 1 << 24])
-@pytest.mark.parametrize("blank", ["", "\r", "  ", " \t", ","])
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 24])
+@pytest.mark.parametrize("blank", ["", "\r", " \t", ","])
 def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, block_bytes: int
 ) -> None:
@@ -92,10 +91,7 @@ def test_lines_without_a_value_are_counted_and_the_others_keep_their_numbers(
 def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, last: bytes, fault: str) -> None:
     for before in (b"a,b\n1,2\n\n", b"a,b\n1,2\n1,2\n"):
         assert refusal(tmp_path, before + last).startswith(f", line 4: {fault}")
-
-
-def test_a_short_row_beside_a_quoted_comma_is_refused(tmp_path: Path) -> None:
-    """All commas of the file together are as many as two whole rows have."""
+    # All commas of this file together are as many as two whole rows have.
     assert refusal(tmp_path, 'a,c,b\n1,"x, y",5\n2,z\n', *MIXED).startswith(", line 3: 2 fields where 3 are expected")
 
 
@@ -104,13 +100,9 @@ def test_a_short_row_beside_a_quoted_comma_is_refused(tmp_path: Path) -> None:
     [
         (b"", " is empty (0 bytes); " + ADVICE),
         (b"PK\x03\x04\x00\x00", " is a compressed archive, not a CSV; unpack it first"),
-        (b'"a,b\n', ", line 1: the header has a quote or a carriage return out of place"),
         (b"a\r,b\n", ", line 1: the header has a quote or a carriage return out of place"),
-        (b"a,b\r1,2\r", ": its lines end in carriage returns only; save it as CSV"),
         (b"\xef\xbb\xbfa,b\r" + b"1,2\r" * 50_000, ": its lines end in carriage returns only; save it as CSV"),
-        (b"a\r\r1\r", ": its lines end in carriage returns only; save it as CSV"),
         ("a,b\n".encode("utf-16"), ", line 1: the header is not UTF-8"),
-        (b"1,2\n3,4\n", ", line 1: the header lacks 'a', 'b'; there is '1', '2'; " + ADVICE),
         (
             b"a,bb,c\n1,1,1\n",
             ", line 1: the header lacks 'b' (the nearest other name is 'bb'); there is 'a', 'bb', 'c'",
@@ -120,13 +112,6 @@ def test_a_short_row_beside_a_quoted_comma_is_refused(tmp_path: Path) -> None:
 )
 def test_a_header_that_does_not_fit_is_refused(tmp_path: Path, text: bytes, fault: str) -> None:
     assert refusal(tmp_path, text).startswith(fault)
-
-
-def test_a_file_without_rows_is_refused_where_it_may_not_be_empty(tmp_path: Path) -> None:
-    file = csv.CsvFile(write(tmp_path, "a,b\n"), (A, B), ADVICE)
-    assert file.read(may_be_empty=True).frame.is_empty()
-    with pytest.raises(UserError, match=r"x\.csv has a header but no rows; fetch it again"):
-        file.read()
 
 
 def test_a_table_between_tabs_has_no_quotes_and_may_lack_its_header(tmp_path: Path) -> None:
@@ -187,6 +172,10 @@ def test_a_row_without_its_key_is_left_out_and_counted(tmp_path: Path, row: str)
     assert frame.rows() == [(2, "x", 1), (4, "y", 2)]
     assert [(note.what, note.rows, note.done) for note in notes] == [("row whose a or b is blank", 1, "left out")]
     assert refusal(tmp_path, f"a,b\n{row}\n", *KEYED) == f": a or b is blank in every row; {ADVICE}"
+    file = csv.CsvFile(write(tmp_path, "a,b\n"), (A, B), ADVICE)
+    assert file.read(may_be_empty=True).frame.is_empty()
+    with pytest.raises(UserError, match=r"x\.csv has a header but no rows; fetch it again"):
+        file.read()
 
 
 def test_a_value_that_stands_twice_is_refused(tmp_path: Path) -> None:

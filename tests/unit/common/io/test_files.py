@@ -5,18 +5,10 @@ from pathlib import Path
 import pytest
 
 from common.engine.errors import UserError
-from common.io.files import hint_where, refuse_folder, require_file
+from common.io.files import hint_where, require_file
 
 
-def test_a_folder_where_a_file_is_expected_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.mkdir()
-    for refuse in (refuse_folder, require_file):
-        with pytest.raises(UserError, match=r"x\.csv is a directory, not a file; get it there"):
-            refuse(path, "get it there")
-
-
-def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:
+def test_what_is_missing_or_a_folder_is_refused_and_a_file_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     for missing in (path, path / "deeper", tmp_path / ("a" * 5000)):
         with pytest.raises(UserError, match=rf"{missing.name} is missing from {missing.parent}; get it$"):
@@ -27,6 +19,8 @@ def test_what_is_missing_is_refused_and_a_file_is_not(tmp_path: Path) -> None:
     path.unlink()
     path.write_text("")
     require_file(path, "get it")
+    with pytest.raises(UserError, match="is a directory, not a file; get it"):
+        require_file(tmp_path, "get it")
 
 
 @pytest.mark.parametrize("deeper", ["unpacked", "unpacked/tcdata"])
@@ -40,7 +34,7 @@ def test_the_folder_in_a_folder_is_named_where_the_file_lies_in_it(tmp_path: Pat
         require_file(tmp_path / missing, "get it")
 
 
-@pytest.mark.parametrize("packed", ["x.csv.zip", "x.csv.gz", "all.7z", "all.RAR", "all.tar.gz"])
+@pytest.mark.parametrize("packed", ["x.csv.zip", "all.7z", "all.RAR", "all.tar.gz"])
 def test_an_archive_left_packed_is_named(tmp_path: Path, packed: str) -> None:
     (tmp_path / packed).write_text("")
     (tmp_path / "zzz.zip").write_text("")

@@ -46,25 +46,18 @@ def find_lock(folder: Path) -> Path:
     return lock
 
 
-def test_a_killed_process_holds_nothing_and_a_living_one_its_folder_however_old(tmp_path: Path) -> None:
-    with start_holder(tmp_path / "run") as process:
+@pytest.mark.parametrize("words", [(), ("keep",)])
+def test_a_living_process_holds_its_folder_however_old_and_a_killed_one_keeps_only_what_it_said(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    with start_holder(tmp_path / "run", *words) as process:
         lock = find_lock(tmp_path / "run")
         os.utime(lock, (5, 5))
-        assert (lock.suffix, is_dead(lock), find_oldest_start(tmp_path)) == (RUNNING, False, 5)
+        assert (is_kept(tmp_path / "run"), is_dead(lock), find_oldest_start(tmp_path)) == (bool(words), False, 5)
         process.kill()
         process.wait()
-        assert (is_dead(lock), find_oldest_start(tmp_path)) == (True, math.inf)
-
-
-def test_what_is_kept_stays_so_when_the_process_is_killed_and_counts_as_living_before(tmp_path: Path) -> None:
-    with start_holder(tmp_path / "run", "keep") as process:
-        lock = find_lock(tmp_path / "run")
-        assert is_kept(tmp_path / "run")
-        assert find_oldest_start(tmp_path) == lock.stat().st_mtime
-        process.kill()
-        process.wait()
-    assert is_kept(tmp_path / "run")
-    assert find_oldest_start(tmp_path) == math.inf
+        assert (is_kept(tmp_path / "run"), is_dead(lock)) == (bool(words), True)
+        assert find_oldest_start(tmp_path) == math.inf
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -19,12 +19,9 @@ def test_means_over_independent_queries() -> None:
     assert oracle == Oracle(4, 0.5, 0.25, 0.375, {"new": 0.5, "old": 0.0})
 
 
-def test_queries_of_one_cluster_are_one_draw() -> None:
+def test_queries_weigh_and_those_of_one_cluster_are_one_draw() -> None:
     assert summarise(GAIN, EXPECTED, cluster=np.array([7, 7, 9, 9])).error == pytest.approx(0.5 / 2**0.5)
     assert summarise(GAIN, EXPECTED, cluster=np.array([7, 9, 7, 9])).error == pytest.approx(0.0)
-
-
-def test_weights_weigh_means_and_errors() -> None:
     oracle = summarise(GAIN[1:3], EXPECTED[1:3], {"hit": GAIN[1:3]}, weight=np.array([3.0, 1.0]))
     assert (oracle.score, oracle.details["hit"]) == (0.75, 0.75)
     assert oracle.expected == pytest.approx((3 * 0.5 + 0.25) / 4)

@@ -93,11 +93,10 @@ def test_the_rows_grow_with_the_scale(competition: Competition, made: Simulation
     assert 1.5 < grown < 2.5
 
 
-def test_the_reader_takes_the_layout(competition: Competition, made: Simulation) -> None:
+def test_the_reader_takes_the_layout_and_the_report_says_how_it_was_made(
+    competition: Competition, made: Simulation
+) -> None:
     competition.locate(made.folder, competition.load_config())
-
-
-def test_the_report_says_how_the_files_were_made(made: Simulation) -> None:
     report = json.loads((made.folder / REPORT).read_text(encoding="utf-8"))
     assert (report["scale"], report["seed"], report["rows"]) == (SCALE, SEED, made.rows)
     assert read_oracle(made.folder) == made.oracle
@@ -127,7 +126,7 @@ def test_the_table_has_every_measure_once(competition: Competition, made: Simula
 @pytest.mark.parametrize(
     ("scale", "seed", "sentence"),
     [
-        *((scale, 1, "scale is") for scale in (0.0, 0.0004, 4.5, -1.0, float("nan"), float("inf"))),
+        *((scale, 1, "scale is") for scale in (0.0004, 4.5, float("nan"))),
         (0.001, -1, "seed is -1"),
     ],
 )

@@ -15,23 +15,21 @@ from common.simulation.writer import append_csv, read_report, write_simulation, 
 NAMES = {"a.csv", REPORT}
 
 
-def write(folder: Path, scale: float = 1.0, seed: int = 0) -> None:
+def write(folder: Path, text: str = "") -> None:
     with written_at_once(folder, NAMES) as partial:
-        (partial / "a.csv").write_text(f"{scale} {seed}")
+        assert not folder.exists() or (folder / "a.csv").read_text() != text
+        (partial / "a.csv").write_text(text)
         (partial / REPORT).write_text("{}")
 
 
 def test_a_simulation_appears_whole_is_replaced_and_survives_a_failure(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    with written_at_once(out, NAMES) as partial:
-        (partial / REPORT).write_text("{}")
-        assert not out.exists()
-    write(out, 1.0)
+    write(out, "one")
     with pytest.raises(ZeroDivisionError), written_at_once(out, NAMES):
         raise ZeroDivisionError
-    assert (out / "a.csv").read_text() == "1.0 0"
-    write(out, 2.0)
-    assert (out / "a.csv").read_text() == "2.0 0"
+    assert (out / "a.csv").read_text() == "one"
+    write(out, "two")
+    assert (out / "a.csv").read_text() == "two"
     assert [path.name for path in out.parent.iterdir()] == ["out"]
     with pytest.raises(UserError, match="cannot be written"):
         write(out / "a.csv" / "out")

@@ -48,7 +48,10 @@ def test_a_moved_test_file_is_named(days: int, expected: str) -> None:
     [
         ({"price": pl.col("price") * 100}, "totalPrice: 100 times"),
         ({"out_duration": pl.col("out_duration").cast(pl.Int32) * 60}, "legs0_duration in minutes: 60 times"),
-        ({"out_departure": pl.col("out_departure") - 365 * 1440}, "legs0_departureAt: 354 days earlier"),  # those of the searches are ten days later
+        (
+            {"out_departure": pl.col("out_departure") - 365 * 1440},
+            "legs0_departureAt: 354 days earlier",
+        ),
         ({"out_duration": pl.lit(None, pl.Int32)}, "legs0_duration in minutes: blank"),
     ],
 )
