@@ -30,9 +30,8 @@ from common.engine import progress
 from common.engine.errors import UserError
 from common.engine.meter import Meter
 from common.engine.stored_entry import Entry, StepRecord
-from common.io.files import writing
+from common.io.files import is_private, make_private, writing
 from common.io.lock import find_oldest_start
-from common.io.ownership import is_private, make_private
 
 ENTRY, VALUE = "entry.json", "value.pkl"
 LARGE_ARRAY_BYTES = 1_000_000

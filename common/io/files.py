@@ -1,5 +1,6 @@
 """What stands at a path where a file is expected, where the file may be instead, and what is packed in it; a folder
-that cannot be written."""
+that cannot be written, or that others may write.
+"""
 
 import contextlib
 import gzip
@@ -34,6 +35,23 @@ def writing(folder: Path) -> Iterator[None]:
             f"Cannot write to {folder}: {reason}. Free space there, make it writable or choose another folder, and run"
             " again: the steps that are finished are kept."
         ) from error
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone, whatever the umask leaves to others."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def is_private(path: Path) -> bool:
+    """Whether it is there, this user's, and no other may write it, since what is in it may be executed; where files have
+    no owners, all are this user's.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    return not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
 
 
 def refuse_folder(path: Path, advice: str) -> None:

@@ -16,7 +16,7 @@ import polars as pl
 
 from common.day.hosts import REPORT, TRUTH
 from common.engine.errors import UserError
-from common.io.ownership import make_private
+from common.io.files import make_private
 from common.simulation.oracle import Oracle
 
 LEAST, LARGEST = 0.0005, 4.0  # the scales that a simulator is made for
