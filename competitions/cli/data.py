@@ -26,21 +26,18 @@ def data(
     check: Annotated[bool, typer.Option("--check", help="Download nothing, only check the files.")] = False,
 ) -> None:
     """Download the host's files, or say how to get them, and check them."""
-    from common.day.hosts.verify import DIFFERS, MISSING, OK, check_files, check_reading, require_valid
+    from common.day.hosts.verify import DIFFERS, OK, check_files, require_valid
 
     source = find_source(name)
     folder = raw or Path("data") / name / "raw"
-    checks = check_files(folder, source.layouts, source.list_read)
+    checks = check_files(folder, source)
     if not check and source.host == "login":
         print_steps(source, folder)
     elif not check and any(row.state != OK for row in checks if row.file in fetched_paths(source)):
         host, client = ("Kaggle", kaggle) if source.host == "kaggle" else ("the hub", huggingface)
         say(f"Fetching {source.dataset} from {host} into {folder}")
         client.fetch(source.dataset, fetched_paths(source), folder)
-        checks = check_files(folder, source.layouts, source.list_read)
-    if all(row.state != MISSING for row in checks):  # else the reader would only name it again
-        listed = {row.file for row in checks}
-        checks += [row for row in check_reading(folder, source.list_read) if row.file not in listed]
+        checks = check_files(folder, source)
     print_table(wide_console(), f"{folder}: the known files and the files found", [vars(row) for row in checks])
     again = f"remove the files that differ and run make data-{name} again"
     advice = f"follow the steps of make data-{name}" if source.host == "login" else again
@@ -171,7 +168,7 @@ def require_known_files(record: RunRecord, source: Source) -> None:
     """
     from common.day.hosts.verify import DIFFERS, check_files
 
-    checks = check_files(Path(record.data.folder), source.layouts, source.list_read)
+    checks = check_files(Path(record.data.folder), source)
     if other := [f"{check.file}: {check.actual}" for check in checks if check.state == DIFFERS]:
         raise UserError(
             f"{record.name}/{record.run} was made from other files than the host's ({other[0]}): to submit, run on the"

@@ -34,23 +34,14 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class FilesRead:
-    """What a competition's reader makes of a raw folder: the files that it would read, by what they are, such as
-    ``emb_81_32``, and what lies in the folders that it reads and would not be read.
-    """
-
-    read: Mapping[str, Sequence[Path]]
-    unread: Sequence[Path] = ()
-
-
-@dataclass(frozen=True)
 class Source:
     """Where a competition's files come from.
 
     ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
     there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
-    competition's own reader would read of a raw folder, beside the layouts; a ``UserError`` where it would refuse it.
+    competition's own reader would read of a raw folder, by the pattern of a layout that it stands for; a ``UserError``
+    where it would refuse it.
     """
 
     name: str
@@ -60,4 +51,4 @@ class Source:
     submission_files: tuple[str, ...]
     upload: str
     steps: tuple[str, ...] = ()
-    list_read: Callable[[Path], FilesRead] | None = None
+    list_read: Callable[[Path], Mapping[str, Sequence[Path]]] | None = None

@@ -1,24 +1,23 @@
 """Compare the files of a raw folder with what is known of them: size, rows, columns."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.layout import FileSpec, FilesRead, Layout
+from common.day.hosts.layout import FileSpec, Source
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import scan_csv, scan_parquet
 
-OK, DIFFERS, MISSING, ABSENT, UNREAD = "ok", "differs", "missing", "missing, not needed", "not read"
+OK, DIFFERS, MISSING, ABSENT = "ok", "differs", "missing", "missing, not needed"
 
 
 @dataclass(frozen=True)
 class FileCheck:
-    """A line of the table: the file or pattern, what is expected, what is there, and which of the five states."""
+    """A line of the table: the file or pattern, what is expected, what is there, and which of the four states."""
 
     file: str
     expected: str
@@ -26,37 +25,28 @@ class FileCheck:
     state: str
 
 
-def check_files(
-    folder: Path, layouts: Sequence[Layout], list_read: Callable[[Path], FilesRead] | None = None
-) -> list[FileCheck]:
-    """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern.
+def check_files(folder: Path, source: Source) -> list[FileCheck]:
+    """Compare a folder with the layout it has, the first one where it has none; a row for each file or pattern, and one
+    where the competition's own reader would refuse the folder.
 
-    Files that the competition's reader names by a pattern of the layout stand for it, wherever they lie.
+    Files that the reader names by a pattern of the layout stand for it, wherever they lie.
     """
     read: Mapping[str, Sequence[Path]] = {}
-    with contextlib.suppress(UserError):  # check_reading has the sentence
-        read = list_read(folder).read if list_read else {}
+    refused: list[FileCheck] = []
+    if source.list_read and folder.is_dir():
+        try:
+            read = source.list_read(folder)
+        except UserError as error:
+            refused = [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
 
     def list_paths(pattern: str) -> list[Path]:
         return list(read.get(pattern) or list_files(folder, pattern))
 
+    layouts = source.layouts
     layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
-    return [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
-
-
-def check_reading(folder: Path, list_read: Callable[[Path], FilesRead] | None) -> list[FileCheck]:
-    """What the competition's own reader would read of a folder and what it would leave; nothing without such a reader
-    or a folder.
-    """
-    if list_read is None or not folder.is_dir():
-        return []
-    try:
-        files = list_read(folder)
-    except UserError as error:
-        return [FileCheck("(what a run would read)", "", str(error), DIFFERS)]
-    read = (FileCheck(what, "read by a run", f"{len(paths)} files", OK) for what, paths in files.read.items())
-    left = (FileCheck(str(path.relative_to(folder)), "", "not read by a run", UNREAD) for path in files.unread)
-    return [*read, *left]
+    checks = [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
+    # Of a missing file the reader would only say the same.
+    return checks if any(check.state == MISSING for check in checks) else [*checks, *refused]
 
 
 def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from competitions.mgtv.io import schema
-from competitions.mgtv.io.folder import RawFiles, find_workbooks, unpacked
 
 PAGE = "https://challenge.ai.mgtv.com"
 DAYS = 30
@@ -26,14 +25,12 @@ FILES = (
 )
 
 
-def list_read(folder: Path) -> FilesRead:
-    """What a run would read of a folder, and what lies beside the comments."""
+def list_read(folder: Path) -> dict[str, list[Path]]:
+    """Nothing that lies elsewhere than the layout says; a ``UserError`` where a run would refuse the folder."""
     from competitions.mgtv.competition import COMPETITION  # with all libraries of a run
 
-    files: RawFiles = COMPETITION.locate(folder, COMPETITION.load_config([]))
-    logs = [path for day in files.days for path in (day.show, day.click, day.play) if path is not None]
-    read = {"logs": logs, f"test of board {files.board}": (files.test_devices, files.shown)}
-    return FilesRead(read, find_workbooks(unpacked(folder, schema.COMMENTS))[1])
+    COMPETITION.locate(folder, COMPETITION.load_config([]))
+    return {}
 
 
 SOURCE = Source(

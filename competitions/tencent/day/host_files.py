@@ -1,8 +1,9 @@
 """Where the Tencent data comes from, and what is known of it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.schema import ITEM_FEATURES
@@ -33,14 +34,14 @@ COMPETITION = (
 )
 
 
-def list_read(folder: Path) -> FilesRead:
-    """What the reader finds in a folder, wherever in it that lies: files by their usual paths, embeddings by name."""
+def list_read(folder: Path) -> dict[str, Sequence[Path]]:
+    """What the reader finds in a folder, wherever in it that lies, by the usual paths."""
     files = locate(folder)
-    read = {PATHS[files.layout][role]: paths for role, paths in files.files.items()}
-    for name, paths in files.embeddings.items():
-        usual = files.layout == "release" and name == EMBEDDING and all(path.suffix == ".parquet" for path in paths)
-        read[EMBEDDING_FILES if usual else name] = paths
-    return FilesRead(read, [folder / path for path in files.unread])
+    read: dict[str, Sequence[Path]] = {PATHS[files.layout][role]: paths for role, paths in files.files.items()}
+    embedding = files.embeddings.get(EMBEDDING, ())
+    if files.layout == "release" and all(path.suffix == ".parquet" for path in embedding):
+        read[EMBEDDING_FILES] = embedding
+    return read
 
 
 SOURCE = Source(

@@ -1,6 +1,5 @@
 """The two verbs: what is printed, what is fetched, what is refused, what is handed in."""
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import polars as pl
 import pytest
 
 from common.day.hosts import kaggle as kaggle_client
-from common.day.hosts.layout import FileSpec, FilesRead, Layout, Source
+from common.day.hosts.layout import FileSpec, Layout, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
@@ -85,22 +84,6 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(kaggle: lis
     with pytest.raises(UserError, match=r"1 of the files in mine differ.*clicks\.parquet.*make data-flight again"):
         data_verbs.data("flight", raw=folder)
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
-
-
-def test_what_a_run_would_leave_unread_is_told(
-    kaggle: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = Path("data/flight/raw")
-    folder.mkdir(parents=True)
-    write_clicks(folder / "clicks.parquet", 3)
-    (folder / "more.json").touch()
-    read = FilesRead({"clicks": [folder / "clicks.parquet"]}, [folder / "more.json"])
-    source = dataclasses.replace(data_verbs.find_source("flight"), list_read=lambda _: read)
-    monkeypatch.setattr("competitions.flight.day.host_files.SOURCE", source)
-    data_verbs.data("flight", check=True)
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "clicks read by a run 1 files ok" in printed
-    assert "more.json not read by a run not read" in printed
 
 
 @pytest.mark.parametrize("name", ["news", "mgtv"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, UNREAD, check_files, check_reading
+from common.day.hosts.verify import ABSENT, DIFFERS, MISSING, OK, check_files
 from competitions.cli.data import find_source
 from tests.contract.contract import Contract
 from tests.contract.flight import FLIGHT
@@ -21,13 +21,12 @@ TENCENT_WORLD = World(vectors={BASE + 7: np.ones(32), BASE + 8: np.ones(32)})
 
 
 def states(folder: Path, name: str) -> dict[str, str]:
-    source = find_source(name)
-    return {row.file: row.state for row in check_files(folder, source.layouts, source.list_read)}
+    return {row.file: row.state for row in check_files(folder, find_source(name))}
 
 
 def faults(folder: Path, name: str) -> list[str]:
     """What differs other than numbers, which a small set cannot have."""
-    actual = [row.actual for row in check_files(folder, find_source(name).layouts)]
+    actual = [row.actual for row in check_files(folder, find_source(name))]
     return [text for text in actual if "has no column" in text or "cannot be read" in text]
 
 
@@ -76,11 +75,6 @@ def test_the_organisers_sample_passes_the_check(tmp_path: Path) -> None:
     inner = tmp_path / "outer" / "TencentGR_1k" / "TencentGR_1k"
     inner.parent.mkdir(parents=True)
     (raw / "train").rename(inner)
-    (inner / "README.md").touch()
     by_file = states(tmp_path / "outer", "tencent")
     assert {by_file[f"train/{name}"] for name in ("seq.jsonl", "indexer.pkl")} == {OK}
     assert by_file["eval/predict_set.jsonl"] == ABSENT
-    list_read = find_source("tencent").list_read
-    rows = {row.file: row.state for row in check_reading(tmp_path / "outer", list_read)}
-    assert rows["emb_81_32"] == OK
-    assert rows["TencentGR_1k/TencentGR_1k/README.md"] == UNREAD

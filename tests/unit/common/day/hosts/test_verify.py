@@ -1,20 +1,21 @@
 """The table of what is known and what is there: each kind of difference, and none."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from common.day.hosts.layout import FileSpec, FilesRead, Layout
+from common.day.hosts.layout import FileSpec, Layout, Source
 from common.day.hosts.verify import (
     ABSENT,
     DIFFERS,
     MISSING,
     OK,
-    UNREAD,
     FileCheck,
     check_files,
-    check_reading,
     require_valid,
 )
 from common.engine.errors import UserError
@@ -35,8 +36,12 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def make_source(*files: FileSpec, **more: Any) -> Source:
+    return Source("x", "login", "", (Layout("one", (), files),), ("submission.csv",), "", **more)
+
+
 def check(raw: Path, spec: FileSpec) -> FileCheck:
-    (row,) = check_files(raw, [Layout("one", (), (spec,))])
+    (row,) = check_files(raw, make_source(spec))
     return row
 
 
@@ -89,9 +94,10 @@ def test_a_published_size_may_mean_either_megabyte(raw: Path, size: int, state: 
 
 def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
     first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
-    assert [row.file for row in check_files(raw, [first, second])] == ["indexer.pkl"]
+    source = replace(make_source(), layouts=(first, second))
+    assert [row.file for row in check_files(raw, source)] == ["indexer.pkl"]
     (raw / "indexer.pkl").unlink()
-    assert [row.file for row in check_files(raw, [first, second])] == ["seq/*.parquet"]
+    assert [row.file for row in check_files(raw, source)] == ["seq/*.parquet"]
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
@@ -104,21 +110,15 @@ def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
         require_valid([*rows, FileCheck("d", "", "", DIFFERS)], raw, "do this")
 
 
-def test_the_competitions_own_reader_says_what_it_would_read_and_what_not(raw: Path) -> None:
-    def list_read(folder: Path) -> FilesRead:
-        return FilesRead({"sequences": sorted(folder.glob("seq/*"))}, [folder / "clicks.csv"])
+def test_files_that_the_reader_finds_elsewhere_stand_for_the_pattern_and_what_it_refuses_is_named(raw: Path) -> None:
+    (raw / "seq").rename(raw / "moved")
+    read = make_source(PARTS_KNOWN, list_read=lambda folder: {PARTS_KNOWN.path: sorted(folder.glob("moved/*"))})
+    assert [row.state for row in check_files(raw, read)] == [OK]
+    assert check_files(raw / "nowhere", read)[0].state == MISSING
 
-    rows = check_reading(raw, list_read)
-    assert [(row.file, row.actual, row.state) for row in rows] == [
-        ("sequences", "2 files", OK),
-        ("clicks.csv", "not read by a run", UNREAD),
-    ]
-    require_valid(rows, raw, "do nothing")
-    assert check_reading(raw, None) == check_reading(raw / "nowhere", list_read) == []
+    def refuse(folder: Path) -> Mapping[str, Sequence[Path]]:
+        raise UserError("seq.jsonl is broken")
 
-    # A folder that the reader refuses does not pass the check.
-    def refuse(folder: Path) -> FilesRead:
-        raise UserError("seq.jsonl is missing")
-
-    (row,) = check_reading(raw, refuse)
-    assert (row.actual, row.state) == ("seq.jsonl is missing", DIFFERS)
+    (_, row) = check_files(raw, make_source(CLICKS_KNOWN, list_read=refuse))
+    assert (row.actual, row.state) == ("seq.jsonl is broken", DIFFERS)
+    assert len(check_files(raw, make_source(PARTS_KNOWN, list_read=refuse))) == 1  # what is missing says enough
