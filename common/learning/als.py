@@ -15,6 +15,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from common.engine.progress import warn
+
+CONVERGED = 0.01  # the share of the loss that the last round may still take off
 Vectors = NDArray[np.float32]
 Sparse = Any  # scipy's csr matrix or array: it has no type to be named
 
@@ -32,7 +35,8 @@ def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:
     """Vectors (items, size) from what each user (row) did with each item (column), csr with weights above 0.
 
     An item that nobody touched gets zeros. The users' vectors come from ``find_users``, for those of the log and
-    for others alike. The same seed gives the same vectors, however many threads there are.
+    for others alike. The same seed gives the same vectors, however many threads there are. Says so where the last round
+    still lowered the loss by more than ``CONVERGED``.
 
     >>> clicks = count_matrix(np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 3, 0]), (3, 4))
     >>> items = factorise(clicks, FactorSettings(size=2), seed=0)
@@ -42,9 +46,19 @@ def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:
     """
     if not weights.nnz:
         return np.zeros((weights.shape[1], settings.size), np.float32)
-    model = _make(settings, seed)
+    model, losses = _make(settings, seed), list[float]()
+
+    def watch(number: int, _: float, loss: float | None) -> None:
+        losses.extend([] if loss is None else [loss])
+        model.calculate_training_loss = number >= settings.rounds - 3  # of the last two rounds: it takes time
+
     with threadpool_limits(1, "blas"):  # the library's own threads are faster, and BLAS would round by their number
-        model.fit(_trust(weights, settings), show_progress=False)
+        model.fit(_trust(weights, settings), show_progress=False, callback=watch)
+    if len(losses) > 1 and losses[-2] > (1 + CONVERGED) * losses[-1]:
+        fall = losses[-2] / losses[-1] - 1
+        warn(
+            f"The factorisation did not converge in {settings.rounds} rounds: the last lowered its loss by {fall:.1%}."
+        )
     return np.asarray(model.item_factors, np.float32)
 
 
@@ -71,6 +85,7 @@ def _make(settings: FactorSettings, seed: int) -> AlternatingLeastSquares:
             regularization=settings.ridge,
             iterations=settings.rounds,
             random_state=seed,
+            calculate_training_loss=settings.rounds < 3,
         )
 
 

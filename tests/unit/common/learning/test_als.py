@@ -1,6 +1,7 @@
 """The factorisation against its own equations, and on a planted structure."""
 
 import numpy as np
+import pytest
 
 from common.learning.als import FactorSettings, count_matrix, factorise, find_users
 
@@ -36,3 +37,10 @@ def test_a_users_vector_solves_the_weighted_ridge_regression() -> None:
     left = items.T @ (trust[:, None] * items) + SETTINGS.ridge * np.eye(4)
     expected = np.linalg.solve(left, items.T @ (trust * (own > 0)))
     np.testing.assert_allclose(find_users(matrix, items.astype(np.float32), SETTINGS)[7], expected, atol=1e-4)
+
+
+def test_too_few_rounds_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    matrix = count_matrix(*draw_clicks(), (40, 21))
+    for rounds, said in ((1, 0), (2, 1), (3, 1), (100, 0)):
+        factorise(matrix, FactorSettings(size=4, ridge=0.5, alpha=3.0, rounds=rounds), 1)
+        assert capsys.readouterr().err.count(f"did not converge in {rounds} rounds") == said
