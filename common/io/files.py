@@ -44,8 +44,8 @@ def make_private(folder: Path) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Whether it is there, this user's, and no other may write it, since what is in it may be executed; where files have
-    no owners, all are this user's.
+    """Whether it is there, this user's, and no other may write it: what is in it may be executed. Where files have no
+    owners, all are this user's.
     """
     try:
         state = path.stat()

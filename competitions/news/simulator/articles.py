@@ -92,7 +92,7 @@ class ClickContext:
 
     hour: Ints
     opens: Bools
-    previous: Ints
+    previous: NDArray[np.integer]
     seen: NDArray[np.integer]
 
 
