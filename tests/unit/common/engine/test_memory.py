@@ -1,4 +1,4 @@
-"""What a run will take, what there is, and the warning where the one is more than the other."""
+"""What a run will take of memory, what there is, and the warning where the one is more; threads of libraries."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -8,6 +8,7 @@ import pytest
 from common.engine import memory
 from common.engine.errors import UserError
 from common.engine.memory import GIB, MemoryNeed, find_free_gib, find_total_gib, warn_of_need
+from common.engine.meter import count_threads
 from competitions.cli import execution
 from tests.conftest import Call
 
@@ -59,3 +60,14 @@ def test_a_law_asks_for_simulated_files_whatever_the_host_has(
     raw.mkdir(parents=True)
     (raw / "seq.jsonl").write_text("{}")
     assert f"WARNING: a run on {what}" in call("run", "tencent", *law)[2]
+
+
+def test_threads_are_those_of_the_environment_or_one_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("3", "3,2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert count_threads()["openmp"] == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    cores = count_threads()["openmp"]
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert count_threads()["openmp"] == cores >= 1
+    assert count_threads()["polars"] >= 1
