@@ -5,24 +5,31 @@ from pathlib import Path
 
 import polars as pl
 
+from common.engine.errors import UserError
 from common.io.agreement import CHECK, FEWEST, compare
 from common.io.notes import Note
 from common.time_units import DAY_MS
-from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, VIDEOS, click_path, play_path, short_name
+from competitions.mgtv.io.schema import CLICKS, COMMENTS, PLAYS, VIDEOS, click_path, play_path, short_name, show_path
 from competitions.mgtv.io.videos import WORDS
 
 SAMPLE = 2_000  # rows of a day beside those of the others
 # How far two shares of lists may lie apart, beside four standard errors of the test's.
 REORDERED, ERRORS = 0.1, 4.0
 RESORTED = 'used as it is; if the host sorted it, leave the position out: features.blocks=["-list"]'
+COPIED = {  # what the file of a log says, and which rows of a day are of it
+    show_path: (pl.col("shown"), ("device", "video", "position")),
+    click_path: (pl.col("clicked"), ("device", "video", "click_ms")),
+    play_path: (pl.col("play").is_not_null(), ("device", "video", "play")),
+}
 
 
 def compare_days(
     days: Sequence[pl.DataFrame], test: pl.DataFrame, videos: pl.DataFrame, comments: pl.DataFrame
 ) -> tuple[Note, ...]:
     """What disagrees between a day's logs and those of the other days, what the ``test`` shows, the table of videos or
-    the comments.
+    the comments; ``UserError`` for a log that is a copy of another day's.
     """
+    refuse_copies(days)
     known, names = videos.filter("known"), {"item_duration": "duration", "item_serialno": "serial", **WORDS}
     blank = [name for name, ours in names.items() if known.height == known[ours].null_count() >= FEWEST]
     notes = [Note(VIDEOS, f"{name}: blank in every row", known.height, CHECK) for name in blank]
@@ -37,6 +44,23 @@ def compare_days(
             file = short_name(Path(path(number)))
             notes += compare(file, "the other days", {name: (others[column], sample[column])})
     return (*notes, *compare_order(days, test))
+
+
+def refuse_copies(days: Sequence[pl.DataFrame]) -> None:
+    """Refuse a log whose rows are those of an earlier day, one by one: no two days have that in common."""
+    for path, (rows, columns) in COPIED.items():
+        seen: dict[tuple[int, int], int] = {}
+        for day in days:
+            log = day.lazy().filter(rows).select(columns).collect()
+            if log.height < FEWEST:
+                continue
+            number, same = int(day["day"][0]), (log.height, int(log.hash_rows().sum()))
+            if (earlier := seen.setdefault(same, number)) != number:
+                raise UserError(
+                    f"{short_name(Path(path(number)))} has the rows of {short_name(Path(path(earlier)))}, all "
+                    f"{log.height:,} of them: day {number} or day {earlier} is a copy; download both again, or remove "
+                    "the day"
+                )
 
 
 def take_sample(day: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Days that belong together say nothing; a moved day, other units and blank columns are named."""
+"""Days that belong together say nothing; a copied, swapped or moved day, other units and blank columns are named."""
 
 import datetime
 
@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine.errors import UserError
 from common.time_units import DAY_MS, MINUTE_MS
 from competitions.mgtv.io.agreement import compare_days, compare_order
 from competitions.mgtv.io.logs import DAY_SCHEMA
@@ -59,6 +60,21 @@ def say(days: list[pl.DataFrame], videos: pl.DataFrame = VIDEOS, test: pl.DataFr
 
 def test_days_that_belong_together_say_nothing() -> None:
     assert say(make_days()) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "log"),
+    [
+        (("device", "video", "position", "clicked", "click_ms", "play"), "did_show_data05.csv"),
+        (("device", "video", "click_ms"), "did_show_data05.csv"),
+        (("device", "video", "play"), "did_show_data05.csv"),
+    ],
+)
+def test_a_copy_of_another_day_is_refused(columns: tuple[str, ...], log: str) -> None:
+    days = make_days()
+    days[LAST] = days[LAST].with_columns(days[1].select(columns))
+    with pytest.raises(UserError, match=f"{log} has the rows of .*02.csv, all 100 of them: day 5 or day 2 is a copy"):
+        compare_days(days, NO_TEST, VIDEOS, COMMENTS)
 
 
 def test_a_day_of_another_year_is_named() -> None:
