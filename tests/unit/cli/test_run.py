@@ -69,16 +69,6 @@ def test_simulating_reports_the_sizes_and_the_oracle(call: Call, monkeypatch: py
     assert seen == [(folder, 0.25, 3), (Path("here"), host.scale, 3)]
 
 
-@pytest.mark.parametrize("verb", ["run", "simulate", "ladder"])
-def test_an_unknown_law_is_refused_with_the_known_ones(verb: str, call: Call) -> None:
-    code, out, err = call(verb, "tencent", "--law", "lottery")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "no law lottery" in err
-    assert "choose round1 or round2." in err
-    code, out, err = call(verb, "news", "--law", "round2")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-
-
 def test_a_checked_submission_is_printed_with_its_rules_and_a_score_with_every_metric(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

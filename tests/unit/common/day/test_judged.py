@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.judged import Insight, compare_rows, count_first, measure_importance
+from common.day.judged import Insight, compare_rows, measure_importance
 from common.day.judged import measure_drift as drift_of
 from common.day.record_schema import Diagnostics
 from common.day.record_writer import RecordWriter
 from common.engine.run import Run
-from common.learning.dataset import ColumnsError, RankingDataset
+from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
 from common.learning.metrics import rank_answers
@@ -70,13 +70,6 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     assert plain.reference is None
 
 
-def test_rows_of_other_columns_are_not_compared() -> None:
-    rows = draw_rows(1)
-    moved = RankingDataset(rows.names[::-1], rows.features, rows.labels, rows.group_sizes)
-    with pytest.raises(ColumnsError, match="The second data set has other columns: the same in another order"):
-        compare_rows(rows, moved, 100)
-
-
 def name_importance(feature: str) -> list[Importance]:
     return [Importance(feature)]
 
@@ -113,8 +106,3 @@ def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     assert (first.importance, first.drift, first.calibration) == ([Importance("planted")], None, [])
     assert [row.queries for row in first.answers.funnel] == [QUERIES] * 3
     assert first.answers.ranks[0].queries == QUERIES
-
-
-@pytest.mark.parametrize(("rows", "queries"), [(1, 1), (3, 1), (4, 2), (7, 2), (8, 3), (99, 3)])
-def test_the_first_queries_hold_at_least_so_many_rows(rows: int, queries: int) -> None:
-    assert count_first(np.array([3, 4, 5]), rows) == queries
