@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from common.day.compare import list_slices
 from common.day.difference import (
     Difference,
     FitNoise,
@@ -74,3 +75,11 @@ def test_of_twenty_equal_methods_side_by_side_one_is_clear_in_twenty_studies_at_
         alone += any(each._replace(compared=1).clear for each in found)
     assert together / 1_000 < 0.06
     assert alone / 1_000 > 0.5
+
+
+def test_a_slice_is_marked_where_it_lies_beyond_what_chance_makes_of_so_many() -> None:
+    """Of 40 queries 5 won are 2.4 errors, 8 are 3.2; of six slices, the fold among them, chance makes 2.7."""
+    won = {"a": 5, "b": 8, "c": 0, "d": 0, "e": 0}
+    rows = [("all", kind, 0.0, float(at < count)) for kind, count in won.items() for at in range(40)]
+    marks = list_slices(pl.DataFrame(rows, schema=["fold", "kind", "before", "after"], orient="row"))
+    assert [row["slice"] for row in marks if row[""]] == ["fold: all", "kind: b"]
