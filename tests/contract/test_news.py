@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from competitions.news import submission
+from competitions.news.config import MODEL
 from competitions.news.io import reader
 from tests.conftest import Call
-from tests.contract.contract import Finished, solve
+from tests.contract.contract import Finished, Recorder, solve
 from tests.contract.news import NEWS
 from tests.contract.news_planted import ONE_CLICK, READ_ONCE
 
@@ -72,3 +73,13 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
     users = pl.read_csv(finished.raw / reader.TEST_A)["user_id"].n_unique()
     assert finished.summary["submission"]["rows"] == users
     assert finished.summary["truth"] is None
+
+
+def test_no_row_that_ends_the_fit_is_one_that_it_learns_from(finished: Finished, tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run", finished.build / NEWS.name / "cache")
+    NEWS.validate(finished.raw, NEWS.small, recorder)
+    fit = dict(recorder.results)[f"fit.{MODEL}"].step
+    assert fit is not None
+    learned, judged = ({row.tobytes() for row in rows.value.features} for rows in fit.args[1:])
+    assert min(len(learned), len(judged)) > 50
+    assert not learned & judged

@@ -5,8 +5,10 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
+from competitions.mgtv.pipeline import cut_days
 from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
-from tests.unit.mgtv.mgtv_world import SPLIT, make_log, row
+from tests.results import as_result
+from tests.unit.mgtv.mgtv_world import SPLIT, make_day, make_log, row
 
 SHOWN = pl.DataFrame({"device": [1, 1, 1, 2, 2], "video": [0, 1, 2, 0, 1]})
 
@@ -31,6 +33,9 @@ def test_the_last_days_validate_and_those_before_them_train() -> None:
     planned = plan(answered(*range(1, 11)))
     assert (planned.train, planned.valid, planned.test) == ((6, 7, 8), (9, 10), 11)
     assert planned.days == (6, 7, 8, 9, 10)
+    labelled = {day: as_result(make_day([2], [0], day=day)) for day in planned.days}
+    fitted, judged = ([each.value.day for each in days] for days in cut_days(labelled, planned.valid))
+    assert (fitted, judged) == ([6, 7, 8], [9, 10])
 
 
 def test_days_without_an_answer_among_the_shown_are_left_out() -> None:

@@ -143,10 +143,12 @@ def test_the_test_has_the_scores_of_its_own_rows_whatever_the_chunk(
     assert scored["score"].to_list() == blocks["item"]["item_planted"].to_list()
 
 
-def test_queries_without_candidates_earn_nothing() -> None:
+def test_queries_without_candidates_earn_nothing_and_all_count_by_their_weight() -> None:
     rows = RankingDataset(
         ("x",), np.zeros((5, 1), np.float32), np.array([0, 1, 1, 0, 0], np.float32), np.array([2, 3], np.int32)
     )
-    labelled = ranking.Labelled(rows, rows, rows, np.ones(4))
+    labelled = ranking.Labelled(rows, rows, rows, np.array([1.0, 2.0, 3.0, 4.0]))
     reciprocal = ranking.rank_valid(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]))
     assert reciprocal.tolist() == [1 / 2, 1, 0, 0]
+    chain = ranking.judge_orders(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]), "auto")
+    assert (chain.earned.tolist(), chain.weights.tolist()) == (reciprocal.tolist(), [1, 2, 3, 4])

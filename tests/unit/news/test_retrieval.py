@@ -71,7 +71,7 @@ def test_a_registered_block_is_built_beside_the_others_unless_it_is_left_out(
     for settings, blocks in (
         (["rank.blocks=-pair"], ["item", "channel", "own"]),
         (["rank.blocks=item,own"], ["item", "own"]),
-        (["rank.blocks=-own,-pair"], ["item", "channel"]),
+        (["rank.blocks=-own"], ["item", "pair", "channel"]),
     ):
         run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
         made = build_candidates(inputs, lists, votes, COMPETITION.load_config(settings), run)

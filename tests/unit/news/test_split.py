@@ -26,7 +26,7 @@ MIXED = (
     *[(1, 10, 0), (1, 11, 30), (1, 12, 100), (1, 13, 130)],  # two steps of 30 s, the last click one of them
     *[(2, 10, 0), (2, 11, 50)],  # a last click after 50 s
     (3, 10, 0),  # a single click
-    *[(9, 10, 0), (9, 11, 30), (9, 12, 59.999), (9, 13, 89.998)],  # a test user, who goes on
+    *[(9, 10, 0), (9, 11, 30), (9, 12, 59.999), (9, 13, 90)],  # a test user, who goes on, a millisecond off the gap
 )
 ENDS = [(4, 20, 0), (4, 21, 30)]
 

@@ -81,7 +81,8 @@ def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
     """Sixty users whose ad the popular order has and the ranker's has not."""
     target = np.arange(1, 61)
     ways = {"ranker": top_by(*(target[:, None] + 100).tolist()), "popularity": top_by(*target[:, None].tolist())}
-    chain = judge_ways(make_fold(target), FoldAnswers(ways), CONFIG.host, answer, learned)
+    chain = judge_ways(make_fold(target, action=2), FoldAnswers(ways), CONFIG.host, answer, learned)
     assert (chain.answer, chain.decision.value) == (chosen, chosen)
+    assert chain.weights.tolist() == [1.0] * 59 + [2.5]  # the last one converts
     if chosen == "ranker":
         assert chain.decision.reason.startswith("the hold-out's ranker learned from 999 queries, the test's from 1,059")

@@ -83,6 +83,8 @@ VALUES: list[Callable[[], Any]] = [
     lambda: Shape,
     lambda: functools.partial(identity, 1),
     lambda: functools.partial(identity, 2),
+    lambda: functools.partial(identity, value=1),
+    lambda: functools.partial(identity, value=2),
     lambda: np.arange(12)[:6],
     lambda: np.arange(1, 7),
     lambda: np.arange(6, dtype=np.int32),

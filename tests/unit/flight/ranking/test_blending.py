@@ -98,6 +98,11 @@ def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_
     assert sum(one_sided.weights) == pytest.approx(1)
     assert find_blend(*draw(300, (1.0, 1.0)), ALONE).weights == (0.5, 0.5)
     assert find_blend(*draw(4, (2.0, 0.0)), ALONE).weights == (0.5, 0.5)  # too few to tell
+    # Each model tells the bookings of one half: weights of either are worse than equal ones on the other.
+    rng, numbers = np.random.default_rng(0), np.arange(300)
+    scores = rng.normal(size=(300, 12, 2))
+    booked = (2 * scores[numbers, :, numbers % 2] + rng.gumbel(size=(300, 12))).argmax(axis=1)
+    assert find_blend(label([12] * 300, booked.tolist()), scores.reshape(-1, 2), ALONE).weights == (0.5, 0.5)
 
 
 def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:

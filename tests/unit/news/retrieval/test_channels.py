@@ -147,6 +147,9 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
         (1, 7, round(1 / 11, 4), 1.0, 0.1, None, None),
     ]
     assert union["rank_none"].null_count() == union["score_none"].null_count() == union.height
+    weighed = fuse_channels(channels, 3, {"near": 0.5, "hot": 2.0, "none": 1.0}).filter(query=0)
+    assert weighed["item"].to_list() == [6, 8, 9]
+    assert weighed["fusion"].to_list() == pytest.approx([0.5 / 22 + 2 / 21, 2 / 22, 2 / 23])
 
 
 # --- parts ---
