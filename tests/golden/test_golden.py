@@ -38,11 +38,9 @@ def test_the_pipeline_still_gives_the_golden_numbers(name: str) -> None:
 def test_the_models_are_worth_their_work(name: str) -> None:
     measured = measure_once(name)
     rivals = [score for what, score in measured.items() if what.startswith("rival ")]
-    *_, last = (score for what, score in measured.items() if what.startswith("cv "))
     best = max(score for what, score in measured.items() if what.startswith("cv "))
     assert len(rivals) == 3
     assert max(rivals) < best
-    assert last > best - SCORES[name]
     assert 0.35 * measured["oracle"] < measured["submission"] < measured["oracle"] + 0.03
     # The hold-out predicts the truth; three standard errors of 250 to 1,000 queries are about 30 % of a score.
     assert best == pytest.approx(measured["submission"], rel=0.3)
