@@ -1,19 +1,26 @@
-"""Read the time-synced comments: one workbook after the other, added up by video and day."""
+"""Read the time-synced comments: one workbook (.xlsx) after the other, added up by video and day. No formula of a
+workbook is evaluated, no link followed.
+"""
 
+import zipfile
+import zlib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import fastexcel
 import polars as pl
 
+from common.engine.errors import UserError
 from common.io.column import DIGITS_BEFORE_POINT, NULL_WORD, READ_AS_BLANK, blank_nulls
+from common.io.files import UNREADABLE, describe_failure
 from common.io.notes import Note
 from competitions.mgtv.io.encoding import Codes
 from competitions.mgtv.io.folder import RawFiles
 from competitions.mgtv.io.schema import COMMENT_COLUMNS, COMMENT_SHEET, COMMENTS, NULLS
-from competitions.mgtv.io.sentiment import score_sentiment
 from competitions.mgtv.io.timestamps import parse_excel_days, parse_moments
 from competitions.mgtv.io.videos import read_videos
-from competitions.mgtv.io.xlsx import read_sheets
 
 # A duration may be cut to whole seconds: a comment in the last of them is no stray.
 SLACK_MS = 1000
@@ -34,6 +41,25 @@ DONE = {
     NULL_WORD: READ_AS_BLANK,
 }
 ODD_VIDEO, STRANGE, UNDATED, SILENT, ODD_OFFSET, NEGATIVE, BEYOND, _ = DONE
+BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
+# What viewers say of a video that they like, and of one that they do not.
+LIKING = (
+    "好看", "喜欢", "感动", "哈哈", "精彩", "好听", "可爱", "最爱", "爱了", "好甜",
+    "甜蜜", "磕到", "嗑到", "支持", "加油", "期待", "好帅", "帅气", "漂亮", "好美",
+    "美丽", "厉害", "优秀", "太棒", "真棒", "好棒", "绝了", "神剧", "经典", "好笑",
+    "笑死", "开心", "温暖", "泪目", "催更", "追定", "封神", "演技好", "演技在线", "惊艳",
+    "上头", "过瘾", "给力", "良心", "推荐", "不错",
+)  # fmt: skip
+DISLIKING = (
+    "不好看", "不喜欢", "没意思", "不好笑", "不期待", "不支持", "不推荐", "难看", "无聊", "失望",
+    "太烂", "真烂", "烂片", "烂剧", "好烂", "烂尾", "垃圾", "尴尬", "恶心", "讨厌",
+    "快进", "弃剧", "弃了", "看不下去", "拖沓", "狗血", "难听", "太假", "好假", "油腻",
+    "无语", "浪费时间", "演技差", "面瘫", "出戏", "离谱", "降智", "毁了", "别扭", "太慢",
+    "催眠", "难受", "吐了", "差评", "太丑", "好丑", "生气",
+)  # fmt: skip
+WEIGHTS = dict.fromkeys(LIKING, 1) | dict.fromkeys(DISLIKING, -1)
+# Of phrases that overlap, the one that starts first is found: "not good to watch" is no liking.
+PHRASES = sorted(WEIGHTS, key=lambda phrase: (-len(phrase), phrase))
 
 
 @dataclass(frozen=True)
@@ -55,7 +81,7 @@ def read_comments(files: RawFiles, codes: Codes) -> Comments:
     parts = [pl.DataFrame(schema=schema | {"offset_ms": pl.Int64, "length": pl.Int64})]
     counts: Counter[str] = Counter()
     sample: dict[str, str | None] = {}
-    for table in read_sheets(files.comments, COMMENT_SHEET, COMMENT_COLUMNS):
+    for table in read_books(files.comments):
         part, faults = _add_up(table, lengths)
         parts.append(part)
         counts.update(faults)
@@ -119,3 +145,51 @@ def _parse_times(text: pl.Series) -> pl.Series:
     """Moments, or Excel's days where more of a workbook can be read as these: 45767 alone may be either's fault."""
     moments, days = parse_moments(text), parse_excel_days(text)
     return days if days.count() > moments.count() else moments
+
+
+def score_sentiment(text: pl.Expr) -> pl.Expr:
+    """Words of liking less words of disliking in a text, at most 1 and at least -1 (Int32; 0 for null)."""
+    phrases = text.fill_null("").str.extract_many(PHRASES, leftmost=True)
+    weights = phrases.list.eval(pl.element().replace_strict(WEIGHTS, return_dtype=pl.Int32))
+    return weights.list.sum().clip(-1, 1)
+
+
+def read_books(paths: Sequence[Path]) -> Iterator[pl.DataFrame]:
+    """The columns of the sheet of comments (or of the only sheet) of each workbook as texts, null where empty.
+
+    Refused, before the first is read: what is no whole archive. Then: no such sheet, no such column.
+    """
+    for path in paths:
+        if fault := _find_damage(path):
+            raise UserError(f"{path} {fault}; save it again as .xlsx, or take it out of the folder")
+    return (_read_book(path) for path in paths)
+
+
+def _find_damage(path: Path) -> str | None:
+    """What is wrong with the archive: most often a download that broke off."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except BROKEN as error:
+        return f"is not a workbook ({error})"
+    return f"is damaged ({damaged!r} in it does not match its checksum)" if damaged else None
+
+
+def _read_book(path: Path) -> pl.DataFrame:
+    sheet, columns = COMMENT_SHEET, COMMENT_COLUMNS
+    try:
+        reader = fastexcel.read_excel(path)
+        sheets = reader.sheet_names
+        if sheet not in sheets and len(sheets) != 1:
+            raise UserError(f"{path} has no sheet {sheet!r} but {len(sheets)} others; name the sheet {sheet!r}")
+        loaded = reader.load_sheet(
+            sheet if sheet in sheets else 0, dtypes="string", use_columns=lambda column: column.name.strip() in columns
+        )
+        frame = loaded.to_polars().rename(str.strip)
+    except (fastexcel.FastExcelError, *UNREADABLE) as error:
+        reason = describe_failure(error)
+        raise UserError(f"{path} cannot be read as a workbook ({reason}); save it again as .xlsx") from error
+    for name in columns:
+        if name not in frame.columns:
+            raise UserError(f"{path} has no column {name!r} on its first row; rename it, or download the file again")
+    return frame.select(pl.col(*columns).cast(pl.String))

@@ -10,7 +10,7 @@ import pytest
 from common.engine.errors import UserError
 from common.io.column import NULL_WORD
 from competitions.mgtv.io import reader, schema
-from competitions.mgtv.io.sentiment import score_sentiment
+from competitions.mgtv.io.comments import score_sentiment
 from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT, locate, shows, videos, write_book, write_text
 from tests.unit.mgtv.mgtv_world import COMMENTS
 

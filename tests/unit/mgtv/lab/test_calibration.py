@@ -7,7 +7,6 @@ from competitions.mgtv.lab.calibration import (
     CALIBRATIONS,
     calibrate_across,
     calibration_error,
-    fit_platt,
     logit,
 )
 
@@ -35,13 +34,3 @@ def test_no_day_is_calibrated_by_its_own_answers() -> None:
     kept = calibrate_across("isotonic", [distorted, distorted], [labels, labels])[0]
     other = calibrate_across("isotonic", [distorted, distorted], [1 - labels, labels])[0]
     assert (kept == other).all()
-
-
-@pytest.mark.parametrize("rows", [300, 20_000])
-def test_platt_agrees_with_another_solver(rows: int) -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    _, distorted, labels = draw(rows, 4)
-    other = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-9).fit(logit(distorted)[:, None], labels > 0)
-    expected = other.predict_proba(logit(distorted)[:, None])[:, 1]
-    np.testing.assert_allclose(fit_platt(distorted, labels)(distorted), expected, atol=1e-4)
