@@ -30,17 +30,6 @@ def find_starts(sizes: Sizes) -> NDArray[np.int64]:
     return ends - sizes
 
 
-def take_queries(scores: Scores, labels: Labels, sizes: Sizes, part: NDArray[np.bool_]) -> tuple[Scores, Labels, Sizes]:
-    """The rows of those queries that ``part`` (queries,) marks.
-
-    >>> scores, labels, sizes = take_queries(np.eye(3), np.array([1, 0, 1]), np.array([2, 1]), np.array([False, True]))
-    >>> scores.tolist(), labels.tolist(), sizes.tolist()
-    ([[0.0, 0.0, 1.0]], [1], [1])
-    """
-    rows = np.repeat(part, sizes)
-    return scores[rows], labels[rows], sizes[part]
-
-
 def softmax_within(scores: Scores, sizes: Sizes) -> Scores:
     """Probabilities that sum to 1 in each query, for scores (n,) or (n, models); no score is too large for it.
 

@@ -23,8 +23,6 @@ from competitions.template import features, split, submission
 from competitions.template.config import MODEL, TemplateConfig
 from competitions.template.io import reader
 
-CUTOFF = 5  # of the metric
-
 
 @dataclass(frozen=True)
 class Labelled:
@@ -90,7 +88,7 @@ def build_features(
 def make_recipe(config: TemplateConfig) -> Recipe:
     """How the ranker is fitted."""
     rank = config.rank
-    return Recipe(MODEL, rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.model_seed, CUTOFF)
+    return Recipe(MODEL, rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.model_seed, submission.LENGTH)
 
 
 def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) -> Labelled:

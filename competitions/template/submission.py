@@ -10,7 +10,7 @@ from common.io.submission import Checked, are_whole, find_ids, find_rows, read_b
 from common.learning.split import Fold
 from competitions.template.io.reader import RawFiles, read_events, read_users
 
-LENGTH = 5
+LENGTH = 5  # of a list, and what the metric looks at
 ITEMS = tuple(f"item_{i}" for i in range(1, LENGTH + 1))
 HEADER = ("user_id", *ITEMS)
 NUMBERS = "every field is a whole number"
@@ -20,7 +20,6 @@ NO_MISSING = "every user of users.csv has a row"
 DISTINCT = "the items of a row are distinct"
 KNOWN = "every item is in events.csv"
 RULES = (NUMBERS, ONE_ROW, NO_EXTRA, NO_MISSING, DISTINCT, KNOWN)
-TRUTH_COLUMNS = {"user_id": pl.Int32, "item_id": pl.Int32}
 
 
 def recommend(fold: Fold, scored: pl.DataFrame) -> pl.DataFrame:
@@ -65,7 +64,7 @@ def score_submission(path: Path, truth: Path) -> dict[str, float]:
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:
     """What each user of a truth file earns: query (text), score (the reciprocal rank)."""
     rows = read_back(path, HEADER).drop("line").cast(pl.Int32, strict=False)
-    answers = read_truth(truth, TRUTH_COLUMNS, "user_id").rename({"item_id": "right"})
+    answers = read_truth(truth, {"user_id": pl.Int32, "item_id": pl.Int32}, "user_id").rename({"item_id": "right"})
     answered = answers.join(rows, on="user_id", how="left", maintain_order="left")
     if answered[ITEMS[0]].null_count() == answered.height:
         raise UserError(f"{path} and {truth} have no user in common: they belong to different logs")

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from common.engine.errors import UserError
-from common.engine.run import Result, Run, function_name
+from common.engine.run import Result, Run
+from common.engine.step_key import function_name
 from tests.contract.contract import Contract
 from tests.fuzz.mutations import damage
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats, Ints
+from common.arrays import Bools, Floats, Ints
 from common.learning.dataset import ColumnsError, Matrix
-from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within, take_queries
+from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within
 from common.learning.metrics import reciprocal_ranks
 from common.optimise import minimise
 from competitions.flight.io.reader import Searches
@@ -57,6 +57,12 @@ def find_blend(data: TrainingData, scores: Floats, searches: Ints) -> Blend:
     clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
     weights = fit_weights(temperatures, *valid) if clear else equal
     return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()))
+
+
+def take_queries(scores: Floats, labels: Labels, sizes: Sizes, part: Bools) -> tuple[Floats, Labels, Sizes]:
+    """The rows of those queries that ``part`` (queries,) marks."""
+    rows = np.repeat(part, sizes)
+    return scores[rows], labels[rows], sizes[part]
 
 
 def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Sizes) -> Floats:

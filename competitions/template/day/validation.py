@@ -11,7 +11,8 @@ from common.learning.dataset import RankingDataset
 from common.learning.gbdt import predict
 from common.learning.metrics import rank_answers, reciprocal_ranks
 from competitions.template.config import MODEL
-from competitions.template.pipeline import CUTOFF, Validated
+from competitions.template.pipeline import Validated
+from competitions.template.submission import LENGTH
 
 # Plain orders of the same candidates, as the report calls them.
 RULES: dict[str, Order] = {"Popularity: events of an item": ("item_count", 1.0), "In the order listed": None}
@@ -35,7 +36,7 @@ def score_valid(outcome: Validated) -> Floats:
 
 def earn(rows: RankingDataset, scores: Floats) -> Floats:
     """What each user earns by an order of the candidates."""
-    return reciprocal_ranks(scores, rows.labels, rows.group_sizes, CUTOFF)
+    return reciprocal_ranks(scores, rows.labels, rows.group_sizes, LENGTH)
 
 
 def collect_evidence(outcome: Validated) -> Evidence:
@@ -55,13 +56,13 @@ def collect_evidence(outcome: Validated) -> Evidence:
         ranks=rank_answers(scores, rows.labels, rows.group_sizes),
         example=lambda at: show_list(queries.row(at, named=True), candidates),
         stages=[("all queries", queries.height)],
-        cutoffs=(CUTOFF,),
-        rivals=list_rivals(chain, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), {name: name for name in RULES}),
+        cutoffs=(LENGTH,),
+        rivals=list_rivals(chain, score_random(rows, 1 / np.arange(1, LENGTH + 1)), {name: name for name in RULES}),
     )
 
 
 def show_list(query: Row, candidates: pl.DataFrame) -> Example:
     """A user, the list, the item that is right."""
-    top = candidates.filter(query=str(query["user"])).sort(BLEND, descending=True, maintain_order=True).head(CUTOFF)
+    top = candidates.filter(query=str(query["user"])).sort(BLEND, descending=True, maintain_order=True).head(LENGTH)
     listed = [f"item {item}" for item in top["item"]]
     return Example(f"User {query['user']},", f"{query['events']} earlier events", listed, f"item {query['item']}")

@@ -49,7 +49,7 @@ def test_weights_and_loss_agree_with_another_optimiser(l2: float) -> None:
 
 def test_bounds_hold_and_without_an_answer_no_column_weighs_anything() -> None:
     rows, sizes = np.array([[1, 0], [0, 1], [0.5, 0]] * 40, np.float32), np.full(40, 3, np.int32)
-    labels = np.tile(np.float32([1, 0, 0]), 40)
+    labels = np.tile(np.array([1, 0, 0], np.float32), 40)
     assert fit_choices(-rows, sizes, labels, 0.01, "it")[0] < 0
     assert fit_choices(-rows, sizes, labels, 0.01, "it", [(0.0, None)] * 2)[0] == 0
     assert fit_choices(rows, sizes, 0 * labels, 0.1, "it").tolist() == [0, 0]
