@@ -63,9 +63,7 @@ Score = Callable[[Int64s], Tensor]  # indices of a fold's queries -> float32 [qu
 
 
 @torch.inference_mode()
-def rank_all(
-    score: Callable[[Int64s], Tensor], queries: Histories, candidates: CatalogueRows, top: int, query_block: int = 512
-) -> TopK:
+def rank_all(score: Score, queries: Histories, candidates: CatalogueRows, top: int, query_block: int = 512) -> TopK:
     """The best of all ``candidates``, ascending: ``score`` (indices of queries) gives [block, candidates]; what a query
     has seen never wins.
     """
