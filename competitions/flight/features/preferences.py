@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints
-from common.engine.progress import track
+from common.arrays import Floats
+from common.engine.progress import track, warn
 from common.learning.conditional_logit import fit_choices
 from common.learning.dataset import Matrix
 from competitions.flight.features.option_attributes import LEGS
@@ -30,7 +31,10 @@ SAMPLED = 30  # options beside the booked one, drawn evenly: a logit stays consi
 FITTED = 4000  # bookings, the latest, that everybody's weights are fitted on
 EVERYBODY_RIDGE, STEPS, LONGEST_STEP, SETTLED = 1.0, 10, 2.0, 1e-3
 CHUNK = 2048  # sessions at a time
+CHECKED = 4000  # bookings, by which it is judged whether a level's steps were enough
+LEAST_GAIN = 2e-3  # nats a booking that more steps may leave
 LONG_MINUTES = 720  # beyond, more minutes do not matter
+Mask = NDArray[np.bool_]
 
 
 class Level(NamedTuple):
@@ -96,7 +100,7 @@ class Choices:
 
     sessions: pl.DataFrame
     x: Matrix
-    present: Bools
+    present: Mask
 
 
 def sample_choices(options: pl.DataFrame) -> Choices:
@@ -135,6 +139,7 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
     keys = {"everybody": pl.DataFrame()} | {name: sessions.select(level.key).head(0) for name, level in LEVELS.items()}
     tables = {name: [_to_table(0, empty, nothing)] for name, empty in keys.items()}
     everybody, by_time = np.zeros(len(NAMES)), not snapshots.assigned["until"].null_count()
+    last = snapshots.visible["snapshot"].last()
     for (snapshot,), visible in track(snapshots.visible.group_by("snapshot", maintain_order=True), "preferences"):
         bookings = sessions.join(visible.select("session"), on="session", how="semi", maintain_order="left")
         rows = bookings["row"].to_numpy()
@@ -149,11 +154,13 @@ def estimate_preferences(choices: Choices, snapshots: Snapshots) -> dict[str, pl
             group, groups = _group(bookings, level.key)
             deviations = fit_deviations(x, present, weights, group, level)
             tables[name].append(_to_table(snapshot, groups, deviations))
+            if snapshot == last:
+                check_deviations(name, x, present, weights, group, deviations)
             weights = weights + take_deviations(deviations, group)
     return {name: pl.concat(frames) for name, frames in tables.items()}
 
 
-def fit_weights(x: Matrix, present: Bools, weights: Floats) -> Floats:
+def fit_weights(x: Matrix, present: Mask, weights: Floats) -> Floats:
     """Everybody's weights (k,) from bookings, by Newton's method from given ones, which stay where there are none.
 
     Where its steps do not settle, by the common conditional logit, from 0.
@@ -176,28 +183,57 @@ def fit_weights(x: Matrix, present: Bools, weights: Floats) -> Floats:
     return fit_choices(x[present], sizes, booked[present], ridge, "everybody's preferences")
 
 
-def fit_deviations(x: Matrix, present: Bools, weights: Floats, group: Ints, level: Level) -> Floats:
+def fit_deviations(x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level) -> Floats:
     """The deviation of every group of bookings from ``weights`` (n, k), the weights of each so far: (groups, k).
 
-    ``group`` (n,) numbers the groups from 0; -1 belongs to none. By the level's steps of Newton's method.
+    ``group`` (n,) numbers the groups from 0; -1 belongs to none.
     """
     deviations = np.zeros((group.max(initial=-1) + 1, x.shape[2]))
-    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    for _ in range(level.steps if len(order) else 0):
-        gradient, information = compute_gradients(x, present, weights + take_deviations(deviations, group))
-        curvature = np.add.reduceat(information[order], starts) + level.ridge * np.eye(x.shape[2])
-        slope = np.add.reduceat(gradient[order], starts) - level.ridge * deviations
-        deviations = deviations + np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+    for _ in range(level.steps):
+        deviations = deviations + take_step(x, present, weights, group, level, deviations)[0]
     return deviations
 
 
-def take_deviations(deviations: Floats, group: Ints) -> Floats:
+def take_step(
+    x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], level: Level, deviations: Floats
+) -> tuple[Floats, Floats]:
+    """Newton's next step of each group from its deviation (groups, k), and the nats that it should gain (groups,): half
+    the Newton decrement.
+    """
+    order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
+    if not len(order):
+        return deviations, np.empty(0)
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    gradient, information = compute_gradients(x, present, weights + take_deviations(deviations, group))
+    curvature = np.add.reduceat(information[order], starts) + level.ridge * np.eye(x.shape[2])
+    slope = np.add.reduceat(gradient[order], starts) - level.ridge * deviations
+    step = np.linalg.solve(curvature, slope[:, :, None])[:, :, 0]
+    return np.asarray(step), np.asarray((slope * step).sum(axis=1) / 2)
+
+
+def check_deviations(
+    name: str, x: Matrix, present: Mask, weights: Floats, group: NDArray[np.int64], deviations: Floats
+) -> None:
+    """Say where the steps of a level left much of the likelihood, by its first groups, of ``CHECKED`` bookings."""
+    sizes = np.cumsum(np.bincount(group[group >= 0], minlength=len(deviations)))
+    some = max(int((sizes <= CHECKED).sum()), 1)
+    rows = np.flatnonzero((group >= 0) & (group < some))
+    if not len(rows):
+        return
+    gains = take_step(x[rows], present[rows], weights[rows], group[rows], LEVELS[name], deviations[:some])[1]
+    if (gain := float(gains.sum()) / len(rows)) > LEAST_GAIN:
+        steps = LEVELS[name].steps
+        warn(
+            f"The preferences by {name} did not converge: more than {steps} steps would gain {gain:.2g} nats a booking."
+        )
+
+
+def take_deviations(deviations: Floats, group: NDArray[np.int64]) -> Floats:
     """Each booking's own (n, k); zeros for those of no group."""
     return np.vstack([deviations, np.zeros((1, deviations.shape[1]))])[group]
 
 
-def compute_gradients(x: Matrix, present: Bools, weights: Floats) -> tuple[Matrix, Matrix]:
+def compute_gradients(x: Matrix, present: Mask, weights: Floats) -> tuple[Matrix, Matrix]:
     """Gradient (n, k) and information (n, k, k) of sessions, under ``weights`` (k,) or (n, k)."""
     weights = np.broadcast_to(weights, (len(x), x.shape[2]))
     gradient = np.empty(weights.shape, np.float32)
@@ -216,7 +252,7 @@ def _chunks(count: int) -> Iterator[slice]:
     return (slice(start, start + CHUNK) for start in range(0, count, CHUNK))
 
 
-def _group(sessions: pl.DataFrame, key: Sequence[str]) -> tuple[Ints, pl.DataFrame]:
+def _group(sessions: pl.DataFrame, key: Sequence[str]) -> tuple[NDArray[np.int64], pl.DataFrame]:
     """The group of each session, -1 where a part of the key is missing, and the keys of the groups."""
     keys = sessions.select(key).drop_nulls().unique().sort(key)
     numbered = keys.with_row_index("group").cast({"group": pl.Int64})

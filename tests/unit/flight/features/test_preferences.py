@@ -18,6 +18,7 @@ from competitions.flight.features.preferences import (
     NAMES,
     SAMPLED,
     Choices,
+    Level,
     fit_deviations,
     fit_weights,
 )
@@ -158,6 +159,17 @@ def test_the_steps_of_every_level_end_near_the_optimum_that_another_solver_finds
             best = minimize(loss, np.zeros(K), method="BFGS")
             at_zero, reached = loss(np.zeros(K)), loss(deviations[number])
             assert at_zero - reached > 0.95 * (at_zero - best.fun) > 0.5
+
+
+def test_a_level_of_too_few_steps_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    choices, true = drawn(6, count=400)
+    weights, group = np.broadcast_to(0.6 * true, (400, K)), np.arange(400) % 8
+    for steps, ridge, said in ((1, 0.5, 1), (6, 0.5, 0)):
+        monkeypatch.setitem(preferences.LEVELS, "company", Level(("company",), ridge, steps))
+        deviations = fit_deviations(choices.x, choices.present, weights, group, LEVELS["company"])
+        preferences.check_deviations("company", choices.x, choices.present, weights, group, deviations)
+        sentence = f"The preferences by company did not converge: more than {steps} steps would gain"
+        assert capsys.readouterr().err.count(sentence) == said
 
 
 def buy(booked: int, count: int, first: int = 0, **session: object) -> list[Search]:
