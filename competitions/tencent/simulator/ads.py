@@ -24,8 +24,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
-from common.simulation.sampling import Pool, draw_columns, make_pool
-from competitions.tencent.simulator.topics import BANDS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Sizes, Topics
+from common.simulation.sampling import draw_columns
+from competitions.tencent.simulator.topics import DAY_SLOTS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Sizes, Topics
 
 # By kind: its share of the ads, the slots that it runs, its share of what is shown. Fitted to how the share of clicks
 # on ads that were not seen before a cut grows with the days behind it.
@@ -48,7 +48,7 @@ LEAST = 400  # candidates of the smallest worlds
 
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
-FAVOURITE_KEPT = 0.8  # chance that a favourite is one the next day as well, if it runs
+FAVOURITE_KEPT = 0.95  # chance that a favourite is one in the next slot as well, if it runs
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ class Ads:
     ``delta`` (ads, dimensions).
 
     ``start`` (slots, topics, kinds): the first ad that runs; ``mass``, of the same shape: weights of those that run,
-    cumulative along the kinds; ``steps`` [ads + 1]: cumulative weights of the ads. ``background`` (slots, topics):
-    P(topic) among ads shown for no reason but popularity; ``by_slot``: the same to draw from, what is drawn leaves the
-    topic as the remainder by ``TOPICS``.
+    cumulative along the kinds; ``steps`` [ads + 1]: cumulative weights of the ads.
     """
 
     topic: Codes
@@ -74,8 +72,12 @@ class Ads:
     start: Codes
     mass: Floats
     steps: Floats
-    background: Floats
-    by_slot: Pool
+
+    @property
+    def background(self) -> Floats:
+        """P(topic) among the ads that are shown in a slot for no reason but popularity (slots, topics)."""
+        running = self.mass[:, :, -1]
+        return np.asarray(running / running.sum(axis=1, keepdims=True))
 
     def __len__(self) -> int:
         """How many."""
@@ -91,7 +93,7 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     size *= (topics.share / np.bincount(owner_topic, size))[owner_topic]
     advertiser = _draw(size, count, rng)
     kind, born = _draw(SHARE, count, rng), np.interp(rng.random(count), BORN, BIRTH_DAYS)
-    birth = np.minimum((born + DAYS_BACK) * BANDS, SLOTS - 1).astype(np.int32)
+    birth = np.minimum((born + DAYS_BACK) * DAY_SLOTS, SLOTS - 1).astype(np.int32)
     advertiser[:TOPICS], kind[:TOPICS], birth[:TOPICS] = each, EVERGREEN, 0
     order = np.lexsort((birth, kind, owner_topic[advertiser]))
     advertiser, kind, birth = advertiser[order], kind[order], birth[order]
@@ -106,12 +108,8 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     weight = _draw_shown(style, advertiser, kind, MOST_SHOWN * scale**MOST_SLOPE, rng) / RUNS[kind]
     weight[kind == EVERGREEN] = EVERGREEN_WEIGHT
     product = _group_products(advertiser, birth, rng)
-    start, mass, steps = _find_running(topic, kind, birth, weight)
-    background = mass[:, :, -1] * topics.rhythm[np.arange(SLOTS) % BANDS]
-    background /= background.sum(axis=1, keepdims=True)
-    by_slot = make_pool(np.repeat(np.arange(SLOTS), TOPICS), SLOTS, background.ravel())
     traits = topic, kind, birth, advertiser, product, category, style
-    return Ads(*traits, weight, delta, start, mass, steps, background, by_slot)
+    return Ads(*traits, weight, delta, *_find_running(topic, kind, birth, weight))
 
 
 def _draw(weight: Floats, count: int, rng: np.random.Generator) -> Codes:
@@ -180,21 +178,26 @@ def draw_by_topic(ads: Ads, slot: Ints, topic: Ints, at: Floats) -> Ints:
     return np.asarray(np.maximum(np.minimum(drawn, len(ads) - 1), first))
 
 
+def draw_by_weight(ads: Ads, slot: Ints, rng: np.random.Generator) -> Ints:
+    """An ad of any topic that runs in each slot."""
+    topic = draw_columns(np.cumsum(ads.mass[slot, :, -1], axis=1), rng.random(len(slot)))
+    return draw_by_topic(ads, slot, topic, rng.random(len(slot)))
+
+
 def draw_favourites(ads: Ads, groups: int, seed: int) -> Codes:
-    """What no topic and no embedding says: the ads that each group of users favours on each day (days, groups,
-    FAVOURITES). Each runs in the day's first slot, and gives way to another now and then, and when it stops.
+    """What no topic and no embedding says: the ads that each group of users favours in each slot (slots, groups,
+    FAVOURITES). A favourite gives way to another now and then, and when it stops.
     """
     rng = np.random.default_rng([23, seed])
     weight = np.where(ads.kind == EVERGREEN, np.inf, ads.weight)
-    favourites = np.empty((SLOTS // BANDS, groups, FAVOURITES), np.int32)
-    for day in range(len(favourites)):
-        slot = np.full(groups * FAVOURITES * MODEST, day * BANDS)
-        topic = ads.by_slot.draw(slot, rng.random(len(slot))) % TOPICS
-        drawn = draw_by_topic(ads, slot, topic, rng.random(len(slot))).reshape(groups, FAVOURITES, MODEST)
-        fresh = np.take_along_axis(drawn, weight[drawn].argmin(axis=2)[:, :, None], axis=2)[:, :, 0]
-        before = favourites[day - 1] if day else fresh
-        kept = is_running(ads, before, day * BANDS) & (rng.random(before.shape) < FAVOURITE_KEPT)
-        favourites[day] = np.where(kept, before, fresh)
+    favourites = np.empty((SLOTS, groups, FAVOURITES), np.int32)
+    leaves = np.ones((groups, FAVOURITES), bool)
+    for slot, current in enumerate(favourites):
+        if slot:
+            current[:] = favourites[slot - 1]
+            leaves = ~is_running(ads, current, slot) | (rng.random(current.shape) >= FAVOURITE_KEPT)
+        drawn = draw_by_weight(ads, np.full(leaves.sum() * MODEST, slot), rng).reshape(-1, MODEST)
+        current[leaves] = drawn[np.arange(len(drawn)), weight[drawn].argmin(axis=1)]
     return favourites
 
 

@@ -4,7 +4,7 @@ A target is drawn as a whole, time and ad, until it is accepted and new to the u
 try gives ad i, not shown before, with the probability
 
     a_i = sum over slots s: P(s) * (A(i) * P(topic of i | s) * w_i / W(topic, s)
-          + P(group) * P(i is drawn of the favourites that run in s))
+          + P(group) * P(i is drawn of the favourites in s))
 
 where A is ``click_model.acceptance_probability``, w the weight of an ad and W of all that run. The target is ad i with
 a probability proportional to a_i. That i is a candidate says more: it is because it is this user's target, or for
@@ -26,14 +26,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints, Singles, join, take
+from common.arrays import Floats, Ints, Singles, join, take
 from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import CONVERSION, TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model as choice
 from competitions.tencent.simulator.ads import FAVOURITES, Candidates, is_running
 from competitions.tencent.simulator.click_model import CLICKED, Environment, Queries
-from competitions.tencent.simulator.topics import BANDS, SLOTS, TOPICS
+from competitions.tencent.simulator.topics import SLOTS, TOPICS, Codes
 from competitions.tencent.simulator.users import REACH, slot_probabilities
 
 TINY = 1e-30
@@ -83,10 +83,9 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
 
 
 def _favourite_arrival(env: Environment, queries: Queries) -> Floats:
-    """P(slot) times the share of the running favourites that the user has not seen (users, REACH)."""
-    favourite, runs = find_favourites(env, queries.group, int(queries.first_slot[0]) + np.arange(REACH))
-    unseen = runs & ~(favourite[:, :, :, None] == queries.past[:, None, :]).any(axis=3)
-    return np.asarray(slot_probabilities(queries) * (unseen.sum(axis=2) / np.maximum(runs.sum(axis=2), 1)).T)
+    """P(slot) times the share of the favourites that the user has not seen (users, REACH)."""
+    seen = (_find_favourites(env, queries)[:, :, :, None] == queries.past[:, None, None, :]).any(axis=3)
+    return np.asarray(slot_probabilities(queries) * (1.0 - seen.mean(axis=2)))
 
 
 def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
@@ -95,10 +94,8 @@ def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
     """
     total, groups = np.zeros(len(ads)), env.favourites.shape[1]
     for slot in np.flatnonzero(coming).tolist():
-        favourite = env.favourites[slot // BANDS].astype(np.int64)
-        column = find_columns(ads, favourite)
-        kept = (column >= 0) & is_running(env.ads, favourite, slot)
-        total += coming[slot] / groups * np.bincount(column[kept], minlength=len(ads))
+        column = find_columns(ads, env.favourites[slot])
+        total += coming[slot] / groups * np.bincount(column[column >= 0], minlength=len(ads))
     return total * CLICKED[choice.GROUP] / FAVOURITES
 
 
@@ -107,8 +104,7 @@ def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
     group, for users whose ``first_slot`` is the same.
     """
     slots = int(queries.first_slot[0]) + np.arange(REACH)
-    stopped = 1.0 - find_favourites(env, queries.group, slots)[1].mean(axis=2).T
-    topic = topic_probabilities(env, queries, slot_probabilities(queries), slots, stopped)
+    topic = topic_probabilities(env, queries, slot_probabilities(queries), slots)
     share = env.ads.weight[ads] * is_running(env.ads, ads, slots[:, None])
     share = (share / env.ads.mass[slots[:, None], env.ads.topic[ads], -1]).astype(np.float32)
     bounds = np.searchsorted(env.ads.topic[ads], np.arange(TOPICS + 1)).tolist()
@@ -121,12 +117,11 @@ def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
 
 def _add_favourites(env: Environment, ads: Ints, queries: Queries, chance: Singles) -> Singles:
     """``chance`` (users, ads) with that of a try for the group's sake."""
-    favourite, runs = find_favourites(env, queries.group, int(queries.first_slot[0]) + np.arange(REACH))
-    proposed = CLICKED[choice.GROUP] / FAVOURITES * slot_probabilities(queries).T[:, :, None] * runs
-    column = find_columns(ads, favourite)
-    slot, row, seat = np.nonzero(column >= 0)
+    column = find_columns(ads, _find_favourites(env, queries))
+    row, slot, seat = np.nonzero(column >= 0)
+    proposed = CLICKED[choice.GROUP] / FAVOURITES * slot_probabilities(queries)[row, slot]
     chance = chance.copy()
-    np.add.at(chance, (row, column[slot, row, seat]), proposed[slot, row, seat].astype(np.float32))
+    np.add.at(chance, (row, column[row, slot, seat]), proposed.astype(np.float32))
     return _leave_out_seen(ads, queries, chance)
 
 
@@ -144,33 +139,26 @@ def find_columns(ads: Ints, wanted: NDArray[np.integer]) -> Ints:
     return np.where(ads[column] == wanted, column, -1)
 
 
-def find_favourites(env: Environment, group: Ints, slots: Ints) -> tuple[Ints, Bools]:
-    """The favourites of each user's group in each slot, and whether they run (slots, users, FAVOURITES)."""
-    favourite = env.favourites[slots[:, None] // BANDS, group].astype(np.int64)
-    return favourite, is_running(env.ads, favourite, slots[:, None, None])
+def _find_favourites(env: Environment, queries: Queries) -> Codes:
+    """Those of each user's group in the slots of its target (users, REACH, FAVOURITES)."""
+    return env.favourites[queries.first_slot[:, None] + np.arange(REACH), queries.group[:, None]]
 
 
-def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slots: Ints, stopped: Floats) -> Singles:
-    """P(slot, topic) of a try, favourites left out (users, slots, topics). ``arrival``: P(slot) (users, slots);
-    ``stopped``: the share of the favourites that do not run, of the same shape.
-    """
+def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slots: Ints) -> Singles:
+    """P(slot, topic) of a try, favourites left out (users, slots, topics). ``arrival``: P(slot) (users, slots)."""
     successor, row, hold = env.topics.successor, np.arange(len(arrival)), queries.hold[:, None]
+    clicked = env.ads.topic[queries.last]
     # A session that goes on keeps its topic; a new one's is open.
     new = CLICKED[choice.SESSION] * (slots != queries.last_slot[:, None])
-    background = (CLICKED[choice.BACKGROUND] + CLICKED[choice.GROUP] * stopped) * arrival
-    topic = background[:, :, None] * env.ads.background[slots]
-    rhythm = env.topics.rhythm[slots[:, None] % BANDS, queries.interest[:, None, :]]
-    liked = (choice.INTEREST_WEIGHT * rhythm).astype(np.float64)
-    liked /= liked.sum(axis=2, keepdims=True)
+    topic = CLICKED[choice.BACKGROUND] * arrival[:, :, None] * env.ads.background[slots]
     interest = CLICKED[choice.INTEREST] + (CLICKED[choice.LAST] + CLICKED[choice.NEXT]) * (1.0 - hold)
     interest = interest + new * (1.0 - choice.SESSION_FOLLOWS)
-    for at, column in enumerate(queries.interest.T):
-        topic[row, :, column] += interest * arrival * liked[:, :, at]
     for column, weight in (
+        *((column, interest * liked) for column, liked in zip(queries.interest.T, choice.INTEREST_WEIGHT, strict=True)),
         (queries.session, CLICKED[choice.SESSION] - new),
         (successor[queries.session], new * choice.SESSION_FOLLOWS),
-        (queries.topic, CLICKED[choice.LAST] * hold),
-        (successor[queries.topic], CLICKED[choice.NEXT] * hold),
+        (clicked, CLICKED[choice.LAST] * hold),
+        (successor[clicked], CLICKED[choice.NEXT] * hold),
     ):
         topic[row, :, column] += weight * arrival
     return topic.astype(np.float32)

@@ -1,10 +1,9 @@
 """What is fixed before anyone is shown an ad: sizes at a scale, the calendar, and the topics.
 
-Time runs in slots of six hours, on the host's clock (UTC+8), up to the day on which the last user is queried. A day's
-four slots are its bands.
+Time runs in slots of six hours, on the host's clock (UTC+8), up to the day on which the last user is queried.
 
-Topics are what ads are about and users are interested in. They have a center in a latent space, a share of the ads, a
-rhythm (by band) and a successor, which interest moves on to.
+Topics are what ads are about and users are interested in. They have a center in a latent space, a share of the ads and
+a successor, which interest moves on to.
 """
 
 from dataclasses import dataclass
@@ -23,15 +22,16 @@ GROUP_USERS = 600  # of a group of people that click the same ads
 # leaves more to the others: there are fewer of them, by this power.
 WORLD_ITEMS, GROWTH = 2.6, 0.085
 
-DAY, SLOT, BANDS = 86_400, 21_600, 4
+DAY, SLOT = 86_400, 21_600
 REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second
 DAYS_BACK, DAYS_AFTER = 222, 14
 FIRST = REFERENCE - DAYS_BACK * DAY
-SLOTS = (DAYS_BACK + DAYS_AFTER) * BANDS
+DAY_SLOTS = DAY // SLOT
+SLOTS = (DAYS_BACK + DAYS_AFTER) * DAY_SLOTS
 
 TOPICS, DIMENSIONS = 100, 16
 SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
-APART, RHYTHM = 1.25, 0.45  # length of the centers, ads lie about 0.95 around them; deviation of a rhythm's logarithm
+APART = 1.25  # length of the centers; ads lie about 0.95 around them
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,11 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Topics:
-    """One entry a topic.
-
-    ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to; ``rhythm`` (bands, topics): the
-    factor on interest in a band.
-    """
+    """One entry a topic. ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to."""
 
     share: Floats
     center: Singles
     successor: Ints
-    rhythm: Singles
 
 
 def sizes_at_scale(scale: float) -> Sizes:
@@ -83,5 +78,4 @@ def make_topics(seed: int) -> Topics:
     ring = rng.permutation(TOPICS)
     successor = np.empty(TOPICS, np.int64)
     successor[ring] = np.roll(ring, 1)
-    rhythm = np.exp(RHYTHM * rng.standard_normal((BANDS, TOPICS))).astype(np.float32)
-    return Topics(share, center, successor, rhythm)
+    return Topics(share, center, successor)

@@ -61,11 +61,16 @@ REACH = WINDOW // SLOT + 1  # slots in which a target may lie
 
 
 @dataclass
-class Ends:
-    """One entry a user. ``pace``: standard normal, high for long gaps. ``end``: the last event, ``opens``: the later of
-    that and the reference time, both in seconds.
+class Users:
+    """One entry a user. ``length``: the last so many events are recorded. ``interest`` (users, INTERESTS): topics;
+    ``taste`` (users, dimensions): unit directions; ``pace``: standard normal, high for long gaps. ``end``: the last
+    event, ``opens``: the later of that and the reference time, both in seconds.
     """
 
+    length: Ints
+    group: Ints
+    interest: Ints
+    taste: Singles
     pace: Floats
     end: Floats
     opens: Floats
@@ -75,30 +80,44 @@ class Ends:
         """The first slot in which each user's target may lie."""
         return slot_of(self.opens.astype(np.int64))
 
+    @property
+    def recorded(self) -> Bools:
+        """Which of the events are recorded (users, LONGEST)."""
+        return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
 
-def draw_times(clicks: Floats, events: int, everyone: bool, rng: np.random.Generator) -> tuple[Ints, Ints, Ends]:
-    """So many events before the target of each user, in seconds (users, events), oldest first; how many of them are
-    behind the reference time. ``clicks``: shares of clicks. ``everyone`` has the common reference time.
+
+def make_users(
+    topics: Topics, count: int, groups: int, round_two: bool, rng: np.random.Generator
+) -> tuple[Users, Ints, NDArray[np.int8]]:
+    """Draw ``count`` users of ``groups`` groups; beside them the times in seconds and the actions of their events
+    (users, LONGEST), oldest first. All have one reference time in round 2.
     """
-    count = len(clicks)
-    pace = rng.standard_normal(count)
-    gaps = _draw_gaps(pace, rng.random((count, events + MOST_AFTER)))
-    gaps *= np.minimum(1.0, MOST_DAYS * DAY / gaps[:, :events].sum(axis=1))[:, None]
-    row, cut = np.arange(count), draw_columns(np.cumsum(gaps, axis=1), rng.random(count))
-    gaps[row, cut], gaps[:, -MOST_AFTER] = gaps[:, -MOST_AFTER], gaps[row, cut]
-    before = gaps[:, -MOST_AFTER] * rng.random(count)
+    length = np.minimum(np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64), LONGEST)
+    taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
+    taste /= np.linalg.norm(taste, axis=1, keepdims=True)
+    interest = rng.choice(TOPICS, (count, INTERESTS), p=topics.share)
+    clicks, pace = rng.beta(CLICKS, ROUND2_OTHERS if round_two else OTHERS, count), rng.standard_normal(count)
     later = np.interp(rng.random(count), LATER[::-1], LATER_DAYS[::-1])
-    reference = REFERENCE + DAY * (np.zeros(count) if everyone else later)
-    # Seconds from the reference time to each event, of which the last ``MOST_AFTER`` are behind it.
-    offset = np.empty(gaps.shape)
-    offset[:, -MOST_AFTER:] = np.cumsum(gaps[:, -MOST_AFTER:], axis=1) - before[:, None]
-    backward = np.column_stack([before, gaps[:, -MOST_AFTER - 1 : 0 : -1]])
-    offset[:, :-MOST_AFTER] = -np.cumsum(backward, axis=1)[:, ::-1]
+    reference = REFERENCE + DAY * (np.zeros(count) if round_two else later)
+    time, behind = _draw_times(reference, pace, clicks, rng)
+    end = time[:, -1]
+    users = Users(length, rng.integers(groups, size=count), interest, taste, pace, end, np.maximum(end, reference))
+    return users, np.maximum(np.floor(time).astype(np.int64), FIRST), _draw_actions(clicks, behind, rng)
+
+
+def _draw_times(reference: Floats, pace: Floats, clicks: Floats, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    """Seconds of the events before each target (users, LONGEST), oldest first; how many are behind ``reference``."""
+    count = len(pace)
+    gaps = _draw_gaps(pace, rng.random((count, LONGEST + MOST_AFTER)))
+    gaps *= np.minimum(1.0, MOST_DAYS * DAY / gaps[:, :LONGEST].sum(axis=1))[:, None]
+    # The reference time falls into a gap by its length; that gap becomes the one before the first event behind it.
+    row, cut = np.arange(count), draw_columns(np.cumsum(gaps, axis=1), rng.random(count))
+    gaps[row, cut], gaps[:, LONGEST] = gaps[:, LONGEST], gaps[row, cut]
+    offset = np.cumsum(gaps, axis=1)
+    offset -= (offset[:, LONGEST] - gaps[:, LONGEST] * rng.random(count))[:, None]
     wait = np.minimum(MOST_WAIT, CLOSES - reference)
-    behind = _draw_behind(clicks, (offset[:, -MOST_AFTER:] <= wait[:, None]).sum(axis=1), rng)
-    time = reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(events), axis=1)
-    ends = Ends(pace, time[:, -1], np.maximum(time[:, -1], reference))
-    return np.maximum(np.floor(time).astype(np.int64), FIRST), behind, ends
+    behind = _draw_behind(clicks, (offset[:, LONGEST:] <= wait[:, None]).sum(axis=1), rng)
+    return reference[:, None] + np.take_along_axis(offset, behind[:, None] + np.arange(LONGEST), axis=1), behind
 
 
 def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
@@ -106,6 +125,19 @@ def _draw_behind(clicks: Floats, most: Ints, rng: np.random.Generator) -> Ints:
     log_stay = np.log1p(-clicks)
     at = rng.random(len(clicks)) * -np.expm1((most + 1) * log_stay)
     return np.minimum(np.floor(np.log1p(-at) / log_stay).astype(np.int64), most)
+
+
+def _draw_actions(clicks: Floats, behind: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+    """Actions of the events: whether an event is a click depends on the user alone; what is clicked, on its state.
+
+    The last ``behind`` events, behind the reference time, are no clicks: else the first of them were the target.
+    """
+    action = np.full((len(clicks), LONGEST), EXPOSURE, np.int8)
+    null_rate = np.where(rng.random(len(clicks)) < NULL_USERS, NULL_RATE, 0.0)
+    action[rng.random(action.shape, np.float32) < null_rate[:, None]] = NULL_ACTION
+    before = np.arange(LONGEST) < LONGEST - behind[:, None]
+    action[(rng.random(action.shape, np.float32) < clicks[:, None]) & before] = CLICK
+    return action
 
 
 def _draw_gaps(pace: Floats, at: Floats) -> Floats:
@@ -120,65 +152,19 @@ def share_of_shorter(pace: Floats, gap: Floats) -> Floats:
     return np.asarray(ndtr((level - PACE * pace[:, None]) / (1.0 - PACE**2) ** 0.5))
 
 
-def draw_target_times(ends: Ends, rng: np.random.Generator) -> Ints:
+def draw_target_times(users: Users, rng: np.random.Generator) -> Ints:
     """Seconds at which each user comes next, behind the reference time."""
-    reach = np.column_stack([ends.opens, ends.opens + WINDOW]) - ends.end[:, None]
-    low, high = share_of_shorter(ends.pace, reach).T
+    reach = np.column_stack([users.opens, users.opens + WINDOW]) - users.end[:, None]
+    low, high = share_of_shorter(users.pace, reach).T
     at = low + (high - low) * rng.random(len(low))
-    gap = _draw_gaps(ends.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
-    return np.asarray(ends.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
+    gap = _draw_gaps(users.pace, np.clip(at, 1e-12, 1.0 - 1e-12)[:, None])[:, 0]
+    return np.asarray(users.end + np.clip(gap, reach[:, 0], reach[:, 1])).astype(np.int64)
 
 
-def slot_probabilities(ends: Ends) -> Floats:
+def slot_probabilities(users: Users) -> Floats:
     """P(the user comes next in a slot) (users, REACH), from ``first_slot`` on: the law of ``draw_target_times``."""
-    boundary = FIRST + SLOT * (np.arange(1, REACH) + ends.first_slot[:, None])
-    opens = ends.opens[:, None]
+    boundary = FIRST + SLOT * (np.arange(1, REACH) + users.first_slot[:, None])
+    opens = users.opens[:, None]
     edges = np.column_stack([opens, np.clip(boundary, opens, opens + WINDOW), opens + WINDOW])
-    chance = np.diff(share_of_shorter(ends.pace, edges - ends.end[:, None]), axis=1)
+    chance = np.diff(share_of_shorter(users.pace, edges - users.end[:, None]), axis=1)
     return np.asarray(chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-300))
-
-
-@dataclass(frozen=True)
-class Users:
-    """One entry a user. ``time`` (seconds) and ``action`` are (users, LONGEST), oldest first; the last ``length`` are
-    recorded. ``interest`` (users, INTERESTS): topics; ``taste`` (users, dimensions): unit directions.
-    """
-
-    length: Ints
-    time: Ints
-    action: NDArray[np.int8]
-    group: Ints
-    interest: Ints
-    taste: Singles
-
-    @property
-    def recorded(self) -> Bools:
-        """Which of the events are recorded (users, LONGEST)."""
-        return np.asarray(np.arange(LONGEST) >= LONGEST - self.length[:, None])
-
-
-def make_users(
-    topics: Topics, count: int, groups: int, round_two: bool, rng: np.random.Generator
-) -> tuple[Users, Ends]:
-    """Draw ``count`` users of ``groups`` groups, and how each history ends."""
-    length = np.minimum(np.interp(rng.random(count), LENGTH_QUANTILES, LENGTHS).astype(np.int64), LONGEST)
-    taste = rng.standard_normal((count, DIMENSIONS), dtype=np.float32)
-    taste /= np.linalg.norm(taste, axis=1, keepdims=True)
-    clicks = rng.beta(CLICKS, ROUND2_OTHERS if round_two else OTHERS, count)
-    time, behind, ends = draw_times(clicks, LONGEST, round_two, rng)
-    interest = rng.choice(TOPICS, (count, INTERESTS), p=topics.share)
-    action = _draw_actions(clicks, behind, rng)
-    return Users(length, time, action, rng.integers(groups, size=count), interest, taste), ends
-
-
-def _draw_actions(clicks: Floats, behind: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    """Actions of the events: whether an event is a click depends on the user alone; what is clicked, on its state.
-
-    The last ``behind`` events, behind the reference time, are no clicks: else the first of them were the target.
-    """
-    action = np.full((len(clicks), LONGEST), EXPOSURE, np.int8)
-    null_rate = np.where(rng.random(len(clicks)) < NULL_USERS, NULL_RATE, 0.0)
-    action[rng.random(action.shape, np.float32) < null_rate[:, None]] = NULL_ACTION
-    before = np.arange(LONGEST) < LONGEST - behind[:, None]
-    action[(rng.random(action.shape, np.float32) < clicks[:, None]) & before] = CLICK
-    return action
