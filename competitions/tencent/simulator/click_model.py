@@ -1,49 +1,49 @@
 """The choice model of the next ad: what a user is shown and clicks, given the user's state.
 
-The state: four interests, the topic of the session, the ad clicked last, the taste. An event draws
+The state: the topic that the user is at, the ad clicked last, four interests, the taste, the group. An event draws
 
-1. a reason: interest, session's topic, the topic clicked last, the one that follows it, the group, the background;
-2. an ad by the reason: one that runs in the slot, of the topic, by weight; for the group, one of its favourites.
+1. the topic: the same as before (``STAY``), its successor (``MOVE``), else one of the interests. The longer the user
+   was away, the likelier is the last: the other two halve with every ``HALF_LIFE``;
+2. a reason, other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``): the topic, the group, or
+   none but popularity;
+3. an ad that runs, by weight: of the topic, of any, or one of the group's favourites.
 
-Reasons are other for a click (``CLICKED``) than for an ad that is just shown (``SHOWN``), and an ad is clicked only if
-it is accepted. A favourite always is; the others with the probability
+An ad is clicked only if it is accepted. A favourite always is; the others with the probability
 
     exp(slope * (min(x, ACCEPTANCE_CAP) - ACCEPTANCE_CAP)),   x = preference . delta(ad),
 
-``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + LAST_CLICK_WEIGHT * hold *
-delta`` of the ad clicked last. It is drawn again until the ad is accepted and new to the user.
-
-Time: a session is a slot. A new one has a new topic, which follows that of the session before as often as not. What
-was clicked last has a ``hold`` that halves with every ``HALF_LIFE`` that the user went on browsing since; where it has
-none, the interests take its place.
+``slope`` that of the scale (``acceptance_slope``) and preference ``TASTE_WEIGHT * taste + delta`` of the ad clicked
+last. All three are drawn again until the ad is accepted and new to the user.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints, Singles, take
+from common.arrays import Floats, Ints, Singles, take
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.simulator.ads import FAVOURITES, Ads, draw_by_topic, draw_by_weight
 from competitions.tencent.simulator.topics import Codes, Topics, slot_of
 from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users, draw_target_times
 
-INTEREST, SESSION, LAST, NEXT, GROUP, BACKGROUND = range(6)
-SHOWN = (0.13, 0.42, 0.06, 0.06, 0.03, 0.30)
-# Favourites are always accepted: of the clicks about a quarter have this reason.
-CLICKED = (0.09, 0.31, 0.14, 0.17, 0.06, 0.23)
-SESSION_FOLLOWS = 0.5  # chance that a new session's topic follows that of the one before; else it is an interest
+STAY, MOVE, HALF_LIFE = 0.45, 0.25, 6.0  # half-life in slots
 INTEREST_WEIGHT = (0.50, 0.26, 0.15, 0.09)  # of each interest
-HALF_LIFE = 129_600.0  # seconds
+TOPIC, GROUP, BACKGROUND = range(3)
+SHOWN, CLICKED = (0.67, 0.03, 0.30), (0.71, 0.06, 0.23)  # of the clicks about a quarter are favourites: always accepted
 SHOWN_TRIES, CLICKED_TRIES, TARGET_TRIES = 3, 40, 200  # at most; the last one stands
 # With one slope at every scale, a hundred times the ads would leave a third of the oracle's score, less than what was
 # earned on the host's log: where more ads are to be had, people are choosier.
 ACCEPTANCE_SLOPE, STEEPER, STEEPER_ABOVE = 2.5, 0.9, 0.01  # steeper by so much for every tenfold scale above this one
-ACCEPTANCE_CAP, TASTE_WEIGHT, LAST_CLICK_WEIGHT = 0.6, 0.45, 1.0
+ACCEPTANCE_CAP, TASTE_WEIGHT = 0.6, 0.45
+
+
+# An ad for each user; the topic that it was at; the chance that it is accepted.
+Proposals: TypeAlias = tuple[Ints, Ints, Singles]
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,23 @@ class Environment:
 
 @dataclass
 class State(Users):
-    """Users at some time of their histories: the topic of the ``session``; the ad clicked ``last``, -1 for none, and
-    its ``hold`` on the next event, 0 for none.
+    """Users at some time of their histories: the ``slot`` of the event before and the ``topic`` that they were at; the
+    ad clicked ``last``, -1 for none.
     """
 
-    session: Ints
+    slot: Ints
+    topic: Ints
     last: Ints
-    hold: Floats
 
 
 @dataclass
 class Queries(State):
-    """Users behind all of their events: ``past`` (users, LONGEST) their ads, -1 before the first recorded one;
-    ``last_slot`` the slot of the last. ``ad``, ``time`` (seconds), ``action``: what the user clicks first behind the
-    reference time; ``tries``: how many it took until one was accepted.
+    """Users behind all of their events: ``past`` (users, LONGEST) their ads, -1 before the first recorded one. ``ad``,
+    ``time`` (seconds), ``action``: what the user clicks first behind the reference time; ``tries``: how many it took
+    until one was accepted.
     """
 
     past: Codes
-    last_slot: Ints
     ad: Ints
     time: Ints
     tries: Ints
@@ -90,107 +89,86 @@ def browse(env: Environment, users: Users, time: Ints, action: NDArray[np.int8],
     """The ads of events at a ``time`` and of an ``action`` (users, LONGEST), and the state that they lead to; targets
     are not drawn yet (-1).
     """
-    count = len(users.length)
+    count, slots = len(users.length), slot_of(time)
     none = np.full(count, -1)
-    state = State(**vars(users), session=users.interest[:, 0], last=none.copy(), hold=np.zeros(count))
+    state = State(**vars(users), slot=slots[:, 0], topic=users.interest[:, 0].copy(), last=none.copy())
     past = np.full((count, LONGEST), -1, np.int32)
-    slots, before = slot_of(time), none
     for at in range(LONGEST):
-        slot = slots[:, at]
-        state.session = choose_session(env, state, slot != before, rng)
         clicked = action[:, at] == CLICK
         for is_click, most in ((False, SHOWN_TRIES), (True, CLICKED_TRIES)):
             rows = np.flatnonzero(clicked == is_click)
-            propose = partial(_propose_at, env, take(state, rows), slot[rows], is_click, rng)
-            past[rows, at] = _draw_new(propose, past[rows, :at], most, rng)[0]
-        state.hold *= np.exp2(-(time[:, at] - time[:, max(at - 1, 0)]) / HALF_LIFE)
-        state.last[clicked], state.hold[clicked] = past[clicked, at], 1.0
-        before = slot
+            propose = partial(_propose_at, env, take(state, rows), slots[rows, at], is_click, rng)
+            past[rows, at], state.topic[rows], _ = _draw_new(propose, past[rows, :at], most, rng)
+        state.last[clicked], state.slot = past[clicked, at], slots[:, at]
     past[~users.recorded] = -1
     target = {"ad": none, "time": none.copy(), "tries": none + 1, "action": np.full(count, CLICK, np.int8)}
-    return Queries(**vars(state), past=past, last_slot=before, **target)
+    return Queries(**vars(state), past=past, **target)
 
 
 def draw_targets(env: Environment, queries: Queries, rng: np.random.Generator) -> None:
-    """What each user clicks next: every try draws the time and the ad anew."""
+    """What each user clicks next: every try draws the time anew as well."""
 
-    def propose(rows: Ints) -> tuple[Ints, Singles]:
+    def propose(rows: Ints) -> Proposals:
         now = take(queries, rows)
         queries.time[rows] = time = draw_target_times(now, rng)
-        slot = slot_of(time)
-        session = choose_session(env, now, slot != now.last_slot, rng)
-        return propose_ads(env, replace(now, session=session), slot, True, rng)
+        return propose_ads(env, now, slot_of(time), True, rng)
 
-    queries.ad[:], queries.tries[:] = _draw_new(propose, queries.past, TARGET_TRIES, rng)
+    queries.ad[:], _, queries.tries[:] = _draw_new(propose, queries.past, TARGET_TRIES, rng)
 
 
 def _draw_new(
-    propose: Callable[[Ints], tuple[Ints, Singles]], past: Codes, most: int, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
-    """An ad that each user accepts and that is not of its ``past`` (users, events), and how many tries it took.
-    ``propose(rows)``: ads for these users, the chances that they are accepted.
+    propose: Callable[[Ints], Proposals], past: Codes, most: int, rng: np.random.Generator
+) -> tuple[Ints, Ints, Ints]:
+    """An ad that each user accepts and that is not of its ``past`` (users, events), the topic that the user was at, and
+    how many tries it took. ``propose(rows)``: proposals for these users.
     """
-    ad, tries, rows = (np.zeros(len(past), np.int64), np.zeros(len(past), np.int64), np.arange(len(past)))
+    rows = np.arange(len(past))
+    ad, topic, tries = np.zeros((3, len(past)), np.int64)
     for _ in range(most):
-        ad[rows], accepted = propose(rows)
+        ad[rows], topic[rows], accepted = propose(rows)
         tries[rows] += 1
         rows = rows[(rng.random(len(rows)) >= accepted) | (past[rows] == ad[rows, None]).any(axis=1)]
         if not len(rows):
             break
-    return ad, tries
+    return ad, topic, tries
 
 
 def _propose_at(
     env: Environment, state: State, slot: Ints, is_click: bool, rng: np.random.Generator, rows: Ints
-) -> tuple[Ints, Singles]:
-    """``propose_ads`` for some of the users."""
+) -> Proposals:
     return propose_ads(env, take(state, rows), slot[rows], is_click, rng)
 
 
-def choose_session(env: Environment, state: State, new: Bools, rng: np.random.Generator) -> Ints:
-    """The topic of each user's session, drawn where it is ``new``."""
-    rows, topic = np.flatnonzero(new), state.session.copy()
-    liked = draw_interest(state.interest[rows], rng)
-    topic[rows] = np.where(rng.random(len(rows)) < SESSION_FOLLOWS, env.topics.successor[topic[rows]], liked)
-    return topic
-
-
-def draw_interest(interest: Ints, rng: np.random.Generator) -> Ints:
-    """One of the interests (users, INTERESTS) of each user."""
-    return np.asarray(interest[np.arange(len(interest)), rng.choice(INTERESTS, len(interest), p=INTEREST_WEIGHT)])
-
-
-def propose_ads(
-    env: Environment, state: State, slot: Ints, is_click: bool, rng: np.random.Generator
-) -> tuple[Ints, Singles]:
-    """An ad that runs for each user, and the chance that it is accepted: to be clicked, or to be shown, which all are
-    (ones).
-    """
+def propose_ads(env: Environment, state: State, slot: Ints, is_click: bool, rng: np.random.Generator) -> Proposals:
+    """An ad for each user, to be clicked in a slot, or to be shown, which all are (chances of 1)."""
     count = len(slot)
-    reason = rng.choice(len(CLICKED), count, p=CLICKED if is_click else SHOWN)
-    reason[((reason == LAST) | (reason == NEXT)) & (rng.random(count) >= state.hold)] = INTEREST
-    clicked = env.ads.topic[state.last]  # of any topic where there is none: that has no hold
-    topic = np.select([reason == SESSION, reason == LAST], [state.session, clicked], env.topics.successor[clicked])
-    rows = np.flatnonzero(reason == INTEREST)
-    topic[rows] = draw_interest(state.interest[rows], rng)
+    move, keep = rng.random(count), hold(slot - state.slot)
+    topic = state.interest[np.arange(count), rng.choice(INTERESTS, count, p=INTEREST_WEIGHT)]
+    topic = np.where(move < (STAY + MOVE) * keep, env.topics.successor[state.topic], topic)
+    topic = np.where(move < STAY * keep, state.topic, topic)
+    reason = rng.choice(3, count, p=CLICKED if is_click else SHOWN)
     ad = np.empty(count, np.int64)
-    rows = np.flatnonzero(reason == BACKGROUND)
-    ad[rows] = draw_by_weight(env.ads, slot[rows], rng)
-    rows = np.flatnonzero(reason < GROUP)
+    rows = np.flatnonzero(reason == TOPIC)
     ad[rows] = draw_by_topic(env.ads, slot[rows], topic[rows], rng.random(len(rows)))
     rows = np.flatnonzero(reason == GROUP)
     ad[rows] = env.favourites[slot[rows], state.group[rows], rng.integers(FAVOURITES, size=len(rows))]
+    rows = np.flatnonzero(reason == BACKGROUND)
+    ad[rows] = draw_by_weight(env.ads, slot[rows], rng)
     if not is_click:
-        return ad, np.ones(count, np.float32)
-    preference = preference_direction(env, state.taste, state.last, state.hold)
-    accepted = acceptance_probability(np.einsum("ij,ij->i", preference, env.ads.delta[ad]), env.slope)
-    return ad, np.where(reason == GROUP, np.float32(1.0), accepted)
+        return ad, topic, np.ones(count, np.float32)
+    affinity = np.einsum("ij,ij->i", preference_direction(env, state), env.ads.delta[ad])
+    return ad, topic, np.where(reason == GROUP, np.float32(1.0), acceptance_probability(affinity, env.slope))
 
 
-def preference_direction(env: Environment, taste: Singles, last: Ints, hold: Floats) -> Singles:
+def hold(away: Ints) -> Floats:
+    """How much of ``STAY`` and ``MOVE`` is left to one who was ``away`` for so many slots."""
+    return np.asarray(np.exp2(-away / HALF_LIFE))
+
+
+def preference_direction(env: Environment, state: State) -> Singles:
     """The vector of each user's preference (users, dimensions)."""
-    clicked = env.ads.delta[last] * hold[:, None].astype(np.float32)
-    return np.asarray(np.float32(TASTE_WEIGHT) * taste + np.float32(LAST_CLICK_WEIGHT) * clicked)
+    clicked = env.ads.delta[state.last] * (state.last >= 0)[:, None]
+    return np.asarray(np.float32(TASTE_WEIGHT) * state.taste + clicked)
 
 
 def acceptance_slope(scale: float) -> float:

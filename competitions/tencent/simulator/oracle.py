@@ -49,17 +49,6 @@ class OracleRanks:
     expected: Floats
 
 
-@dataclass(frozen=True)
-class Others:
-    """What is expected of all users, by candidate: ``tried``, the sum of tries times chances of the users answered, and
-    the factor from them to all others; ``favoured``, the tries of all users that lead to it as a favourite.
-    """
-
-    tried: Floats
-    raised: float
-    favoured: Floats
-
-
 def rank_targets(env: Environment, candidates: Candidates, queries: Queries, users: int | None = None) -> OracleRanks:
     """Rank the candidates for the queries, drawn from so many ``users`` (by default they are all). Blocks of users
     whose targets may lie in the same slots bound the memory.
@@ -75,10 +64,9 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
         tried += block.tries.astype(np.float32) @ _by_topic(env, candidates.ads, block)
         coming[int(block.first_slot[0]) + np.arange(REACH)] += block.tries @ _favourite_arrival(env, block)
     whole = users or count
-    others = Others(
-        tried, (whole - 1) / max(count - 1, 1), whole / count * _spread_favourites(env, candidates.ads, coming)
-    )
-    parts = [_rank_block(env, candidates, take(queries, rows), others) for rows in blocks]
+    favoured = whole / count * _spread_favourites(env, candidates.ads, coming)
+    tries = tried, favoured, (whole - 1) / max(count - 1, 1)
+    parts = [_rank_block(env, candidates, take(queries, rows), *tries) for rows in blocks]
     return take(join(parts), np.argsort(np.concatenate(blocks)))
 
 
@@ -108,8 +96,7 @@ def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
     share = env.ads.weight[ads] * is_running(env.ads, ads, slots[:, None])
     share = (share / env.ads.mass[slots[:, None], env.ads.topic[ads], -1]).astype(np.float32)
     bounds = np.searchsorted(env.ads.topic[ads], np.arange(TOPICS + 1)).tolist()
-    preference = choice.preference_direction(env, queries.taste, queries.last, queries.hold)
-    chance = choice.acceptance_probability(preference @ env.ads.delta[ads].T, env.slope)
+    chance = choice.acceptance_probability(choice.preference_direction(env, queries) @ env.ads.delta[ads].T, env.slope)
     for at, (low, high) in enumerate(pairwise(bounds)):
         chance[:, low:high] *= topic[:, :, at] @ share[:, low:high]
     return _leave_out_seen(ads, queries, chance)
@@ -146,30 +133,29 @@ def _find_favourites(env: Environment, queries: Queries) -> Codes:
 
 def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slots: Ints) -> Singles:
     """P(slot, topic) of a try, favourites left out (users, slots, topics). ``arrival``: P(slot) (users, slots)."""
-    successor, row, hold = env.topics.successor, np.arange(len(arrival)), queries.hold[:, None]
-    clicked = env.ads.topic[queries.last]
-    # A session that goes on keeps its topic; a new one's is open.
-    new = CLICKED[choice.SESSION] * (slots != queries.last_slot[:, None])
     topic = CLICKED[choice.BACKGROUND] * arrival[:, :, None] * env.ads.background[slots]
-    interest = CLICKED[choice.INTEREST] + (CLICKED[choice.LAST] + CLICKED[choice.NEXT]) * (1.0 - hold)
-    interest = interest + new * (1.0 - choice.SESSION_FOLLOWS)
+    by_topic, keep = CLICKED[choice.TOPIC] * arrival, choice.hold(slots - queries.slot[:, None])
+    liked = 1.0 - (choice.STAY + choice.MOVE) * keep
     for column, weight in (
-        *((column, interest * liked) for column, liked in zip(queries.interest.T, choice.INTEREST_WEIGHT, strict=True)),
-        (queries.session, CLICKED[choice.SESSION] - new),
-        (successor[queries.session], new * choice.SESSION_FOLLOWS),
-        (clicked, CLICKED[choice.LAST] * hold),
-        (successor[clicked], CLICKED[choice.NEXT] * hold),
+        (queries.topic, choice.STAY * keep),
+        (env.topics.successor[queries.topic], choice.MOVE * keep),
+        *((queries.interest[:, at], liked * share) for at, share in enumerate(choice.INTEREST_WEIGHT)),
     ):
-        topic[row, :, column] += weight * arrival
+        topic[np.arange(len(topic)), :, column] += weight * by_topic
     return topic.astype(np.float32)
 
 
-def _rank_block(env: Environment, candidates: Candidates, queries: Queries, others: Others) -> OracleRanks:
+def _rank_block(
+    env: Environment, candidates: Candidates, queries: Queries, tried: Floats, favoured: Floats, raised: float
+) -> OracleRanks:
+    """``tried``: by candidate, what is expected of the tries of all users answered, by any reason but the group, and
+    ``raised`` the factor from them to all others; ``favoured``: of the tries of all users, as a favourite.
+    """
     tries = queries.tries[:, None].astype(np.float32)
     by_topic = _by_topic(env, candidates.ads, queries)
     chance = _add_favourites(env, candidates.ads, queries, by_topic)
-    expected = np.float32(others.raised) * np.maximum(others.tried.astype(np.float32) - tries * by_topic, 0.0)
-    expected += np.maximum(others.favoured.astype(np.float32) - tries * (chance - by_topic), 0.0)
+    expected = np.float32(raised) * np.maximum(tried.astype(np.float32) - tries * by_topic, 0.0)
+    expected += np.maximum(favoured.astype(np.float32) - tries * (chance - by_topic), 0.0)
     chance /= np.maximum(1.0 - (1.0 - candidates.filled.astype(np.float32)) * np.exp(-expected), np.float32(TINY))
     if env.converts is not None:
         converts = env.converts[env.ads.advertiser[candidates.ads]].astype(np.float32)
