@@ -16,7 +16,6 @@ from common.io.tables import scan_csv
 from common.simulation.calibration import Measures, calibrate, quantiles
 from common.simulation.writer import read_report
 from common.time_units import DAY_S, HOUR_S
-from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.io import reader
 from competitions.tencent.io.schema import CLICK, CONVERSION, EXPOSURE, ITEM_FEATURES, NULL_ACTION
 from competitions.tencent.simulator.users import LONGEST
@@ -27,7 +26,7 @@ MANY_VALUED = ("102", "121", "122")
 LENGTH, CLICKS, NULLS, SPAN, SHOWN, GAP = (
     pl.col(name) for name in ("length", "clicks", "nulls", "span", "shown", "gap")
 )
-ACTION, IS_UNSEEN, DAY, BEFORE = (pl.col(name) for name in ("action", "unseen", "day", "before"))
+ACTION, TIME, IS_UNSEEN, DAY, BEFORE = (pl.col(name) for name in ("action", "time", "unseen", "day", "before"))
 KNOWN = ACTION.filter(ACTION != NULL_ACTION)
 CUT = 1_747_621_423  # a second that public reports cut the log at
 CUT_DAYS, UNSEEN_DAYS = 15, 11  # of 24 hours from ``CUT`` on, whose clicks, and clicks on new ads, are published
@@ -106,53 +105,39 @@ def describe(folder: Path) -> pl.DataFrame:
 
 def _list_parts(folder: Path) -> Iterator[tuple[pl.LazyFrame, Measures]]:
     corpus = reader.read_corpus(reader.locate(folder))
-    targets = scan_csv(folder / TRUTH).select(pl.col("creative_id").n_unique()).collect().item()
-    yield from _list_event_parts(corpus.train)
-    yield from _list_item_parts(corpus, targets)
-    yield _frame_cut(corpus), CUT_MEASURES
-
-
-def _list_event_parts(events: Sequences) -> Iterator[tuple[pl.LazyFrame, Measures]]:
-    """A row a user, a row an event, a row for each two events of a user that follow each other."""
-    first = events.offsets[:-1]
-    clicks, nulls = (np.add.reduceat(events.action == kind, first) for kind in (CLICK, NULL_ACTION))
-    span = (events.time[events.offsets[1:] - 1] - events.time[first]) / DAY_S
-    users = {"length": np.diff(events.offsets), "clicks": clicks, "nulls": nulls, "span": span}
-    yield pl.LazyFrame(users), USER_MEASURES
-    owner = np.repeat(np.arange(len(first)), np.diff(events.offsets))
-    pair = owner * (int(events.item.max()) + 1) + events.item
-    yield pl.LazyFrame({"action": events.action, "pair": pair}), EVENT_MEASURES
-    inside = np.ones(len(events.time), bool)
-    inside[first] = False
-    yield pl.LazyFrame({"gap": np.diff(events.time, prepend=0)[inside]}), GAP_MEASURES
-
-
-def _list_item_parts(corpus: Corpus, targets: int) -> Iterator[tuple[pl.LazyFrame, Measures]]:
-    """A row a known item, a row a candidate; ``targets``: how many different ones there are."""
-    catalogue, train = corpus.catalogue, corpus.train
+    train, catalogue = corpus.train, corpus.catalogue
+    user = np.repeat(np.arange(len(train.offsets) - 1), np.diff(train.offsets))
+    pair = user * len(catalogue.oid) + train.item
+    columns = {"user": user, "item": train.item, "pair": pair, "action": train.action, "time": train.time}
+    events = pl.LazyFrame(columns)
+    clicks, nulls = ((kind == ACTION).sum() for kind in (CLICK, NULL_ACTION))
+    span = (TIME.max() - TIME.min()) / DAY_S
+    yield events.group_by("user").agg(length=pl.len(), clicks=clicks, nulls=nulls, span=span), USER_MEASURES
+    yield events, EVENT_MEASURES
+    yield events.select(gap=TIME.diff().over("user")).drop_nulls(), GAP_MEASURES
     features = pl.DataFrame(catalogue.features, schema=list(ITEM_FEATURES))
     sizes = dict(zip(ITEM_FEATURES, catalogue.sizes, strict=True))
-    shown, clicked = (
-        pl.Series(np.bincount(items, minlength=catalogue.known + 1)[1:])
-        for items in (train.item, train.item[train.action == CLICK])
-    )
+    items = features.with_row_index("item").lazy().with_columns(pl.col("item").cast(pl.Int32))
     values = {f"values of {name}": sizes[name] for name in MANY_VALUED}
-    yield features[1 : catalogue.known + 1].with_columns(shown=shown, clicks=clicked, **values).lazy(), ITEM_MEASURES
+    shown = events.group_by("item").agg(shown=pl.len(), clicks=clicks)
+    yield shown.join(items, on="item").with_columns(**values), ITEM_MEASURES
+    targets = scan_csv(folder / TRUTH).select(pl.col("creative_id").n_unique()).collect().item()
     cold = [pl.col(name) > sizes[name] for name in MANY_VALUED]
     unseen = pl.Series(corpus.candidates > catalogue.known)
     yield features[corpus.candidates].select(*cold, unseen=unseen, targets=targets).lazy(), CANDIDATE_MEASURES
+    yield _frame_cut(events), CUT_MEASURES
 
 
-def _frame_cut(corpus: Corpus) -> pl.LazyFrame:
+def _frame_cut(events: pl.LazyFrame) -> pl.LazyFrame:
     """A row a click of the days behind ``CUT``: the day; events of its ad before; whether it is a user's first, early
     enough to be counted. Events from which on an ad is of the head, up to which it is of the tail.
     """
-    train = corpus.train
-    shown = np.bincount(train.item[train.time < CUT], minlength=corpus.catalogue.known + 1)
-    middle, head = np.percentile(shown[shown > 0], [50, 90]) if shown.any() else (0, 0)
-    days = (train.time - CUT) / DAY_S
-    kept = np.flatnonzero((train.action == CLICK) & (days >= 0) & (days < CUT_DAYS))
-    owner = np.searchsorted(train.offsets, kept, side="right")
-    is_first = (np.diff(owner, prepend=-1) > 0) & (days[kept] < FIRST_DAYS)
-    columns = {"day": days[kept].astype(np.int64), "before": shown[train.item[kept]], "is_first": is_first}
-    return pl.LazyFrame(columns).with_columns(head=head, middle=middle)
+    before = events.filter(TIME < CUT).group_by("item").agg(before=pl.len())
+    parts = before.select(
+        BEFORE.quantile(share, "linear").alias(name) for name, share in (("middle", 0.5), ("head", 0.9))
+    )
+    days = (TIME - CUT) / DAY_S
+    clicks = events.filter(ACTION == CLICK, days.is_between(0, CUT_DAYS, closed="left"))
+    first = pl.col("user").is_first_distinct() & (days < FIRST_DAYS)
+    clicks = clicks.with_columns(day=days.floor().cast(pl.Int64), is_first=first)
+    return clicks.join(before, on="item", how="left").with_columns(BEFORE.fill_null(0)).join(parts, how="cross")
