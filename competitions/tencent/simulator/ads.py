@@ -159,7 +159,7 @@ def _find_running(topic: Codes, kind: Codes, birth: Codes, weight: Floats) -> tu
     return start.astype(np.int32), np.cumsum(mass, axis=2), steps
 
 
-def is_running(ads: Ads, which: Ints, slot: Ints | int) -> Bools:
+def is_running(ads: Ads, which: Ints | Codes, slot: Ints | int) -> Bools:
     """Whether each ad runs in a slot."""
     age = slot - ads.birth[which]
     return np.asarray((age >= 0) & (age < RUNS[ads.kind[which]]))

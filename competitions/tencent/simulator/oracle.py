@@ -128,7 +128,7 @@ def find_columns(ads: Ints, wanted: NDArray[np.integer]) -> Ints:
 
 def _find_favourites(env: Environment, queries: Queries) -> Codes:
     """Those of each user's group in the slots of its target (users, REACH, FAVOURITES)."""
-    return env.favourites[queries.first_slot[:, None] + np.arange(REACH), queries.group[:, None]]
+    return np.asarray(env.favourites[queries.first_slot[:, None] + np.arange(REACH), queries.group[:, None]])
 
 
 def topic_probabilities(env: Environment, queries: Queries, arrival: Floats, slots: Ints) -> Singles:

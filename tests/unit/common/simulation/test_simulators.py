@@ -21,8 +21,8 @@ DIGESTS = {
     "news": "4e1d77f7d0964e53",
     "flight": "c9ad25220d5facf8",
     "mgtv": "a3560f4b6acdfdc1",
-    "tencent": "4d39c8a7966cd800",
-    "tencent round2": "36ee6189f85937f9",
+    "tencent": "8505a4eddfda2385",
+    "tencent round2": "1c5a3dc49ad06aae",
     "template": "67d3a76527b7e662",
 }
 

@@ -20,7 +20,7 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
     before the reference fall on each ad as the oracle says; tries too.
     """
     every, asked = np.arange(len(world.seen)), world.queries
-    for such in (asked.last < 0, asked.first_slot == asked.last_slot, asked.end < REFERENCE):
+    for such in (asked.last < 0, asked.first_slot == asked.slot, asked.end < REFERENCE):
         user = int(such.argmax())
         queries = take(world.queries, np.full(12_000, user))
         queries.tries[:] = 0

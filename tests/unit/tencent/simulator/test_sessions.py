@@ -10,7 +10,7 @@ from competitions.tencent.simulator.users import REACH, WINDOW, make_users
 
 
 def test_the_time_of_a_target_is_drawn_by_the_law_that_the_oracle_knows() -> None:
-    made = make_users(make_topics(1), 4_000, 3, False, np.random.default_rng(1))[1]
+    made = make_users(make_topics(1), 4_000, 3, False, np.random.default_rng(1))[0]
     early = np.flatnonzero(made.end < REFERENCE)[:2]
     for user in [0, 1, 2, *early.tolist()]:
         ends = take(made, np.full(20_000, user))

@@ -45,13 +45,13 @@ def test_marginals_are_near_the_documented(made: Simulation) -> None:
         0.1: ["users with a null action", "gap in seconds, 50 %", "gap in seconds, 90 %"],
         0.12: ["span in days, mean"],
         0.15: ["null actions", "gaps of 1-6 d"],
-        0.2: [f"clicks of the fifteen days, day {day}" for day in range(5)],
         0.25: ["values of 121 an item", "items", "first clicks on unseen ads"],
         0.3: ["items of 2-5 events", "events of the top 10 %"],
         0.35: [f"clicks on ads unseen before the cut, day {day}" for day in range(5)],
         0.4: ["first clicks on head ads", "cold among unseen candidates, 121"],
     }
     by_width[0.05] += [f"items with {name}" for name in ITEM_FEATURES]
+    by_width[0.25] += [f"clicks of the fifteen days, day {day}" for day in range(5)]
     off = {}
     for width, name in ((width, name) for width, names in by_width.items() for name in names):
         value, known = measured[name]

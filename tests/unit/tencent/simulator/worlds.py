@@ -30,8 +30,7 @@ def make_world(scale: float, seed: int, slope: float, round_two: bool = False) -
     """``slope``: that of the acceptance."""
     rng, groups = np.random.default_rng(seed), sizes_at_scale(scale).groups
     env = replace(simulate.make_environment(scale, seed, round_two), slope=slope)
-    users, ends = make_users(env.topics, env.users, groups, round_two, rng)
-    queries = browse(env, users, ends, rng)
+    queries = browse(env, *make_users(env.topics, env.users, groups, round_two, rng), rng)
     draw_targets(env, queries, rng)
     seen = np.bincount(queries.past[queries.past >= 0], minlength=len(env.ads)) > 0
     return World(env, queries, seen, choose_candidates(seen, queries.ad, rng))
