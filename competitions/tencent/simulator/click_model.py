@@ -97,7 +97,7 @@ def browse(env: Environment, users: Users, time: Ints, action: NDArray[np.int8],
         clicked = action[:, at] == CLICK
         for is_click, most in ((False, SHOWN_TRIES), (True, CLICKED_TRIES)):
             rows = np.flatnonzero(clicked == is_click)
-            propose = partial(_propose_at, env, take(state, rows), slots[rows, at], is_click, rng)
+            propose = partial(propose_ads, env, take(state, rows), slots[rows, at], is_click, rng)
             past[rows, at], state.topic[rows], _ = _draw_new(propose, past[rows, :at], most, rng)
         state.last[clicked], state.slot = past[clicked, at], slots[:, at]
     past[~users.recorded] = -1
@@ -109,9 +109,8 @@ def draw_targets(env: Environment, queries: Queries, rng: np.random.Generator) -
     """What each user clicks next: every try draws the time anew as well."""
 
     def propose(rows: Ints) -> Proposals:
-        now = take(queries, rows)
-        queries.time[rows] = time = draw_target_times(now, rng)
-        return propose_ads(env, now, slot_of(time), True, rng)
+        queries.time[rows] = draw_target_times(take(queries, rows), rng)
+        return propose_ads(env, queries, slot_of(queries.time), True, rng, rows)
 
     queries.ad[:], _, queries.tries[:] = _draw_new(propose, queries.past, TARGET_TRIES, rng)
 
@@ -133,15 +132,11 @@ def _draw_new(
     return ad, topic, tries
 
 
-def _propose_at(
+def propose_ads(
     env: Environment, state: State, slot: Ints, is_click: bool, rng: np.random.Generator, rows: Ints
 ) -> Proposals:
-    return propose_ads(env, take(state, rows), slot[rows], is_click, rng)
-
-
-def propose_ads(env: Environment, state: State, slot: Ints, is_click: bool, rng: np.random.Generator) -> Proposals:
-    """An ad for each user, to be clicked in a slot, or to be shown, which all are (chances of 1)."""
-    count = len(slot)
+    """An ad for each user of ``rows``, to be clicked in a slot, or to be shown, which all are (chances of 1)."""
+    state, slot, count = take(state, rows), slot[rows], len(rows)
     move, keep = rng.random(count), hold(slot - state.slot)
     topic = state.interest[np.arange(count), rng.choice(INTERESTS, count, p=INTEREST_WEIGHT)]
     topic = np.where(move < (STAY + MOVE) * keep, env.topics.successor[state.topic], topic)

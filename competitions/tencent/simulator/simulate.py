@@ -93,9 +93,9 @@ def simulate_users(env: Environment, seed: int, start: int) -> tuple[pl.DataFram
     recorded = users.recorded
     item, action = queries.past[recorded], actions[recorded]
     if env.converts is not None:
-        for ads, actions in ((item, action), (queries.ad, queries.action)):
+        for ads, kinds in ((item, action), (queries.ad, queries.action)):
             converts = rng.random(len(ads)) < env.converts[env.ads.advertiser[ads]]
-            actions[(actions == CLICK) & converts] = CONVERSION
+            kinds[(kinds == CLICK) & converts] = CONVERSION
     user = np.repeat(np.arange(start, start + count, dtype=np.int32), users.length)
     time = times[recorded].astype(np.int32)  # 90 million events at scale 1; seconds fit until 2038
     events = pl.DataFrame({"user": user, "item": item, "action": action, "time": time})
