@@ -25,8 +25,13 @@ from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import draw_columns
-from competitions.tencent.simulator.topics import DAY_SLOTS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Sizes, Topics
+from competitions.tencent.simulator.topics import DAY_SLOTS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Topics
 
+# The ads that anybody is shown and the advertisers of the public release TencentGR-1M; the fewest of the latter.
+ITEMS, ADVERTISERS, LEAST_ADVERTISERS = 4_783_154, 90_000, 400
+# Ads that exist for each that is shown, at scale 1. A popular ad of a smaller world fills its topic, which leaves more
+# to the others: there are fewer of them, by this power.
+WORLD_ITEMS, GROWTH = 2.6, 0.085
 # By kind: its share of the ads, the slots that it runs, its share of what is shown. Fitted to how the share of clicks
 # on ads that were not seen before a cut grows with the days behind it.
 SHARE, RUNS, EVENTS = np.array([0.78, 0.17, 0.05]), np.array([4, 20, 160, SLOTS]), np.array([0.31, 0.25, 0.44])
@@ -84,12 +89,13 @@ class Ads:
         return len(self.topic)
 
 
-def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
+def make_ads(topics: Topics, scale: float, seed: int) -> Ads:
     """Draw the ads."""
-    rng = np.random.default_rng([21, seed])
-    count, each = sizes.ads, np.arange(TOPICS)
-    owner_topic = np.append(each, rng.choice(TOPICS, sizes.advertisers - TOPICS, p=topics.share))
-    size = np.exp(SIZE_SIGMA * rng.standard_normal(sizes.advertisers))
+    rng, each = np.random.default_rng([21, seed]), np.arange(TOPICS)
+    count = round(WORLD_ITEMS * ITEMS * scale ** (1.0 + GROWTH))
+    advertisers = max(LEAST_ADVERTISERS, round(ADVERTISERS * scale))
+    owner_topic = np.append(each, rng.choice(TOPICS, advertisers - TOPICS, p=topics.share))
+    size = np.exp(SIZE_SIGMA * rng.standard_normal(advertisers))
     size *= (topics.share / np.bincount(owner_topic, size))[owner_topic]
     advertiser = _draw(size, count, rng)
     kind, born = _draw(SHARE, count, rng), np.interp(rng.random(count), BORN, BIRTH_DAYS)
@@ -99,11 +105,11 @@ def make_ads(topics: Topics, sizes: Sizes, scale: float, seed: int) -> Ads:
     advertiser, kind, birth = advertiser[order], kind[order], birth[order]
     topic = owner_topic[advertiser].astype(np.int32)
     style = rng.integers(STYLES, size=count, dtype=np.int32)
-    own = rng.integers(CATEGORIES, size=sizes.advertisers, dtype=np.int32)[advertiser]
+    own = rng.integers(CATEGORIES, size=advertisers, dtype=np.int32)[advertiser]
     category = np.where(rng.random(count) < OWN_CATEGORY, own, rng.integers(CATEGORIES, size=count, dtype=np.int32))
     category += topic * np.int32(CATEGORIES)
     delta = _offset("ad", count, rng)
-    delta += _offset("advertiser", sizes.advertisers, rng)[advertiser]
+    delta += _offset("advertiser", advertisers, rng)[advertiser]
     delta += _offset("category", TOPICS * CATEGORIES, rng)[category]
     weight = _draw_shown(style, advertiser, kind, MOST_SHOWN * scale**MOST_SLOPE, rng) / RUNS[kind]
     weight[kind == EVERGREEN] = EVERGREEN_WEIGHT

@@ -56,8 +56,8 @@ class Environment:
     topics: Topics
     ads: Ads
     favourites: Codes
-    slope: float = ACCEPTANCE_SLOPE
-    converts: Floats | None = None
+    slope: float
+    converts: Floats | None
 
 
 @dataclass

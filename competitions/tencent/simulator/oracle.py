@@ -61,7 +61,7 @@ def rank_targets(env: Environment, candidates: Candidates, queries: Queries, use
     tried, coming = np.zeros(len(candidates.ads)), np.zeros(SLOTS)
     for rows in blocks:
         block = take(queries, rows)
-        tried += block.tries.astype(np.float32) @ _by_topic(env, candidates.ads, block)
+        tried += block.tries.astype(np.float32) @ try_probabilities(env, candidates.ads, block)[0]
         coming[int(block.first_slot[0]) + np.arange(REACH)] += block.tries @ _favourite_arrival(env, block)
     whole = users or count
     favoured = whole / count * _spread_favourites(env, candidates.ads, coming)
@@ -87,37 +87,25 @@ def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
     return total * CLICKED[choice.GROUP] / FAVOURITES
 
 
-def _by_topic(env: Environment, ads: Ints, queries: Queries) -> Singles:
-    """The chance that one try gives each of the ``ads``, ascending, as the target (users, ads) by any reason but the
-    group, for users whose ``first_slot`` is the same.
+def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> tuple[Singles, Singles]:
+    """The chances that one try gives each of the ``ads``, ascending, as the target, by its topic or popularity and as a
+    favourite (users, ads); for users whose ``first_slot`` is the same.
     """
-    slots = int(queries.first_slot[0]) + np.arange(REACH)
-    topic = topic_probabilities(env, queries, slot_probabilities(queries), slots)
+    slots, arrival = int(queries.first_slot[0]) + np.arange(REACH), slot_probabilities(queries)
+    topic = topic_probabilities(env, queries, arrival, slots)
     share = env.ads.weight[ads] * is_running(env.ads, ads, slots[:, None])
     share = (share / env.ads.mass[slots[:, None], env.ads.topic[ads], -1]).astype(np.float32)
     bounds = np.searchsorted(env.ads.topic[ads], np.arange(TOPICS + 1)).tolist()
     chance = choice.acceptance_probability(choice.preference_direction(env, queries) @ env.ads.delta[ads].T, env.slope)
     for at, (low, high) in enumerate(pairwise(bounds)):
         chance[:, low:high] *= topic[:, :, at] @ share[:, low:high]
-    return _leave_out_seen(ads, queries, chance)
-
-
-def _add_favourites(env: Environment, ads: Ints, queries: Queries, chance: Singles) -> Singles:
-    """``chance`` (users, ads) with that of a try for the group's sake."""
-    column = find_columns(ads, _find_favourites(env, queries))
+    favoured, column = np.zeros_like(chance), find_columns(ads, _find_favourites(env, queries))
     row, slot, seat = np.nonzero(column >= 0)
-    proposed = CLICKED[choice.GROUP] / FAVOURITES * slot_probabilities(queries)[row, slot]
-    chance = chance.copy()
-    np.add.at(chance, (row, column[row, slot, seat]), proposed.astype(np.float32))
-    return _leave_out_seen(ads, queries, chance)
-
-
-def _leave_out_seen(ads: Ints, queries: Queries, chance: Singles) -> Singles:
-    """What was shown is never the target."""
-    row, event = np.nonzero(queries.past >= 0)
-    column = find_columns(ads, queries.past[row, event])
-    chance[row[column >= 0], column[column >= 0]] = 0.0
-    return chance
+    np.add.at(favoured, (row, column[row, slot, seat]), CLICKED[choice.GROUP] / FAVOURITES * arrival[row, slot])
+    seen = find_columns(ads, queries.past)  # what was shown is never the target
+    row, event = np.nonzero(seen >= 0)
+    chance[row, seen[row, event]] = favoured[row, seen[row, event]] = 0.0
+    return chance, favoured
 
 
 def find_columns(ads: Ints, wanted: NDArray[np.integer]) -> Ints:
@@ -152,10 +140,10 @@ def _rank_block(
     ``raised`` the factor from them to all others; ``favoured``: of the tries of all users, as a favourite.
     """
     tries = queries.tries[:, None].astype(np.float32)
-    by_topic = _by_topic(env, candidates.ads, queries)
-    chance = _add_favourites(env, candidates.ads, queries, by_topic)
+    by_topic, as_favourite = try_probabilities(env, candidates.ads, queries)
     expected = np.float32(raised) * np.maximum(tried.astype(np.float32) - tries * by_topic, 0.0)
-    expected += np.maximum(favoured.astype(np.float32) - tries * (chance - by_topic), 0.0)
+    expected += np.maximum(favoured.astype(np.float32) - tries * as_favourite, 0.0)
+    chance = by_topic + as_favourite
     chance /= np.maximum(1.0 - (1.0 - candidates.filled.astype(np.float32)) * np.exp(-expected), np.float32(TINY))
     if env.converts is not None:
         converts = env.converts[env.ads.advertiser[candidates.ads]].astype(np.float32)

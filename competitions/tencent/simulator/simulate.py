@@ -36,12 +36,13 @@ from competitions.tencent.simulator.ads import Ads, Candidates, choose_candidate
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
 from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import rank_targets, summarise_ranks
-from competitions.tencent.simulator.topics import make_topics, sizes_at_scale
+from competitions.tencent.simulator.topics import make_topics
 from competitions.tencent.simulator.users import make_users
 
 MOST_SCALE = 2.0
 VERSION = 6  # goes up when the same scale and seed give other files
 WRITTEN = {*RELEASE, schema.USER_ACTIONS}
+USERS, GROUP_USERS = 1_001_845, 600  # of the release; of a group of people that click the same ads
 BATCH_USERS, THREADS = 20_000, 2  # users simulated at once, and batches
 SCORED_USERS, SCORE_ALL_BELOW = 2_000, 20_000  # users whom the oracle answers where a world has more than the latter
 CONVERTED = 0.0252 / (0.0285 + 0.0252)  # of the clicks, in the 10M release
@@ -64,11 +65,11 @@ def simulate(folder: Path, scale: float, seed: int, round_two: bool = False) -> 
 
 def make_environment(scale: float, seed: int, round_two: bool) -> Environment:
     """Draw what all users have in common."""
-    topics, sizes = make_topics(seed), sizes_at_scale(scale)
-    ads = make_ads(topics, sizes, scale, seed)
-    favourites = draw_favourites(ads, sizes.groups, seed)
+    topics = make_topics(seed)
+    ads = make_ads(topics, scale, seed)
+    favourites = draw_favourites(ads, max(1, round(USERS * scale / GROUP_USERS)), seed)
     converts = _draw_conversion_rates(ads, seed) if round_two else None
-    return Environment(sizes.users, topics, ads, favourites, acceptance_slope(scale), converts)
+    return Environment(round(USERS * scale), topics, ads, favourites, acceptance_slope(scale), converts)
 
 
 def _draw_conversion_rates(ads: Ads, seed: int) -> Floats:

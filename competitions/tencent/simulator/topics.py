@@ -1,4 +1,4 @@
-"""What is fixed before anyone is shown an ad: sizes at a scale, the calendar, and the topics.
+"""What is fixed before anyone is shown an ad: the calendar and the topics.
 
 Time runs in slots of six hours, on the host's clock (UTC+8), up to the day on which the last user is queried.
 
@@ -15,13 +15,6 @@ from common.arrays import Floats, Ints, Singles
 
 Codes = NDArray[np.int32]
 
-# The public release TencentGR-1M.
-USERS, ITEMS, ADVERTISERS, LEAST_ADVERTISERS = 1_001_845, 4_783_154, 90_000, 400
-GROUP_USERS = 600  # of a group of people that click the same ads
-# Ads that exist for each that is shown to anybody, at scale 1. A popular ad of a smaller world fills its topic, which
-# leaves more to the others: there are fewer of them, by this power.
-WORLD_ITEMS, GROWTH = 2.6, 0.085
-
 DAY, SLOT = 86_400, 21_600
 REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second
 DAYS_BACK, DAYS_AFTER = 222, 14
@@ -35,32 +28,12 @@ APART = 1.25  # length of the centers; ads lie about 0.95 around them
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Numbers of users, their groups, ads in the world and advertisers at a scale."""
-
-    users: int
-    groups: int
-    ads: int
-    advertisers: int
-
-
-@dataclass(frozen=True)
 class Topics:
     """One entry a topic. ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to."""
 
     share: Floats
     center: Singles
     successor: Ints
-
-
-def sizes_at_scale(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the release's."""
-    return Sizes(
-        users=round(USERS * scale),
-        groups=max(1, round(USERS * scale / GROUP_USERS)),
-        ads=round(WORLD_ITEMS * ITEMS * scale ** (1.0 + GROWTH)),
-        advertisers=max(LEAST_ADVERTISERS, round(ADVERTISERS * scale)),
-    )
 
 
 def slot_of(time: Ints) -> Ints:

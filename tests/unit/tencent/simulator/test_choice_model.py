@@ -7,7 +7,7 @@ from common.arrays import take
 from competitions.tencent.simulator import click_model, oracle
 from competitions.tencent.simulator.click_model import draw_targets
 from competitions.tencent.simulator.topics import REFERENCE
-from tests.unit.tencent.simulator.worlds import World, assert_near, make_world, try_probabilities
+from tests.unit.tencent.simulator.worlds import World, assert_near, make_world
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_targets_are_drawn_by_what_the_oracle_knows(world: World) -> None:
         queries = take(world.queries, np.full(12_000, user))
         queries.tries[:] = 0
         draw_targets(world.env, queries, np.random.default_rng(user))
-        chance = try_probabilities(world.env, every, take(queries, slice(1)))[0].astype(float)
+        chance = sum(oracle.try_probabilities(world.env, every, take(queries, slice(1))))[0].astype(float)
         assert_near(np.bincount(queries.ad, minlength=len(every)).astype(float), chance / chance.sum() * 12_000)
         assert queries.tries.mean() == pytest.approx(1.0 / chance.sum(), rel=0.05)
 

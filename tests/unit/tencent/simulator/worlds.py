@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from common.arrays import Bools, Floats, Ints, Singles
+from common.arrays import Bools, Floats
 from competitions.tencent.simulator import oracle, simulate
 from competitions.tencent.simulator.ads import Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
-from competitions.tencent.simulator.topics import sizes_at_scale
 from competitions.tencent.simulator.users import make_users
 
 
@@ -28,9 +27,8 @@ class World:
 
 def make_world(scale: float, seed: int, slope: float, round_two: bool = False) -> World:
     """``slope``: that of the acceptance."""
-    rng, groups = np.random.default_rng(seed), sizes_at_scale(scale).groups
-    env = replace(simulate.make_environment(scale, seed, round_two), slope=slope)
-    queries = browse(env, *make_users(env.topics, env.users, groups, round_two, rng), rng)
+    rng, env = np.random.default_rng(seed), replace(simulate.make_environment(scale, seed, round_two), slope=slope)
+    queries = browse(env, *make_users(env.topics, env.users, env.favourites.shape[1], round_two, rng), rng)
     draw_targets(env, queries, rng)
     seen = np.bincount(queries.past[queries.past >= 0], minlength=len(env.ads)) > 0
     return World(env, queries, seen, choose_candidates(seen, queries.ad, rng))
@@ -44,8 +42,3 @@ def assert_near(observed: Floats, expected: Floats) -> None:
     terms = (observed - expected)[expected > 0] ** 2 / expected[expected > 0]
     freedom = len(terms) - 1
     assert terms.sum() < freedom + 5 * (2 * freedom) ** 0.5 + 5
-
-
-def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> Singles:
-    """The chance that one try gives each of the ``ads`` as the target (users, ads)."""
-    return oracle._add_favourites(env, ads, queries, oracle._by_topic(env, ads, queries))
