@@ -1,4 +1,8 @@
-"""The ads: whose they are, what they are about, when they run, how popular they are; and drawing one that runs.
+"""The topics and the ads: whose they are, what they are about, when they run, how popular; and drawing one that runs.
+
+Time runs in slots of six hours, on the host's clock (UTC+8), up to the day on which the last user is queried. Topics
+are what ads are about and users are interested in. They have a center in interest space, a share of the ads and a
+successor, which interest moves on to.
 
 An ad lies at ``center of its topic + delta`` in interest space; delta sums offsets of its advertiser, its category
 (below the topic) and its own, so that an ad which nobody has seen is still known by its advertiser and category. An
@@ -11,21 +15,29 @@ have one). ``weight`` is the ad's popularity while it runs.
 
 Ads of a topic and kind are sorted by birth, so those that run in a slot are one range of them, and a draw is a binary
 search in the cumulative weights.
-
-As the host says, 40 % of the candidates are targets and the rest are drawn from the corpus, evenly: most of them do not
-run any longer. Ads that are shown in some history and ads that are not are drawn apart, so that the share of unseen
-candidates is the release's. So an ad that still runs is a candidate most likely because somebody clicked it; the oracle
-counts that in (``Candidates.filled``).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import draw_columns
-from competitions.tencent.simulator.topics import DAY_SLOTS, DAYS_BACK, DIMENSIONS, SLOTS, TOPICS, Codes, Topics
+
+Codes = NDArray[np.int32]
+
+DAY, SLOT = 86_400, 21_600
+REFERENCE = 1_748_016_000  # 2025-05-24 00:00 at UTC+8: a midnight, as is the first second
+DAYS_BACK, DAYS_AFTER = 222, 14
+FIRST = REFERENCE - DAYS_BACK * DAY
+DAY_SLOTS = DAY // SLOT
+SLOTS = (DAYS_BACK + DAYS_AFTER) * DAY_SLOTS
+
+TOPICS, DIMENSIONS = 100, 16
+SHARE_SHIFT, SHARE_SLOPE = 10.0, 0.8
+APART = 1.25  # length of the centers; ads lie about 0.95 around them
 
 # The ads that anybody is shown and the advertisers of the public release TencentGR-1M; the fewest of the latter.
 ITEMS, ADVERTISERS, LEAST_ADVERTISERS = 4_783_154, 90_000, 400
@@ -48,12 +60,18 @@ SIZE_SIGMA = 2.2  # of the logarithm of an advertiser's number of ads
 BIRTH_DAYS = (-222, -150, -100, -75, -50, -40, -30, -20, -15, -10, -5, 0, 2, 4, 7, 10, 14)
 BORN = (0, 0.006, 0.018, 0.031, 0.067, 0.093, 0.148, 0.26, 0.357, 0.486, 0.653, 0.845, 0.908, 0.946, 0.977, 0.992, 1)
 
-TARGETS, UNSEEN = 0.4, 148_971 / 660_000  # shares of the candidates
-LEAST = 400  # candidates of the smallest worlds
-
 FAVOURITES = 5  # of a group at a time
 MODEST = 3  # a favourite is the least popular of so many ads: else the groups would all like what is popular anyway
 FAVOURITE_KEPT = 0.95  # chance that a favourite is one in the next slot as well, if it runs
+
+
+@dataclass(frozen=True)
+class Topics:
+    """One entry a topic. ``center`` (topics, dimensions); ``successor``: the topic that interest moves on to."""
+
+    share: Floats
+    center: Singles
+    successor: Ints
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,24 @@ class Ads:
     def __len__(self) -> int:
         """How many."""
         return len(self.topic)
+
+
+def slot_of(time: Ints) -> Ints:
+    """The slot that each second lies in."""
+    return (time - FIRST) // SLOT
+
+
+def make_topics(seed: int) -> Topics:
+    """Draw the topics."""
+    rng = np.random.default_rng([11, seed])
+    popular = 1.0 / (np.arange(TOPICS) + SHARE_SHIFT) ** SHARE_SLOPE
+    share: Floats = rng.permutation(np.asarray(popular / popular.sum(), np.float64))
+    center = rng.standard_normal((TOPICS, DIMENSIONS), dtype=np.float32)
+    center *= np.float32(APART) / np.linalg.norm(center, axis=1, keepdims=True)
+    ring = rng.permutation(TOPICS)
+    successor = np.empty(TOPICS, np.int64)
+    successor[ring] = np.roll(ring, 1)
+    return Topics(share, center, successor)
 
 
 def make_ads(topics: Topics, scale: float, seed: int) -> Ads:
@@ -205,27 +241,3 @@ def draw_favourites(ads: Ads, groups: int, seed: int) -> Codes:
         drawn = draw_by_weight(ads, np.full(leaves.sum() * MODEST, slot), rng).reshape(-1, MODEST)
         current[leaves] = drawn[np.arange(len(drawn)), weight[drawn].argmin(axis=1)]
     return favourites
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """``ads``: ascending; ``filled``: the chance that each would be a candidate if it were nobody's target."""
-
-    ads: Ints
-    filled: Floats
-
-
-def choose_candidates(seen: Bools, targets: Ints, rng: np.random.Generator) -> Candidates:
-    """All ``targets`` and ads to fill up; ``seen`` by ad. Fewer where there are fewer ads."""
-    is_target = np.zeros(len(seen), bool)
-    is_target[targets] = True
-    count = max(round(is_target.sum() / TARGETS), LEAST)
-    unseen = round(count * UNSEEN)
-    chosen, filled = is_target.copy(), np.zeros(len(seen))
-    for kind, count_of_kind in ((~seen, unseen), (seen, count - unseen)):
-        free = np.flatnonzero(kind & ~is_target)
-        wanted = min(max(count_of_kind - int((kind & is_target).sum()), 0), len(free))
-        chosen[rng.choice(free, wanted, replace=False)] = True
-        filled[kind] = wanted / max(len(free), 1)
-    every = np.flatnonzero(chosen)
-    return Candidates(every, filled[every])

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats, Ints, Singles, take
 from competitions.tencent.io.schema import CLICK
-from competitions.tencent.simulator.ads import FAVOURITES, Ads, draw_by_topic, draw_by_weight
-from competitions.tencent.simulator.topics import Codes, Topics, slot_of
+from competitions.tencent.simulator.ads import FAVOURITES, Ads, Codes, Topics, draw_by_topic, draw_by_weight, slot_of
 from competitions.tencent.simulator.users import INTERESTS, LONGEST, Users, draw_target_times
 
 STAY, MOVE, HALF_LIFE = 0.45, 0.25, 6.0  # half-life in slots

@@ -16,8 +16,7 @@ import polars as pl
 from common.arrays import Ints, Singles
 from common.io.tables import read_csv
 from competitions.tencent.io.schema import ITEM_FEATURES
-from competitions.tencent.simulator.ads import CATEGORIES, Ads
-from competitions.tencent.simulator.topics import DIMENSIONS, TOPICS, Codes, Topics
+from competitions.tencent.simulator.ads import CATEGORIES, DIMENSIONS, TOPICS, Ads, Codes, Topics
 
 _TABLE = read_csv(Path(__file__).with_name("features.csv"), schema_overrides={"feature": pl.String})
 SIZES: dict[str, int] = dict(_TABLE.select("feature", "values").iter_rows())  # None: as many as there are

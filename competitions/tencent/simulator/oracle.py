@@ -1,4 +1,10 @@
-"""The best possible answer, from the choice model and every user's state: candidates by their exact probability.
+"""Who is a candidate, and the best possible answer: candidates by their exact probability, from the choice model and
+every user's state.
+
+As the host says, 40 % of the candidates are targets and the rest are drawn from the corpus, evenly: most of them do not
+run any longer. Ads that are shown in some history and ads that are not are drawn apart, so that the share of unseen
+candidates is the release's. So an ad that still runs is a candidate most likely because somebody clicked it, which the
+oracle counts in.
 
 A target is drawn as a whole, time and ad, until it is accepted and new to the user (``click_model.draw_targets``). One
 try gives ad i, not shown before, with the probability
@@ -26,18 +32,43 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Floats, Ints, Singles, join, take
+from common.arrays import Bools, Floats, Ints, Singles, join, take
 from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import CONVERSION, TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
 from competitions.tencent.simulator import click_model as choice
-from competitions.tencent.simulator.ads import FAVOURITES, Candidates, is_running
+from competitions.tencent.simulator.ads import FAVOURITES, SLOTS, TOPICS, Codes, is_running
 from competitions.tencent.simulator.click_model import CLICKED, Environment, Queries
-from competitions.tencent.simulator.topics import SLOTS, TOPICS, Codes
 from competitions.tencent.simulator.users import REACH, slot_probabilities
 
+TARGETS, UNSEEN = 0.4, 148_971 / 660_000  # shares of the candidates
+LEAST = 400  # candidates of the smallest worlds
 TINY = 1e-30
 CELLS = 30_000_000  # users times candidates that are weighed at once
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """``ads``: ascending; ``filled``: the chance that each would be a candidate if it were nobody's target."""
+
+    ads: Ints
+    filled: Floats
+
+
+def choose_candidates(seen: Bools, targets: Ints, rng: np.random.Generator) -> Candidates:
+    """All ``targets`` and ads to fill up; ``seen`` by ad. Fewer where there are fewer ads."""
+    is_target = np.zeros(len(seen), bool)
+    is_target[targets] = True
+    count = max(round(is_target.sum() / TARGETS), LEAST)
+    unseen = round(count * UNSEEN)
+    chosen, filled = is_target.copy(), np.zeros(len(seen))
+    for kind, count_of_kind in ((~seen, unseen), (seen, count - unseen)):
+        free = np.flatnonzero(kind & ~is_target)
+        wanted = min(max(count_of_kind - int((kind & is_target).sum()), 0), len(free))
+        chosen[rng.choice(free, wanted, replace=False)] = True
+        filled[kind] = wanted / max(len(free), 1)
+    every = np.flatnonzero(chosen)
+    return Candidates(every, filled[every])
 
 
 @dataclass(frozen=True)

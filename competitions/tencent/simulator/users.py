@@ -25,7 +25,7 @@ from scipy.special import ndtr, ndtri
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import draw_columns
 from competitions.tencent.io.schema import CLICK, EXPOSURE, NULL_ACTION
-from competitions.tencent.simulator.topics import (
+from competitions.tencent.simulator.ads import (
     DAY,
     DAYS_BACK,
     DIMENSIONS,

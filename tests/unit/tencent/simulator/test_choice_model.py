@@ -5,8 +5,8 @@ import pytest
 
 from common.arrays import take
 from competitions.tencent.simulator import click_model, oracle
+from competitions.tencent.simulator.ads import REFERENCE
 from competitions.tencent.simulator.click_model import draw_targets
-from competitions.tencent.simulator.topics import REFERENCE
 from tests.unit.tencent.simulator.worlds import World, assert_near, make_world
 
 

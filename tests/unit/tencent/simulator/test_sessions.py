@@ -5,7 +5,7 @@ import pytest
 
 from common.arrays import take
 from competitions.tencent.simulator import users as sessions
-from competitions.tencent.simulator.topics import REFERENCE, make_topics, slot_of
+from competitions.tencent.simulator.ads import REFERENCE, make_topics, slot_of
 from competitions.tencent.simulator.users import REACH, WINDOW, make_users
 
 

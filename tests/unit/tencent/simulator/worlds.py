@@ -6,8 +6,8 @@ import numpy as np
 
 from common.arrays import Bools, Floats
 from competitions.tencent.simulator import oracle, simulate
-from competitions.tencent.simulator.ads import Candidates, choose_candidates
 from competitions.tencent.simulator.click_model import Environment, Queries, browse, draw_targets
+from competitions.tencent.simulator.oracle import Candidates, choose_candidates
 from competitions.tencent.simulator.users import make_users
 
 
