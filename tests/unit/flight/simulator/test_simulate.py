@@ -33,10 +33,15 @@ def test(made: Simulation) -> pl.DataFrame:
     return pl.read_parquet(made.folder / TEST)
 
 
-def test_files_have_the_columns_and_types_of_the_host(train: pl.DataFrame, test: pl.DataFrame) -> None:
+def test_files_have_the_columns_and_types_of_the_host_and_test_comes_after_train(
+    train: pl.DataFrame, test: pl.DataFrame
+) -> None:
     for frame, labelled in ((train, True), (test, False)):
         assert list(frame.schema.items()) == list(file_schema(labelled).items())
     assert (train.group_by("ranker_id").agg(pl.col(SELECTED).sum())[SELECTED] == 1).all()
+    assert str(train["requestDate"].max()) <= "2024-10-29 12:48:50"
+    assert str(test["requestDate"].min()) >= "2024-10-29 12:49:43"
+    assert (pl.concat([train["Id"], test["Id"]]) == pl.int_range(train.height + test.height, eager=True)).all()
 
 
 def test_the_reader_finds_nothing_to_settle(made: Simulation) -> None:
@@ -55,12 +60,6 @@ def test_truth_and_sample_match_test(made: Simulation, test: pl.DataFrame) -> No
     assert sample.schema == {"Id": pl.Int64, "ranker_id": pl.String, "selected": pl.Int64}
     assert sample.select("Id", "ranker_id").equals(test.select("Id", "ranker_id"))
     assert sample["selected"].equals(test.select(pl.int_range(1, pl.len() + 1).over("ranker_id")).to_series())
-
-
-def test_test_comes_after_train(train: pl.DataFrame, test: pl.DataFrame) -> None:
-    assert str(train["requestDate"].max()) <= "2024-10-29 12:48:50"
-    assert str(test["requestDate"].min()) >= "2024-10-29 12:49:43"
-    assert (pl.concat([train["Id"], test["Id"]]) == pl.int_range(train.height + test.height, eager=True)).all()
 
 
 def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
