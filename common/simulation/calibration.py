@@ -13,7 +13,7 @@ from typing import TypeAlias
 import polars as pl
 
 from common.io.tables import read_csv
-from common.simulation.writer import read_report
+from common.simulation.oracle import read_report
 
 Measures: TypeAlias = Mapping[str, pl.Expr]  # by name, what gives one number of a frame
 

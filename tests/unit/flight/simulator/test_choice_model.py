@@ -54,9 +54,9 @@ def test_long_lists_are_the_hardest(choices: pl.DataFrame) -> None:
 
 
 def test_ranks_and_hit_rates_by_hand() -> None:
-    sized = [[0.1, 0.3, 0.3, 0.2, 0.1, *[0.0] * 5], [1 / 11] * 11, np.arange(28, 0, -1) / 406]
+    probability = [0.1, 0.3, 0.3, 0.2, 0.1, *[0.0] * 5, *[1 / 11] * 11, *(rest / 406 for rest in range(28, 0, -1))]
     session = np.repeat(np.arange(3), [10, 11, 28])
-    choices = pl.DataFrame({"session": session, "search": session, "probability": np.concatenate(sized)}).with_columns(
+    choices = pl.DataFrame({"session": session, "search": session, "probability": probability}).with_columns(
         booked=pl.int_range(pl.len()).is_in([2, 10 + 3, 21])
     )
     ranks = simulate.rank_sessions(choices)
