@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from common.io.tables import read_csv
-from common.simulation.writer import read_report
+from common.simulation.oracle import read_report
 
 
 def calibrate(

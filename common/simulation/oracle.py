@@ -4,15 +4,15 @@ A simulator draws every outcome from a distribution that it knows, so that the b
 It keeps what that answer earns (``gain``), and what it earns in the mean over the distribution (``expected``).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from common.arrays import Floats, Ints
+from common.arrays import Floats
 from common.day.hosts import REPORT
 from common.engine.errors import UserError
 
@@ -39,31 +39,24 @@ class Oracle:
 
 
 def summarise(
-    gain: Floats,
-    expected: Floats,
-    details: Mapping[str, Floats] | None = None,
-    weight: Floats | None = None,
-    cluster: Ints | None = None,
+    gain: Floats, expected: Floats, details: Mapping[str, Floats] | None = None, weight: Floats | None = None
 ) -> Oracle:
     """The oracle from one entry a query in each array; every mean is 0 where there is no query.
 
     ``details``: nan where a query does not count in that mean. ``weight``: of the queries, by default 1 each.
-    ``cluster``: queries of one number depend on each other, by default all are independent.
 
     >>> oracle = summarise(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.3, 0.1]), {"new": np.array([1.0, 0.0, np.nan])})
     >>> oracle.queries, round(oracle.score, 3), round(oracle.error, 3), round(oracle.expected, 3), oracle.details
     (3, 0.333, 0.272, 0.3, {'new': 0.5})
     """
-    count = len(gain)
-    weights = np.ones(count) if weight is None else weight
+    weights = np.ones(len(gain)) if weight is None else weight
     score = _mean(gain, weights)
-    # The weights stay as they are; what varies from draw to draw is the sum of a cluster's deviations.
-    group = np.arange(count) if cluster is None else np.unique(cluster, return_inverse=True)[1]
-    apart = np.bincount(group, weights * (gain - score))
+    # The weights stay as they are; what varies from draw to draw is the gain.
+    apart = weights * (gain - score)
     return Oracle(
-        queries=count,
+        queries=len(gain),
         score=score,
-        error=float((apart**2).sum() ** 0.5 / weights.sum()) if count else 0.0,
+        error=float((apart**2).sum() ** 0.5 / weights.sum()) if len(gain) else 0.0,
         expected=_mean(expected, weights),
         details={name: _mean(values, weights) for name, values in (details or {}).items()},
     )
@@ -74,17 +67,17 @@ def _mean(values: Floats, weights: Floats) -> float:
     return float(np.average(values[known], weights=weights[known])) if known.any() else 0.0
 
 
+def read_report(folder: Path) -> dict[str, Any]:
+    """What the simulator wrote of the files in ``folder``. ``UserError`` where there is no finished simulation."""
+    try:
+        return msgspec.json.decode((folder / REPORT).read_bytes(), type=dict[str, Any])
+    except (OSError, ValueError) as error:
+        raise UserError(f"There is no finished simulation in {folder}; run simulate first.") from error
+
+
 def read_oracle(folder: Path) -> Oracle:
     """The oracle of the simulated files in ``folder``. ``UserError`` where an earlier version wrote another form."""
-    oracle = find_oracle(folder)
-    if oracle is None:
-        raise UserError(f"{folder} was simulated by an earlier version; remove it and simulate again.")
-    return oracle
-
-
-def find_oracle(folder: Path) -> Oracle | None:
-    """The same, None where there is no finished simulation, or one of an earlier version."""
     try:
-        return msgspec.convert(json.loads((folder / REPORT).read_text(encoding="utf-8")).get("oracle"), Oracle)
-    except (OSError, msgspec.ValidationError):
-        return None
+        return msgspec.convert(read_report(folder).get("oracle"), Oracle)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{folder} was simulated by an earlier version; remove it and simulate again.") from error

@@ -18,22 +18,20 @@ from common.day.hosts import REPORT, TRUTH
 from common.engine.errors import UserError
 from common.io.files import make_private
 from common.simulation.oracle import Oracle
+from common.simulation.oracle import read_report as read_report  # the other half of write_simulation
 
 LEAST, LARGEST = 0.0005, 4.0  # the scales that a simulator is made for
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """A finished simulation: its folder, how many rows (users, items, ...) are in it, the oracle's scores."""
+    """A finished simulation: its folder, which has the ``TRUTH`` beside the files, how many rows (users, items, ...)
+    are in it, the oracle's scores.
+    """
 
     folder: Path
     rows: dict[str, int]
     oracle: Oracle
-
-    @property
-    def truth(self) -> Path:
-        """The answers to the queries of the host's test."""
-        return self.folder / TRUTH
 
 
 def check_request(scale: float, seed: int, most: float = LARGEST) -> None:
@@ -61,15 +59,6 @@ def write_simulation(
         report = {**arguments, "rows": rows, "oracle": asdict(oracle)}
         (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return Simulation(out, rows, oracle)
-
-
-def read_report(folder: Path) -> dict[str, Any]:
-    """What the simulator wrote of the files in ``folder``. ``UserError`` where there is no finished simulation."""
-    try:
-        report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"There is no finished simulation in {folder}; run simulate first.") from error
-    return report
 
 
 def append_csv(path: Path, frame: pl.DataFrame, float_precision: int | None = None) -> None:

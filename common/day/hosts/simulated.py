@@ -9,8 +9,8 @@ from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.memory import MemoryNeed, warn_of_need
 from common.engine.progress import say
-from common.simulation.oracle import find_oracle
-from common.simulation.writer import LARGEST, read_report
+from common.simulation.oracle import read_oracle, read_report
+from common.simulation.writer import LARGEST
 
 Writer: TypeAlias = Callable[[Path, float, int], object]
 
@@ -80,14 +80,18 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition, put {host.files} into "
         f"{host.folder}, see data/README.md."
     )
-    if find_oracle(simulated) is None or host.version != find_version(simulated, host.version):
+    if not is_current(simulated, host.version):
         write(simulated, size, seed)
     return simulated
 
 
-def find_version(simulated: Path, version: int) -> int:
-    """The version of the simulator that wrote a set; the present one where none is stated."""
-    return int(read_report(simulated).get("version", version)) if version else version
+def is_current(simulated: Path, version: int) -> bool:
+    """Whether a set is whole, and written by this version of its simulator; 0: the simulator states none."""
+    try:
+        read_oracle(simulated)
+    except UserError:
+        return False
+    return not version or read_report(simulated).get("version", version) == version
 
 
 def require_simulator(host: HostFiles) -> Writer:

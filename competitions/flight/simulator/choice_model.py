@@ -17,39 +17,29 @@ probability there is a mixture of the two. The weights are assumed: they are set
 fall with the number of options, and the booked positions come near those published for FlightRank 2025.
 """
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from common.arrays import Floats, Ints
+from common.io.tables import read_csv
 from common.learning.listwise_softmax import softmax_within
 from common.simulation.sampling import draw_between
 from competitions.flight.simulator.hashing import hashed, hashed_normal
-from competitions.flight.simulator.legs import CODES
-from competitions.flight.simulator.offers import BUSINESS
-from competitions.flight.simulator.search_sessions import DAY_S, LOYALTY, START, SimulationState, favourite_carriers
+from competitions.flight.simulator.legs import CARRIERS
+from competitions.flight.simulator.search_sessions import DAY_S, START, SimulationState
 
+# What is liked: its mean, and its spreads among travellers and among companies; a factor by its logarithm.
+TASTES = read_csv(Path(__file__).with_name("tastes.csv"))
+# By term: its weight, and what it multiplies.
+WEIGHTS = dict(read_csv(Path(__file__).with_name("weights.csv")).select("term", "weight").iter_rows())
 LAMBDA, USUAL_SIZE, TIRING = 1.9, 50.0, 0.06
 COPY = 0.85
 # Assumed, and set by how far a hold-out of the last tenth of train lies above the test, published as .013: see LOG.md.
 TASTE_DAYS, HABIT_DAYS = 75.0, 150.0
 EVERYBODY = 0.1  # spread of the drift that all share, of what is a factor; assumed
-# What is liked: its mean, and its spreads among travellers and among companies; factors by their logarithm.
-FACTORS = ("price", "minutes", "stops", "hour")
-TASTES = {
-    "price": (0.0, 0.2, 0.45),
-    "minutes": (0.0, 0.3, 0.0),
-    "stops": (0.0, 0.3, 0.0),
-    "hour": (0.0, 0.3, 0.0),
-    "bags": (0.5, 0.3, 0.5),
-    "flexible": (0.2, 0.25, 0.6),
-    "cabin": (-1.2, 1.0, 0.0),  # and 2 more for a VIP
-    "tariff": (1.0, 0.0, 0.7),
-    "carrier_weight": (0.0, 1.0, 0.0),
-    "company_carrier_weight": (0.0, 0.0, 1.0),
-}
 MEAN_HOURS = {"out": 9.0, "back": 18.0}  # of the wished departure
 HOURS = (0.7, 1.5, 1.5, 0.7)  # its spreads: by traveller, by company, by company and direction, by direction
 FAVOURITES = 6  # carriers that one may prefer, the first of the table
@@ -58,93 +48,48 @@ LONG_HOURS = 12.0  # beyond, more minutes do not matter
 # Who books for another looks less at the price, more at the policy, and knows less of the other's wishes. The factor of
 # L is set so that the test, half of which is booked so, is as hard as the end of train although its lists are shorter.
 CLERK_PRICE, CLERK_POLICY, CLERK_LAMBDA = 0.8, 1.25, 0.9
-WEIGHTS = {
-    "price": -1.2,  # by log(price / cheapest of the session)
-    "dearer": -1.1,  # a fare for which there is a cheaper one on the same flights
-    "stops": -1.3,  # by segment more than the fewest
-    "policy": 0.6,  # within the company's
-    "tariff": 0.4,  # a corporate fare
-    "bags": 0.5,
-    "flexible": 1.1,
-    "cabin": 1.2,  # business
-    "carrier": 0.3,  # the traveller's favourite
-    "company carrier": 0.5,
-    "club": 0.6,  # a carrier of frequentFlyer
-    "minutes": -0.45,  # by hour longer than the fastest, each way; this and the rest
-    "hour": -0.24,  # by hour from the wished departure
-    "night": -0.6,  # departure from 23:00 to 5:30
-    "company habit": 0.5,  # a leg that is one
-    "habit": 0.5,
-}
 
 
-@dataclass(frozen=True)
-class Bookings:
-    """Of a chunk of sessions: the rows of each begin at ``first`` (one more entry), their ``probability``, and the
-    position ``booked`` in each.
-    """
-
-    first: Ints
-    probability: Floats
-    booked: Ints
-
-    @property
-    def booked_rows(self) -> Ints:
-        """The row of each session's booking."""
-        return self.first[:-1] + self.booked
-
-
-def draw_bookings(state: SimulationState, part: slice, choices: pl.DataFrame) -> Bookings:
-    """Draw the booking of each session of ``part`` from its ``choices``."""
-    joined, by_self = (state.sessions[name].to_numpy()[part] for name in ("joined", "by_self"))
-    sizes = choices.group_by("session", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
-    first = np.append(0, np.cumsum(sizes, dtype=np.int64))
-    session = np.repeat(np.arange(len(sizes)), sizes)
+def draw_bookings(choices: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The choices of whole searches with the ``probability`` of each, and which are ``booked``, one a session."""
+    terms = choices.select(**list_terms())
+    utility = sum(weight * terms[name].cast(pl.Float64).to_numpy() for name, weight in WEIGHTS.items())
+    number, first, sizes = np.unique(choices["session"], return_index=True, return_counts=True)
+    joined, by_self = (choices[name].to_numpy()[first] for name in ("joined", "by_self"))
     sharp = LAMBDA * (sizes / USUAL_SIZE) ** -TIRING * np.where(by_self, 1.0, CLERK_LAMBDA)
-    own = softmax_within(sharp[session] * compute_utilities(choices), sizes)
-    number = part.start + np.arange(len(sizes))
+    own = softmax_within(np.repeat(sharp, sizes) * utility, sizes.astype(np.int32))
     steps = np.append(0.0, np.cumsum(own))
-    drawn = draw_between(steps, first[:-1], first[1:], hashed(state.seed, 151, number)) - first[:-1]
+    drawn = draw_between(steps, first, first + sizes, hashed(seed, 151, number)) - first
     # A twin books what the first session of its search booked, or by its own choice.
     leader = np.maximum.accumulate(np.where(joined, 0, np.arange(len(sizes))))
-    leading = np.arange(first[-1]) - first[session] + first[leader][session]
-    probability = np.where(joined[session], COPY * own[leading] + (1 - COPY) * own, own)
-    copies = joined & (hashed(state.seed, 152, number) < COPY)
-    return Bookings(first, probability, np.where(copies, drawn[leader], drawn))
+    leading = own[np.arange(len(own)) - np.repeat(first - first[leader], sizes)]
+    copies = joined & (hashed(seed, 152, number) < COPY)
+    booked = np.zeros(len(own), bool)
+    booked[first + np.where(copies, drawn[leader], drawn)] = True
+    mixed = np.where(np.repeat(joined, sizes), COPY * leading + (1 - COPY) * own, own)
+    return choices.with_columns(probability=mixed, booked=booked)
 
 
 def list_choices(state: SimulationState, part: slice, options: pl.DataFrame) -> pl.DataFrame:
     """A row for each session of ``part`` and option of its search (twins have the same ones), with the session's tastes
     at its time and what of its legs they weigh.
     """
-    sessions = state.sessions[part].with_columns(session=np.arange(part.start, part.stop)).drop("joined", "test")
-    sessions = sessions.join(state.searches.drop("user", "test"), on="search", maintain_order="left")
+    searches = state.searches.select("search", "company", "pair", "flip", "round_trip", "out_day", "back_day")
+    sessions = state.sessions[part].drop("test").join(searches, on="search", maintain_order="left")
     choices = add_tastes(state, sessions).join(options, on="search", maintain_order="left_right")
     user, company, day = (choices[name].to_numpy() for name in ("user", "company", "day"))
     for way in ("out", "back"):
-        leg = choices[way].to_numpy()
-        own = state.legs[np.maximum(leg, 0)]
-        habits = {"company_habit": (162, company), "habit": (163, user)}
-        choices = choices.with_columns(
-            pl.when(pl.col(way) >= 0).then(own["duration"]).alias(f"{way}_duration"),
-            (own["departure"] / 60.0).alias(f"{way}_hour"),
-            *[
-                pl.Series(f"{way}_{name}", renewed(state.seed, day, key, who, leg) < HABIT_SHARE)
-                for name, (key, who) in habits.items()
-            ],
+        flown = {way: pl.col("leg"), f"{way}_duration": pl.col("duration"), f"{way}_hour": pl.col("departure") / 60.0}
+        choices = choices.join(state.legs.select(**flown), on=way, how="left", maintain_order="left").with_columns(
+            pl.Series(f"{way}_{name}", renewed(state.seed, day, key, who, choices[way]) < HABIT_SHARE)
+            for name, key, who in (("company_habit", 162, company), ("habit", 163, user))
         )
     return choices
 
 
-def compute_utilities(choices: pl.DataFrame) -> Floats:
-    """V of every row."""
-    terms = choices.select(**list_terms())
-    return np.asarray(sum(WEIGHTS[name] * terms[name].cast(pl.Float64).to_numpy() for name in WEIGHTS))
-
-
 def list_terms() -> dict[str, pl.Expr]:
     """What each of ``WEIGHTS`` multiplies: a comparison within the session times a taste."""
-    price, clerk = pl.col("price"), ~pl.col("by_self")
+    price, clerk, code = pl.col("price"), ~pl.col("by_self"), pl.lit(CARRIERS["code"]).gather("carrier")
     terms = {
         "price": _taste("price") * pl.when(clerk).then(CLERK_PRICE).otherwise(1.0) * _above(price.log()),
         "dearer": price > price.min().over("session", "out", "back"),
@@ -153,10 +98,10 @@ def list_terms() -> dict[str, pl.Expr]:
         "tariff": _taste("tariff") * (pl.col("tariff") >= 0),
         "bags": _taste("bags") * (pl.col("bags") > 0),
         "flexible": _taste("flexible") * (0.6 * pl.col("exchange") + 0.8 * pl.col("free")),
-        "cabin": _taste("cabin") * (pl.col("fare") == BUSINESS),
+        "cabin": _taste("cabin") * (pl.col("cabin") == 2.0),
         "carrier": _taste("carrier_weight").abs() * (pl.col("carrier") == _taste("carrier")),
         "company carrier": _taste("company_carrier_weight").abs() * (pl.col("carrier") == _taste("company_carrier")),
-        "club": pl.col("clubs").list.contains(pl.col("carrier")),
+        "club": pl.col("clubs").str.contains(code, literal=True).fill_null(False),
     }
     by_way = [_list_way_terms(way) for way in ("out", "back")]
     return terms | {name: pl.sum_horizontal(terms[name] for terms in by_way) for name in by_way[0]}
@@ -185,20 +130,19 @@ def _above(value: pl.Expr) -> pl.Expr:
 
 
 def add_tastes(state: SimulationState, sessions: pl.DataFrame) -> pl.DataFrame:
-    """The sessions with the tastes at their time; ``day``: since ``START``; ``clubs``: rows of ``CARRIERS``."""
-    seed, people = state.seed, state.people.travellers[sessions["user"]]
-    user, company, pair, flip, time = (
-        sessions[name].to_numpy() for name in ("user", "company", "pair", "flip", "time")
-    )
-    day = (time - START) / DAY_S
+    """The sessions with the tastes at their time, ``day`` (since ``START``) and ``clubs``."""
+    seed, people = state.seed, state.travellers[sessions["user"]]
+    user, company, pair, flip = (sessions[name].to_numpy() for name in ("user", "company", "pair", "flip"))
+    day = ((sessions["time"] - START) / DAY_S).to_numpy()
     tastes: dict[str, Floats | Ints] = {}
-    for key, (name, (mean, own, shared)) in enumerate(TASTES.items()):
+    for key, (name, is_factor, mean, own, shared) in enumerate(TASTES.iter_rows()):
         liked = own * drifting_normal(seed, day, 60, key, user) + shared * drifting_normal(seed, day, 61, key, company)
         common = EVERYBODY * drifting_normal(seed, day, 62, key)
-        tastes[name] = np.exp(liked + common) if name in FACTORS else mean + liked
+        tastes[name] = np.exp(liked + common) if is_factor else mean + liked
     tastes["cabin"] = tastes["cabin"] + 2.0 * people["vip"].to_numpy()
-    # A traveller's favourite is often the company's.
-    company_carrier = favourite_carriers(renewed(seed, day, 52, company), FAVOURITES)
+    # A traveller's favourite is often the company's, which is one of the largest by their share of the flights.
+    largest = np.cumsum(CARRIERS["inside"].to_numpy())[: FAVOURITES - 1]
+    company_carrier = np.searchsorted(largest, renewed(seed, day, 52, company))
     own_carrier = (renewed(seed, day, 70, user) * FAVOURITES).astype(np.int64)
     tastes["carrier"] = np.where(renewed(seed, day, 69, user) < 0.6, company_carrier, own_carrier)
     tastes["company_carrier"] = company_carrier
@@ -207,16 +151,14 @@ def add_tastes(state: SimulationState, sessions: pl.DataFrame) -> pl.DataFrame:
         for number, keys in enumerate(((user,), (company,), (company, direction), (direction,))):
             wished = wished + HOURS[number] * drifting_normal(seed, day, 160, way, number, *keys)
         tastes[f"{name}_hour"] = wished
-    held = [[CODES.index(carrier) for carrier in name.split("/")] for name in LOYALTY] + [[]]
-    clubs = pl.Series(held, dtype=pl.List(pl.Int64)).gather(people["loyalty"].to_numpy() % len(held))
-    return sessions.with_columns(day=day, clubs=clubs, **{f"taste_{name}": values for name, values in tastes.items()})
+    columns = {f"taste_{name}": values for name, values in tastes.items()}
+    return sessions.with_columns(people["clubs"], day=day, **columns)
 
 
 def drifting_normal(seed: int, day: Floats, *keys: ArrayLike) -> Floats:
     """Standard normal numbers at the ``day``, functions of ``seed`` and the keys, that drift by ``TASTE_DAYS``."""
     angle = day / TASTE_DAYS * hashed_normal(seed, *keys, 2)
-    normal: Floats = np.cos(angle) * hashed_normal(seed, *keys) + np.sin(angle) * hashed_normal(seed, *keys, 1)
-    return normal
+    return np.asarray(np.cos(angle) * hashed_normal(seed, *keys) + np.sin(angle) * hashed_normal(seed, *keys, 1))
 
 
 def renewed(seed: int, day: Floats, *keys: ArrayLike) -> Floats:

@@ -20,8 +20,7 @@ def hashed(seed: int, *keys: ArrayLike) -> Floats:
 
 def hashed_normal(seed: int, *keys: ArrayLike) -> Floats:
     """Standard normal numbers, a function of ``seed`` and the keys."""
-    normal: Floats = ndtri(hashed(seed, *keys))
-    return normal
+    return np.asarray(ndtri(hashed(seed, *keys)))
 
 
 def _stir(state: NDArray[np.uint64]) -> NDArray[np.uint64]:

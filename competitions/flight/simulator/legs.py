@@ -6,30 +6,17 @@ have one time.
 """
 
 from itertools import islice, product
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from common.arrays import Ints
+from common.io.tables import read_csv
 from competitions.flight.simulator.hashing import hashed
 
 # A carrier's share of the slots on a pair inside Russia and abroad, and its level of prices.
-CARRIERS = pl.DataFrame(
-    [
-        ("SU", 0.55, 0.24, 1.0),
-        ("S7", 0.16, 0.10, 0.93),
-        ("U6", 0.11, 0.06, 0.88),
-        ("DP", 0.08, 0.0, 0.62),
-        ("UT", 0.06, 0.03, 0.9),
-        ("N4", 0.04, 0.05, 0.85),
-        ("TK", 0.0, 0.27, 1.2),
-        ("EK", 0.0, 0.14, 1.3),
-        ("CA", 0.0, 0.11, 0.95),
-    ],
-    ["code", "inside", "abroad", "level"],
-    orient="row",
-)
-CODES = CARRIERS["code"].to_list()
+CARRIERS = read_csv(Path(__file__).with_name("carriers.csv"))
 CITIES = ("MOW", "LED", *map("".join, islice(product("VKSNRT", "AEIOU", "BCDGKLMN"), 158)))
 ABROAD = 60  # cities from this one on are abroad
 DAY = 1440  # minutes
@@ -66,8 +53,8 @@ def draw_legs(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     """All legs, both ways of every pair, in the order of ``leg``.
 
     ``direction``: pair * 2, or pair * 2 + 1 the other way. ``carrier``: its row of ``CARRIERS``. ``departure``: a local
-    minute of the day; ``first``, ``wait`` and ``second``: minutes of its flights and between them, 0 of what there is
-    not; ``duration``: their sum. ``lowest``: roubles of the lowest fare, before date and lead.
+    minute of the day; ``first`` and ``second``: minutes of its flights, 0 of what there is not; ``duration``: their sum
+    with the wait between them. ``lowest``: roubles of the lowest fare, before date and lead.
     """
     rng = np.random.default_rng([6, seed])
     pair, carrier = _assign_carriers(pairs, rng)
@@ -77,7 +64,6 @@ def draw_legs(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     direction, carrier = legs["direction"].to_numpy(), legs["carrier"].to_numpy()
     start, end, abroad, minutes = (pairs[name].to_numpy()[direction // 2] for name in pairs.columns if name != "weight")
     stops = rng.random(len(legs)) < np.select([direction < 2, abroad, start > 0], [0.01, 0.38, 0.36], 0.05)
-    stop = np.where(start > 0, 0, 1 + (end < 2))  # Moscow; from there the next largest city
     share = np.where(stops, 0.3 + 0.4 * rng.random(len(legs)), 1.0)
     total = np.where(stops, 1.15 * minutes + 40, minutes)
     first = 5 * np.round(total * share / 5).astype(np.int64)
@@ -87,11 +73,10 @@ def draw_legs(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     number = 1 + (hashed(seed, 43, legs["leg"].to_numpy()[:, None], np.arange(2)) ** 1.6 * 7400).astype(np.int64)
     return legs.with_columns(
         origin=np.where(direction % 2 == 0, start, end),
-        stop=stop,
+        stop=np.where(start > 0, 0, 1 + (end < 2)),  # Moscow; from there the next largest city
         destination=np.where(direction % 2 == 0, end, start),
         segments=1 + stops.astype(np.int64),
         first=first,
-        wait=wait,
         second=second,
         duration=first + wait + second,
         lowest=(900.0 + 29.0 * (first + second)) * level * np.exp(0.1 * rng.standard_normal(len(legs))),

@@ -16,16 +16,16 @@ from common.arrays import Bools, Floats, Ints
 from common.simulation.sampling import Pool, make_pool
 from competitions.mgtv.simulator.constants import (
     CHANNELS,
+    COLLECTIONS,
     FEATURE,
     KINDS,
     SHORT,
     TEST_DAY,
     TRAILER,
-    Sizes,
-    channel_values,
-    kind_values,
+    VIDEOS,
 )
 
+LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
 ZIPF, ZIPF_SHIFT = 0.9, 3.0
 WALK = 0.12  # deviation of a day's step of the heat
 BOOST, BOOST_DAYS, MOST_BOOST = 0.8, 2.0, 1.2
@@ -81,17 +81,20 @@ class DayPopularity:
     pool: Pool
 
 
-def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
-    """Draw the catalogue of a size; the same arguments give the same one."""
-    rng = np.random.default_rng([11, seed])
-    shares = channel_values("share")
-    channel = rng.choice(len(CHANNELS), sizes.collections, p=shares / shares.sum())
-    total = round(sizes.videos / (1 - TO_COME))
+def make_catalogue(scale: float, seed: int) -> Catalogue:
+    """Draw the catalogue; the same arguments give the same one.
+
+    It grows with the root of the scale, so that a video of a small set still has its clicks.
+    """
+    rng, slow = np.random.default_rng([11, seed]), scale**0.5
+    count = max(LEAST_COLLECTIONS, round(COLLECTIONS * slow))
+    total = round(max(LEAST_VIDEOS, round(VIDEOS * slow)) / (1 - TO_COME))
+    channel = rng.choice(len(CHANNELS), count, p=CHANNELS["share"] / CHANNELS["share"].sum())
     episodes = _count_episodes(channel, round(EPISODE_SHARE * total), rng)
-    quality = rng.standard_normal(sizes.collections)
+    quality = rng.standard_normal(count)
     base = _draw_heat(channel, quality, rng)
-    at_once, every = (channel_values(name).astype(np.int64)[channel] for name in ("at_once", "every"))
-    running = rng.random(len(channel)) < channel_values("running")[channel]
+    at_once, every = (CHANNELS[name][channel] for name in ("at_once", "every"))
+    running = rng.random(len(channel)) < CHANNELS["running"][channel]
     # Of a running programme the last day is drawn evenly, until its first episode would come out after the test day:
     # as many episodes come out on that day as on any other.
     recent, old = rng.integers(2, TEST_DAY + 1 + episodes // at_once * every), -rng.geometric(1 / 200, len(channel))
@@ -101,10 +104,10 @@ def make_catalogue(sizes: Sizes, seed: int) -> Catalogue:
         episodes=episodes,
         first=np.cumsum(episodes) - episodes,
         quality=quality,
-        code=300_000 + rng.permutation(8 * sizes.collections)[: sizes.collections],
+        code=300_000 + rng.permutation(8 * count)[:count],
         heat=_walk(base, videos, rng),
     )
-    members = make_pool(videos.collection, sizes.collections, np.ones(len(videos.kind)))
+    members = make_pool(videos.collection, count, np.ones(len(videos.kind)))
     return Catalogue(collections, videos, members)
 
 
@@ -113,7 +116,7 @@ def rate_day(catalogue: Catalogue, day: int) -> DayPopularity:
     videos = catalogue.videos
     released = videos.release <= day
     novelty = np.where(released, np.exp(-np.maximum(day - videos.release, 0) / NOVELTY_DAYS), 0.0)
-    value = catalogue.collections.heat[day][videos.collection] + kind_values("heat")[videos.kind]
+    value = catalogue.collections.heat[day][videos.collection] + KINDS["heat"][videos.kind]
     value += 0.3 * videos.quality + NOVELTY * novelty - 0.02 * np.minimum(videos.serial, 60)
     pool = make_pool(videos.channel, len(CHANNELS), np.where(released, np.exp(value), 0.0))
     return DayPopularity(day, released, novelty, pool)
@@ -121,7 +124,7 @@ def rate_day(catalogue: Catalogue, day: int) -> DayPopularity:
 
 def _count_episodes(channel: Ints, total: int, rng: np.random.Generator) -> Ints:
     """Episodes of each programme: log-normal about its channel's median, at least 1, ``total`` in all (about)."""
-    usual = channel_values("episodes")[channel]
+    usual = CHANNELS["episodes"][channel]
     drawn = usual * np.exp(0.5 * rng.standard_normal(len(channel)))
     film = usual == 1
     factor = (total - film.sum()) / max(drawn[~film].sum(), 1.0)
@@ -131,7 +134,7 @@ def _count_episodes(channel: Ints, total: int, rng: np.random.Generator) -> Ints
 def _draw_heat(channel: Ints, quality: Floats, rng: np.random.Generator) -> Floats:
     """Log popularity of each programme, its popularity-weighted mean at 0 at every size of the catalogue."""
     rank = rng.permutation(len(channel))
-    heat = -ZIPF * np.log(rank + ZIPF_SHIFT) + channel_values("heat")[channel] + 0.25 * quality
+    heat = -ZIPF * np.log(rank + ZIPF_SHIFT) + CHANNELS["heat"][channel] + 0.25 * quality
     weight = np.exp(heat)
     return np.asarray(heat - (weight * heat).sum() / weight.sum())
 
@@ -144,20 +147,20 @@ def _make_videos(
     Episode k comes out as many days before the ``last`` one as the channel's rhythm says; a trailer three days before
     its episode, a short up to two days after it, and of a complete programme on any day.
     """
-    weight = channel_values("extras")[channel] * np.exp(0.5 * base) * np.sqrt(episodes)
+    weight = CHANNELS["extras"][channel] * np.exp(0.5 * base) * np.sqrt(episodes)
     count = max(total - int(episodes.sum()), len(KINDS))
     about = np.sort(rng.choice(len(channel), count, p=weight / weight.sum()))
     kind = np.append(np.full(episodes.sum(), FEATURE), np.where(rng.random(count) < TRAILERS, TRAILER, SHORT))
     collection = np.append(np.repeat(np.arange(len(channel)), episodes), about)
     number = np.arange(episodes.sum()) - np.repeat(np.cumsum(episodes) - episodes, episodes) + 1
     serial = np.append(number, rng.integers(1, episodes[about] + 1))
-    at_once, every = (channel_values(name).astype(np.int64)[channel[collection]] for name in ("at_once", "every"))
+    at_once, every = (CHANNELS[name][channel[collection]] for name in ("at_once", "every"))
     release = last[collection] - (episodes[collection] - serial) // at_once * every
     beside = np.where(kind == TRAILER, release - 3, release + rng.integers(0, 3, len(kind)))
     again = (last[collection] < 1) & (rng.random(len(kind)) < FRESH)
     beside = np.where(again, rng.integers(1, TEST_DAY + 1, len(kind)), beside)
-    low, high = (kind_values(f"{end}_minutes")[kind] for end in ("least", "most"))
-    usual = np.clip(channel_values("minutes")[channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
+    low, high = (KINDS[f"{end}_minutes"][kind] for end in ("least", "most"))
+    usual = np.clip(CHANNELS["minutes"][channel] * np.exp(0.15 * rng.standard_normal(len(channel))), 20, 90)
     minutes = usual[collection] * np.exp(0.05 * rng.standard_normal(len(kind)))
     minutes = np.where(kind == FEATURE, np.clip(minutes, low, high), low + (high - low) * rng.random(len(kind)))
     return Videos(

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from common.arrays import Floats, Ints
 from common.learning.listwise_softmax import softmax_within
-from competitions.mgtv.simulator.constants import channel_values, kind_values
+from competitions.mgtv.simulator.constants import CHANNELS, KINDS
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 
 SHARPNESS = 1.15
@@ -72,7 +72,7 @@ def utilities(state: SimulationState, slates: Slates) -> Floats:
         "unfinished": (same & ~history.finished[device]).any(axis=1),
         "finished": (same & history.finished[device]).any(axis=1),
     }
-    value = channel_values("pull")[channel] + kind_values("pull")[videos.kind[video]]
+    value: Floats = CHANNELS["pull"][channel] + KINDS["pull"][videos.kind[video]]
     for name, part in parts.items():
         value += WEIGHTS[name] * part
     return SHARPNESS * value

@@ -1,27 +1,22 @@
-"""What is fixed before anyone watches: sizes at a scale, days, channels, kinds of video, and the numbers assumed.
+"""What is fixed before anyone watches: the days, channels and kinds of video.
 
 The host published neither row counts nor click rates of 2025. Assumed: 240,000 of 1.5M devices are shown a slate on a
 day, of about 8 videos; 69% of them click, 1.36 videos each (the 2024 edition's figures: 165,000 clickers, 1.36).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
 from common.io.tables import read_csv
 
 Codes: TypeAlias = NDArray[np.int32]
 
 # Devices, videos, collections: sizes of the embedding tables of a team of the 2025 edition.
 DEVICES, VIDEOS, COLLECTIONS = 1_500_000, 17_000, 2_500
-LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
-COMMENTS, LEAST_COMMENTS = 60_000, 400  # assumed
 DAYS = 30  # with a log; the day after is the test day
 TEST_DAY = DAYS + 1
 START = datetime(2025, 6, 1)  # assumed; day 1
@@ -29,42 +24,8 @@ SIZE_MEAN_LOG, SIZE_SIGMA, MOST_SHOWN = 1.73, 0.95, 40  # a slate's length, befo
 # Assumed. By channel: share of the collections, and what its programmes are like: the median number of their episodes,
 # the share that is running, that is, releases ``at_once`` episodes ``every`` days in these days; ``heat`` lifts what is
 # shown, ``pull`` what is clicked, in logarithms; ``extras``: how much there is about them.
-CHANNELS = read_csv(Path(__file__).with_name("channels.csv"))
+CHANNELS = read_csv(Path(__file__).with_name("channels.csv")).to_numpy(structured=True)
 # Assumed; the codes of isIntact are an earlier edition's. By kind of video: its minutes; ``heat`` and ``pull`` as
 # above; ``abandon`` and ``complete`` are logits against the middle.
-KINDS = read_csv(Path(__file__).with_name("kinds.csv"))
+KINDS = read_csv(Path(__file__).with_name("kinds.csv")).to_numpy(structured=True)
 FEATURE, SHORT, TRAILER = range(3)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Numbers of devices, videos and collections, and rows of comments, at a scale."""
-
-    devices: int
-    videos: int
-    collections: int
-    comments: int
-
-
-def measure_sizes(scale: float) -> Sizes:
-    """Sizes at a scale; 1.0 gives the host's.
-
-    The catalogue grows with the root of the scale, so that a video of a small set still has its clicks.
-    """
-    slow = scale**0.5
-    return Sizes(
-        devices=round(DEVICES * scale),
-        videos=max(LEAST_VIDEOS, round(VIDEOS * slow)),
-        collections=max(LEAST_COLLECTIONS, round(COLLECTIONS * slow)),
-        comments=min(COMMENTS, max(LEAST_COMMENTS, round(COMMENTS * scale))),
-    )
-
-
-def channel_values(name: str) -> Floats:
-    """A field of every channel."""
-    return CHANNELS[name].cast(pl.Float64).to_numpy()
-
-
-def kind_values(name: str) -> Floats:
-    """A field of every kind."""
-    return KINDS[name].cast(pl.Float64).to_numpy()

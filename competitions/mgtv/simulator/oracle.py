@@ -5,11 +5,10 @@ t follows ``watch_time_model``. The oracle answers the row and the rate that max
 on a grid.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+import polars as pl
 
-from common.arrays import Bools, Floats, Ints, join
+from common.arrays import Bools, Floats, Ints
 from common.simulation.oracle import Oracle, summarise
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.simulator.click_model import Clicks
@@ -19,18 +18,12 @@ from competitions.mgtv.simulator.watch_time_model import GRID, make_gains, part_
 BLOCK = 50_000  # rows whose answers are tried at once
 
 
-@dataclass(frozen=True)
-class OracleScores:
-    """One entry a truth row: whether the oracle's video is right, its s, and what it expected of both."""
+def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: Ints, completion: Floats) -> pl.DataFrame:
+    """Answer the slates of the truth's rows, of which ``row`` was clicked first and played to ``completion``.
 
-    hit: Bools
-    gain: Floats
-    expected: Floats
-    expected_hit: Floats
-
-
-def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: Ints, completion: Floats) -> OracleScores:
-    """Answer the slates of the truth's rows, of which ``row`` was clicked first and played to ``completion``."""
+    One row a truth row: whether the oracle's video is right (``hit``), its s (``gain``), and what it ``expected`` of
+    them (``expected_hit``).
+    """
     asked = slates.owner[row]
     size = np.diff(slates.first)[asked]
     owner, first = np.repeat(np.arange(len(size)), size), np.cumsum(size) - size
@@ -40,7 +33,8 @@ def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: In
     value = chance * expected
     chosen = np.lexsort((-value, owner))[first]
     hit = rows[chosen] == row
-    return OracleScores(hit, score_rates(completion, rates[chosen]) * hit, value[chosen], chance[chosen])
+    gain = score_rates(completion, rates[chosen]) * hit
+    return pl.DataFrame({"hit": hit, "gain": gain, "expected": value[chosen], "expected_hit": chance[chosen]})
 
 
 def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools) -> tuple[Floats, Floats]:
@@ -54,8 +48,7 @@ def best_rates(state: SimulationState, device: Ints, video: Ints, is_next: Bools
     return expected, rates
 
 
-def summarise_scores(scores: list[OracleScores]) -> Oracle:
+def summarise_scores(scores: pl.DataFrame) -> Oracle:
     """The oracle of all slates; beside it its hits."""
-    every = join(scores)
-    details = {"hit_rate": every.hit.astype(float), "expected_hit_rate": every.expected_hit}
-    return summarise(every.gain, every.expected, details)
+    hit, gain, expected, expected_hit = (column.cast(pl.Float64).to_numpy() for column in scores)
+    return summarise(gain, expected, {"hit_rate": hit, "expected_hit_rate": expected_hit})

@@ -3,7 +3,7 @@
     python -m competitions simulate mgtv --out build/mgtv/simulated --scale 0.02 --seed 1
 
 A module says each part of it: ``catalogue``, ``users``, ``slates``, ``click_model``, ``watch_time_model``,
-``profiles``, ``comments``. Every click and play is drawn from a distribution that the oracle knows. Devices do not
+``tables``. Every click and play is drawn from a distribution that the oracle knows. Devices do not
 influence each other: they are simulated in parts, day by day, so that memory does not grow with the log.
 """
 
@@ -20,13 +20,12 @@ from common.engine.progress import track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, append_csv, check_request, write_simulation
 from competitions.mgtv.io import schema
-from competitions.mgtv.simulator.catalogue import Catalogue, make_catalogue, rate_day
+from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
 from competitions.mgtv.simulator.click_model import Clicks, draw_clicks
-from competitions.mgtv.simulator.comments import write_comments
-from competitions.mgtv.simulator.constants import DAYS, FEATURE, KINDS, START, TEST_DAY, Sizes, measure_sizes
+from competitions.mgtv.simulator.constants import DAYS, START, TEST_DAY
 from competitions.mgtv.simulator.oracle import score_slates, summarise_scores
-from competitions.mgtv.simulator.profiles import write_profiles
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
+from competitions.mgtv.simulator.tables import write_comments, write_profiles, write_videos
 from competitions.mgtv.simulator.users import (
     Users,
     Watched,
@@ -48,22 +47,19 @@ LAST_START_S, GAP_S = 80_000, 300  # a device's first click is before it; betwee
 
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
-    """Simulate into ``out``, replacing only an earlier simulation there; the same arguments give the same bytes.
-
-    Raises ``UserError`` for a scale or seed out of range, and for a folder that holds other files or cannot be written.
-    """
+    """Simulate into ``out``, see ``write_simulation``; the same arguments give the same bytes."""
     check_request(scale, seed)
     arguments = {"version": VERSION, "scale": scale, "seed": seed}
-    return write_simulation(out, OURS, arguments, lambda folder: _write_all(folder, measure_sizes(scale), seed))
+    return write_simulation(out, OURS, arguments, lambda folder: _write_all(folder, scale, seed))
 
 
-def _write_all(folder: Path, sizes: Sizes, seed: int) -> tuple[dict[str, int], Oracle]:
-    catalogue, users = make_catalogue(sizes, seed), make_users(sizes.devices, seed)
+def _write_all(folder: Path, scale: float, seed: int) -> tuple[dict[str, int], Oracle]:
+    catalogue, users = make_catalogue(scale, seed), make_users(scale, seed)
     rows = {
-        "devices": sizes.devices,
+        "devices": len(users.did),
         "videos": write_videos(folder, catalogue, seed),
         "profiles": write_profiles(folder, users, seed),
-        "comments": write_comments(folder, catalogue, sizes.comments, seed),
+        "comments": write_comments(folder, catalogue, scale, seed),
     }
     history = init_history(catalogue, users, seed)
     days = [
@@ -123,7 +119,7 @@ def write_test_day(folder: Path, state: SimulationState, seed: int) -> tuple[dic
         rows["shown"] += shown.height
         rows["truth"] += len(row)
         scores.append(score_slates(state, slates, clicks, row, completion))
-    return rows, summarise_scores(scores)
+    return rows, summarise_scores(pl.concat(scores))
 
 
 def frame_clicks(state: SimulationState, watched: Watched, rng: np.random.Generator) -> pl.DataFrame:
@@ -147,26 +143,3 @@ def write_clicks(folder: Path, day: int, frame: pl.DataFrame) -> None:
 def pair_rows(state: SimulationState, device: Ints, video: Ints) -> pl.DataFrame:
     """Columns did and vid."""
     return pl.DataFrame({"did": state.users.did.gather(device), "vid": state.catalogue.videos.code[video]})
-
-
-def write_videos(folder: Path, catalogue: Catalogue, seed: int) -> int:
-    """Write the table of videos out by the log's end or the day after; its rows."""
-    videos, rng = catalogue.videos, np.random.default_rng([41, seed])
-    channel, kind = videos.channel, videos.kind
-    frame = pl.DataFrame(
-        {
-            "vid": videos.code,
-            "item_cid": catalogue.collections.code[videos.collection],
-            "item_type": np.where(kind == FEATURE, channel % 3, 3),
-            "item_duration": videos.duration.astype(np.int64),
-            "item_assetSource": 1 + rng.integers(0, 5, len(kind)),
-            "item_classify": 1 + channel,
-            "item_isIntact": KINDS["code"].to_numpy()[kind],
-            "item_serialno": videos.serial,
-            "sid": 1 + videos.collection,  # each programme is a series of its own
-            "stype": 1 + kind,
-        }
-    )
-    frame = frame.filter(pl.Series(videos.release <= TEST_DAY)).sort("vid")
-    append_csv(folder / schema.VIDEOS, frame)
-    return frame.height

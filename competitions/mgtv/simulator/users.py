@@ -17,7 +17,7 @@ from scipy.special import expit
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import make_pool
 from competitions.mgtv.simulator.catalogue import Catalogue
-from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes, channel_values
+from competitions.mgtv.simulator.constants import CHANNELS, DEVICES, FEATURE, Codes
 
 RATE, ACTIVITY = 0.1025, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 SLOTS, CLICKED, SHOWN = 4, 8, 16  # followed programmes, clicked and shown videos that a device remembers
@@ -60,9 +60,9 @@ class Watched:
     follow_draw: Floats  # uniform: below the chance, the device follows
 
 
-def make_users(devices: int, seed: int) -> Users:
+def make_users(scale: float, seed: int) -> Users:
     """Draw the devices."""
-    rng = np.random.default_rng([21, seed])
+    rng, devices = np.random.default_rng([21, seed]), round(DEVICES * scale)
     digits = rng.bytes(16 * devices).hex()
     return Users(
         did=pl.Series("did", [digits[at : at + 32] for at in range(0, len(digits), 32)]),
@@ -111,7 +111,7 @@ def init_history(catalogue: Catalogue, users: Users, seed: int) -> UserHistory:
 def draw_channels(users: Users, device: Ints, weight: Floats, rng: np.random.Generator) -> Ints:
     """A channel for each device, by its taste, what the channel draws, and a ``weight`` by channel."""
     with np.errstate(divide="ignore"):
-        liking = users.taste[device] + channel_values("pull") + np.log(weight)
+        liking = users.taste[device] + CHANNELS["pull"] + np.log(weight)
     # The largest of log weight plus Gumbel noise is a draw by weight (Yellott 1977).
     return np.asarray((liking + rng.gumbel(size=liking.shape)).argmax(axis=1))
 

@@ -16,7 +16,7 @@ from scipy.special import softmax
 from common.arrays import Bools, Floats, Ints
 from common.simulation.sampling import draw_columns
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.simulator.constants import FEATURE, kind_values
+from competitions.mgtv.simulator.constants import FEATURE, KINDS
 from competitions.mgtv.simulator.slates import SimulationState
 
 # Intercept, by x, patience, next episode, quality, taste.
@@ -48,8 +48,8 @@ def part_weights(state: SimulationState, device: Ints, video: Ints, is_next: Boo
         ]
     )
     logits = np.zeros((len(video), PARTS))
-    logits[:, 0] = terms @ np.array(ABANDON) + kind_values("abandon")[kind]
-    logits[:, 2] = terms @ np.array(COMPLETE) + kind_values("complete")[kind]
+    logits[:, 0] = terms @ np.array(ABANDON) + KINDS["abandon"][kind]
+    logits[:, 2] = terms @ np.array(COMPLETE) + KINDS["complete"][kind]
     weights = softmax(logits, axis=1)
     return np.hstack([np.where(own[:, None], weights, 0.0) for own in (kind == FEATURE, kind != FEATURE)])
 

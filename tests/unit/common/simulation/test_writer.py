@@ -54,12 +54,7 @@ def test_the_report_is_written_beside_the_files(tmp_path: Path) -> None:
         return {"a": 2}, oracle
 
     made = write_simulation(tmp_path / "out", ["logs"], {"scale": 0.5, "seed": 3}, draw)
-    assert (made.folder, made.truth, made.rows, made.oracle) == (
-        tmp_path / "out",
-        made.folder / TRUTH,
-        {"a": 2},
-        oracle,
-    )
+    assert (made.folder, made.rows, made.oracle) == (tmp_path / "out", {"a": 2}, oracle)
     assert (made.folder / "logs" / "a.csv").read_text() == "x\n0.2\n0.5\n"
     assert read_report(made.folder) == {"scale": 0.5, "seed": 3, "rows": {"a": 2}, "oracle": vars(oracle)}
     write_simulation(tmp_path / "out", ["logs"], {"scale": 0.5, "seed": 4}, draw)

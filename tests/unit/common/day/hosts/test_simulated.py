@@ -42,9 +42,11 @@ def test_a_set_that_an_earlier_version_simulated_is_simulated_again(tmp_path: Pa
     write(folder)
     assert choose_files(host, None, None, 3, tmp_path) == folder
     assert written == []
-    (folder / REPORT).write_text('{"oracle": {"mrr5": 0.3}}')
-    choose_files(host, None, None, 3, tmp_path)
-    assert written == [folder]
+    for report in ('{"oracle": {"mrr5": 0.3}}', '{"oracle'):
+        written.clear()
+        (folder / REPORT).write_text(report)
+        choose_files(host, None, None, 3, tmp_path)
+        assert written == [folder]
     for version, again in ((4, False), (5, True)):  # and one of another version of the simulator
         written.clear()
         (folder / REPORT).write_text(json.dumps(json.loads(SIMULATED_REPORT) | {"version": 4}))
