@@ -60,7 +60,9 @@ def test_rows_of_one_query_do_not_betray_their_side() -> None:
     """Every query has a value of its own: in both halves, it would tell the side of its other rows."""
     rng = np.random.default_rng(5)
     sides = [np.repeat(rng.normal(size=(40, 1)), 25, axis=0).astype(np.float32) for _ in range(2)]
-    apart, together = (find_drift(*(rows_of(side, ("own",), size) for side in sides)) for size in (1, 25))
+    apart, together = (
+        find_drift(rows_of(sides[0], ("own",), size), rows_of(sides[1], ("own",), size)) for size in (1, 25)
+    )
     assert apart is not None
     assert together is not None
     assert apart.auc > 0.8
