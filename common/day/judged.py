@@ -19,11 +19,11 @@ from common.engine.decisions import Decision
 from common.io.notes import Note
 from common.io.submission import Checked
 from common.learning.adversarial_validation import find_drift, refer
-from common.learning.dataset import Matrix, RankingDataset, check_columns, pick_queries
+from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
-from common.learning.model_diagnostics import list_importance, permute, sample_queries, share_gains
+from common.learning.model_diagnostics import permute, sample_queries, share_gains
 
 Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
@@ -101,7 +101,7 @@ def measure_importance(
     right = np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
     gains = share_gains(rankers)
     if not right.any():
-        return list_importance(gains, {})
+        return [Importance(name, gain) for name, gain in gains.items()]
     # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
     drawn = sample_queries(pick_queries(rows, right), queries, most, 0)
 
@@ -115,7 +115,8 @@ def measure_importance(
         return log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
 
     names = [name for name in gains if name in drawn.names][:TOP]
-    return list_importance(gains, permute(score, drawn, measure, names))
+    losses = permute(score, drawn, measure, names)
+    return [Importance(name, gain, *losses.get(name, (None, None))) for name, gain in gains.items()]
 
 
 def measure_drift(
@@ -129,14 +130,7 @@ def measure_drift(
 
     ``reference``: how far two times of the labelled data differ, ``between`` in words (see ``refer``).
     """
-    return refer(compare_rows(labelled, test, most), reference, between)
-
-
-def compare_rows(one: RankingDataset, other: RankingDataset, most: int, top: int = 30) -> Drift | None:
-    """How far the rows of two data sets of the same features differ. ``ColumnsError`` where theirs are others."""
-    check_columns(one.names, other.names, "The second data set")
-    sizes = one.group_sizes, other.group_sizes
-    return find_drift(one.names, one.features, other.features, *sizes, most=most, top=top)
+    return refer(find_drift(labelled, test, most), reference, between)
 
 
 def count_first(sizes: NDArray[np.integer], rows: int) -> int:

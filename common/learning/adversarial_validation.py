@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from common.learning.dataset import Matrix, RankingDataset, pick_queries
+from common.learning.dataset import Matrix, RankingDataset, check_columns, pick_queries
 from common.learning.diagnostics import Drift, FeatureDrift
 
-Sizes = NDArray[np.int32]
 FEWEST_ROWS = 50
 ROUNDS = 60
+LISTED = 30  # features of the drift that is reported
 SEED = 0
 PARAMETERS = {
     "objective": "binary",
@@ -30,29 +30,22 @@ PARAMETERS = {
 }
 
 
-def find_drift(
-    names: tuple[str, ...],
-    train: Matrix,
-    test: Matrix,
-    train_sizes: Sizes | None = None,
-    test_sizes: Sizes | None = None,
-    *,
-    most: int = 10_000,
-    top: int = 30,
-) -> Drift | None:
-    """Adversarial validation of ``train`` against ``test`` rows (n, d), NaN = missing; the ``top`` worst features.
+def find_drift(train: RankingDataset, test: RankingDataset, most: int = 10_000) -> Drift | None:
+    """Adversarial validation of the rows of ``train`` against those of ``test``; all features, the worst first.
 
-    At most ``most`` rows a side are drawn. The classifier is fitted on one half and judged on the other, and the other
-    way about; with ``sizes`` (rows of each query) whole queries are drawn and stay in one half, since the rows of a
-    query are alike whatever side it is on. None where a side has fewer than ``FEWEST_ROWS`` rows, or one query.
+    At most ``most`` rows a side are drawn, whole queries. The classifier is fitted on one half of these and judged on
+    the other, and the other way about: a query stays in one half, since its rows are alike whatever side it is on.
+    None where a side has fewer than ``FEWEST_ROWS`` rows, or one query; ``ColumnsError`` where the features differ.
 
-    >>> train, test = np.arange(60, dtype=np.float32)[:, None], np.arange(100, 160, dtype=np.float32)[:, None]
-    >>> drift = find_drift(("age",), train, test)
+    >>> ages, labels, sizes = np.arange(60, dtype=np.float32)[:, None], np.zeros(60), np.ones(60, np.int32)
+    >>> train, test = (RankingDataset(("age",), ages + years, labels, sizes) for years in (0, 100))
+    >>> drift = find_drift(train, test)
     >>> round(drift.auc, 2), drift.features[0].train, drift.features[0].test
     (1.0, 29.5, 129.5)
     """
-    rng = np.random.default_rng(SEED)
-    sides = [_draw(train, train_sizes, most, rng), _draw(test, test_sizes, most, rng)]
+    check_columns(train.names, test.names, "The second data set")
+    rng, names = np.random.default_rng(SEED), train.names
+    sides = [_draw(rows, most, rng) for rows in (train, test)]
     if any(len(features) < FEWEST_ROWS or halves.min() == halves.max() for features, halves, _ in sides):
         return None
     features = np.vstack([sides[0][0], sides[1][0]])
@@ -61,31 +54,33 @@ def find_drift(
     from_test = np.arange(len(features)) >= len(sides[0][0])
     drifts = [_compare(name, features[:, column], from_test) for column, name in enumerate(names)]
     drifts.sort(key=lambda drift: (-drift.auc, drift.feature))
-    varying = [column for column in range(len(names)) if _varies(features[:, column])]
-    auc = _cross_fit(features[:, varying], from_test, halves) if varying else 0.5
+    auc = _cross_fit(features, from_test, halves) if names else 0.5
     fewer = min(queries for _, _, queries in sides)
-    return Drift(auc=auc, rows=len(features), queries=fewer, features=drifts[:top])
+    return Drift(auc=auc, rows=len(features), queries=fewer, features=drifts)
 
 
 def refer(drift: Drift | None, reference: Drift | None, between: str) -> Drift | None:
-    """The drift with how far two times of the labelled data, ``between`` in words, differ from each other.
+    """The drift to report, of the ``LISTED`` worst features, with how far two times of the labelled data, ``between``
+    in words, differ from each other.
 
     A statistic of a day has one value for all rows of it, and separates any two days; that warns of nothing.
-    ``reference`` should list every feature (``top``).
 
     >>> drift = Drift(auc=0.9, rows=100, queries=50)
     >>> refer(drift, Drift(auc=0.8, rows=100, queries=50), "two halves").reference
     0.8
     """
-    if drift is None or reference is None:
-        return drift
+    if drift is None:
+        return None
+    listed = structs.replace(drift, features=drift.features[:LISTED])
+    if reference is None:
+        return listed
     known = {row.feature: row.auc for row in reference.features}
-    features = [structs.replace(row, reference=known.get(row.feature)) for row in drift.features]
-    return structs.replace(drift, features=features, reference=reference.auc, between=between)
+    features = [structs.replace(row, reference=known.get(row.feature)) for row in listed.features]
+    return structs.replace(listed, features=features, reference=reference.auc, between=between)
 
 
 def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | None:
-    """The earlier half of labelled queries against the later one: ``times`` (queries,). All features are listed.
+    """The earlier half of labelled queries against the later one: ``times`` (queries,).
 
     >>> features = np.arange(120, dtype=np.float32)[:, None]  # grows with time
     >>> rows = RankingDataset(("day",), features, np.zeros(120), np.ones(120, np.int32))
@@ -93,16 +88,12 @@ def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | No
     1.0
     """
     late = times >= np.median(times) if len(times) else np.zeros(0, bool)
-    one, other = pick_queries(rows, ~late), pick_queries(rows, late)
-    sizes = one.group_sizes, other.group_sizes
-    return find_drift(rows.names, one.features, other.features, *sizes, top=len(rows.names))
+    return find_drift(pick_queries(rows, ~late), pick_queries(rows, late))
 
 
-def _draw(
-    features: Matrix, sizes: Sizes | None, most: int, rng: np.random.Generator
-) -> tuple[Matrix, NDArray[np.int64], int]:
+def _draw(rows: RankingDataset, most: int, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.int64], int]:
     """Rows drawn query by query, in their order, the half of each, 0 or 1, and the number of queries."""
-    sizes = np.ones(len(features), np.int32) if sizes is None else sizes
+    features, sizes = rows.features, rows.group_sizes
     order = rng.permutation(len(sizes))
     taken = order[np.cumsum(sizes[order]) <= most]
     if not len(taken):  # one query alone is over the limit, or there is none
@@ -165,8 +156,3 @@ def _auc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
 def _mean(values: Matrix) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean(dtype=np.float64)) if len(known) else None
-
-
-def _varies(values: Matrix) -> bool:
-    known = values[~np.isnan(values)]
-    return bool(0 < len(known) < len(values)) or bool(len(known) and known.min() < known.max())

@@ -104,7 +104,4 @@ def count_matrix(
     >>> count_matrix(np.array([0, 0, 1]), np.array([2, 2, 0]), (2, 3)).toarray().tolist()
     [[0.0, 0.0, 2.0], [1.0, 0.0, 0.0]]
     """
-    worth = np.ones(len(users), np.float32)
-    matrix = sp.csr_matrix((worth, (users, items)), shape)
-    matrix.sum_duplicates()
-    return matrix
+    return sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape)  # pairs that repeat are added up

@@ -72,12 +72,6 @@ class Logit(Standardiser):
             utilities[part] = np.einsum("ij,j->i", self.standardise(features[part]), self.weights)
         return utilities
 
-    def gain(self) -> list[float]:
-        """Per feature the absolute weights of its deviation and of its absence, added up."""
-        total = np.zeros(len(self.centre))
-        np.add.at(total, np.concatenate([self.valued, self.flagged]), np.abs(self.weights))
-        return [float(value) for value in total]
-
 
 def fit_logit(train: RankingDataset, l2: float) -> Logit:
     """Minimise -mean log likelihood per query + l2 / 2 * |weights|^2 by L-BFGS.
@@ -151,21 +145,13 @@ def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:
         first = cut
 
 
-def _slices(count: int) -> Iterator[slice]:
-    return (slice(start, start + CHUNK_ROWS) for start in range(0, count, CHUNK_ROWS))
-
-
 def _compute_moments(features: Matrix) -> tuple[Matrix, Matrix, NDArray[np.int64]]:
     """Per column mean, deviation and number of the finite values."""
     known = np.zeros(features.shape[1], np.int64)
-    total, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
-    for part in _slices(len(features)):
-        finite = np.isfinite(features[part])
-        known += finite.sum(axis=0)
-        total += np.where(finite, features[part], np.float32(0)).sum(axis=0, dtype=np.float64)
-    centre = total / np.maximum(known, 1)
-    for part in _slices(len(features)):
-        finite = np.isfinite(features[part])
-        square += (np.where(finite, features[part] - centre, 0.0) ** 2).sum(axis=0)
-    spread = np.sqrt(square / np.maximum(known, 1))
+    centre, spread = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for column, values in enumerate(features.T):  # one after the other, so that no second copy of all lies in memory
+        finite = values[np.isfinite(values)].astype(np.float64)
+        known[column] = len(finite)
+        if len(finite):
+            centre[column], spread[column] = finite.mean(), finite.std()
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32), known

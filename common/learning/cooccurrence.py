@@ -46,7 +46,7 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
     other_way = one_way.select(item="neighbour", neighbour="item", weight=pl.col("weight") * settings.reverse)
     both = pl.concat([one_way.with_columns(pl.col("weight") * settings.forward), other_way])
     weights = both.group_by("item", "neighbour").agg(exact_sum(pl.col("weight")))
-    return keep_top(_normalise(weights, clicks, settings.power), "item", "neighbour", "weight", settings.top)
+    return _rank_neighbours(weights, clicks, settings.power, settings.top)
 
 
 def exact_sum(value: pl.Expr) -> pl.Expr:
@@ -90,15 +90,15 @@ def count_transitions(clicks: pl.DataFrame, *, power: float, top: int, gap_ms: i
     keep = same_user if gap_ms is None else same_user & (wait == gap_ms)
     pairs = log.select("item", neighbour=pl.col("item").shift(-1), keep=keep).filter("keep")
     counts = pairs.filter(pl.col("item") != pl.col("neighbour")).group_by("item", "neighbour")
-    return keep_top(
-        _normalise(counts.agg(weight=pl.len().cast(pl.Float64)), clicks, power), "item", "neighbour", "weight", top
-    )
+    return _rank_neighbours(counts.agg(weight=pl.len().cast(pl.Float64)), clicks, power, top)
 
 
-def _normalise(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float) -> pl.LazyFrame:
+def _rank_neighbours(weights: pl.LazyFrame, clicks: pl.DataFrame, power: float, top: int) -> pl.DataFrame:
+    """Each item's ``top`` neighbours by their weight, divided by (clicks of both, multiplied)^power."""
     count = clicks.lazy().group_by("item").agg(count=pl.len().cast(pl.Float64))
     joined = weights.join(count, on="item").join(count.select(neighbour="item", other="count"), on="neighbour")
-    return joined.select("item", "neighbour", weight=pl.col("weight") / (pl.col("count") * pl.col("other")) ** power)
+    weight = pl.col("weight") / (pl.col("count") * pl.col("other")) ** power
+    return keep_top(joined.select("item", "neighbour", weight=weight), "item", "neighbour", "weight", top)
 
 
 def keep_top(frame: pl.LazyFrame, group: str, item: str, value: str, top: int) -> pl.DataFrame:

@@ -1,20 +1,74 @@
-"""The libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost.
+"""How a ranker is fitted, and the libraries behind ``gbdt.fit``, one function a family: LightGBM, XGBoost, CatBoost.
 
-Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and the curve that
-the early stop watched. A library is imported by the function that fits with it: all of them take seconds.
+Each takes a ``FitTask`` and returns the model, the rounds that it predicts by, each feature's gain, and what the early
+stop watched. A library is imported by the function that fits with it: all of them take seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from common.arrays import Floats
 from common.engine.meter import count_threads
-from common.learning.dataset import RankingDataset
-from common.learning.fit_task import UNWATCHED, Fit, FitTask, read_curve
+from common.learning.dataset import Matrix, RankingDataset
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax
 
 LIGHTGBM_SOFTMAX = "lightgbm_softmax"
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
+Evaluations = dict[str, dict[str, list[float]]]  # by data set and metric: its value after each round
+Fit = tuple[Any, int, Sequence[float], Evaluations]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is fitted: the library's ``parameters`` under its own names, and when the fit ends.
+
+    At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
+    all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff; of the softmax losses
+    it is their own likelihood, which moves with every query where NDCG at a small cutoff jumps. ``blocks``: only
+    features of these blocks, None for all.
+    ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
+    ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
+    ``base_margin``: the feature whose value a row's score starts from (a score that is known before, which trees need
+    not find again); missing is 0. ``seeds``: so many fits, by ``seed`` and those after it, whose scores are averaged.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any]
+    rounds: int
+    patience: int
+    seed: int
+    cutoff: int = 5
+    blocks: tuple[str, ...] | None = None
+    min_group_size: int = 1
+    negatives: int | None = None
+    base_margin: str | None = None
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A recipe and its data under way to a family's fitter; ``whole``: rounds beyond the best are kept. ``arrays``: the
+    features of ``train`` in several arrays, for a library that needs no copy of all; its own are then empty.
+    """
+
+    recipe: Recipe
+    train: RankingDataset
+    valid: RankingDataset | None
+    whole: bool = False
+    arrays: tuple[Matrix, ...] = ()
+
+    def margin(self, rows: RankingDataset) -> Floats | None:
+        """What the scores of rows start from, None for nothing."""
+        name = self.recipe.base_margin
+        return None if name is None else read_margin(rows.features, rows.names, name)
+
+
+def read_margin(features: Matrix, names: Sequence[str], base_margin: str) -> Floats:
+    """What scores start from: the feature of that name, 0 where it is missing."""
+    return np.nan_to_num(features[:, list(names).index(base_margin)].astype(np.float64))
 
 
 def fit_lightgbm(task: FitTask) -> Fit:
@@ -38,29 +92,23 @@ def fit_lightgbm(task: FitTask) -> Fit:
         init_score=task.margin(train),
         feature_name=list(train.names),
     )
+    evaluations: Evaluations = {}
     if valid is None:
         model = lightgbm.train(settings, data, recipe.rounds)
-        return model, recipe.rounds, model.feature_importance("gain").tolist(), UNWATCHED
+        return model, recipe.rounds, model.feature_importance("gain").tolist(), evaluations
     held = lightgbm.Dataset(
         valid.features, valid.labels, group=valid.group_sizes, init_score=task.margin(valid), reference=data
     )
     stop = lightgbm.early_stopping(recipe.patience, verbose=False)
-    evaluations: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Any] = [stop, lightgbm.record_evaluation(evaluations)]
     model = lightgbm.train(
-        settings,
-        data,
-        recipe.rounds,
-        [held],
-        feval=watch,
-        callbacks=callbacks,
-        keep_training_booster=task.whole,
+        settings, data, recipe.rounds, [held], feval=watch, callbacks=callbacks, keep_training_booster=task.whole
     )
     used = model.best_iteration
     if task.whole:  # a booster that is not kept so loses its trees after the best round
         model = model.model_from_string(model.model_to_string(num_iteration=-1)).free_dataset()
         used = model.num_trees()
-    return model, used, model.feature_importance("gain", used).tolist(), read_curve(evaluations)
+    return model, used, model.feature_importance("gain", used).tolist(), evaluations
 
 
 def fit_xgboost(task: FitTask) -> Fit:
@@ -72,7 +120,7 @@ def fit_xgboost(task: FitTask) -> Fit:
     settings = {**fixed, "eval_metric": f"ndcg@{task.recipe.cutoff}", **task.recipe.parameters}
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
-    evaluations: dict[str, dict[str, list[float]]] = {}
+    evaluations: Evaluations = {}
     model = xgboost.train(
         settings,
         data,
@@ -85,7 +133,7 @@ def fit_xgboost(task: FitTask) -> Fit:
     used = model.num_boosted_rounds() if valid is None or task.whole else model.best_iteration + 1
     kept = model[:used]
     gain = kept.get_score(importance_type="total_gain")
-    return kept, used, [float(gain.get(name, 0.0)) for name in train.names], read_curve(evaluations)  # type: ignore[arg-type]
+    return kept, used, [float(gain.get(name, 0.0)) for name in train.names], evaluations  # type: ignore[arg-type]
 
 
 def _quantise(rows: RankingDataset, margin: Floats | None, settings: Mapping[str, Any], reference: Any) -> Any:
@@ -124,8 +172,7 @@ def fit_catboost(task: FitTask) -> Fit:
     gain = model.get_feature_importance(type="PredictionValuesChange")
     watched = model.get_evals_result().get("validation", {})
     ranked = {name: values for name, values in watched.items() if name.startswith("NDCG")}
-    curve = read_curve({"validation": ranked or watched})
-    return model, model.tree_count_, [float(value) for value in gain], curve
+    return model, model.tree_count_, [float(value) for value in gain], {"validation": ranked or watched}
 
 
 def _pool(rows: RankingDataset, margin: Floats | None) -> Any:

@@ -6,10 +6,12 @@ aborts the process on a frame with strings or dates, CatBoost crashes on dates, 
 categories.
 """
 
+import functools
 import pickle
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,7 @@ from numpy.typing import NDArray
 from common.engine.errors import UserError
 from common.engine.meter import count_threads
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, take_columns
-from common.learning.fit_task import Fit, FitTask, PickledModel, Recipe, read_margin
-from common.learning.fitters import FAMILIES, LIGHTGBM_SOFTMAX
+from common.learning.fitters import FAMILIES, LIGHTGBM_SOFTMAX, Evaluations, Fit, FitTask, Recipe, read_margin
 
 LONGEST_MESSAGE = 200
 NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
@@ -26,6 +27,23 @@ LIBRARY_ERRORS = ("LightGBMError", "XGBoostError", "CatBoostError")  # by name: 
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
+
+
+class PickledModel:
+    """A library's model that is kept ``pickled`` until it is first used: a run that computes nothing asks for gains and
+    rounds alone, and imports no library of boosted trees. None stands for no model.
+    """
+
+    pickled: bytes | None
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The library's own."""
+        return None if self.pickled is None else pickle.loads(self.pickled)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, without the model that was made of one."""
+        return {name: value for name, value in vars(self).items() if name != "model"}
 
 
 @dataclass(frozen=True)
@@ -70,15 +88,26 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
 
 def _fit_one(fitter: Callable[[FitTask], Fit], task: FitTask) -> Ranker:
     try:
-        model, used, gain, (curve, metric) = fitter(task)
+        model, used, gain, evaluations = fitter(task)
     except Exception as error:
         if type(error).__name__ not in LIBRARY_ERRORS:
             raise
         raise explain_refusal(task.recipe.kind, error) from error
     shares = dict(zip(task.train.names, gain, strict=True))
-    pickled = pickle.dumps(model, pickle.HIGHEST_PROTOCOL)
-    recipe = task.recipe
+    pickled, recipe = pickle.dumps(model, pickle.HIGHEST_PROTOCOL), task.recipe
+    curve, metric = _read_curve(evaluations)
     return Ranker(recipe.kind, pickled, used, shares, curve, metric, recipe.base_margin, blocks=recipe.blocks)
+
+
+def _read_curve(evaluations: Evaluations) -> tuple[tuple[float, ...], str]:
+    """The only curve of the only data set that was watched, and its metric; what falls as the fit improves is turned
+    over. Of a fit without validation, none.
+    """
+    for curves in evaluations.values():
+        for name, values in curves.items():
+            sign = -1.0 if name == "QuerySoftMax" else 1.0
+            return tuple(sign * float(value) for value in values), name
+    return (), ""
 
 
 def explain_refusal(kind: str, error: Exception) -> UserError:
@@ -168,7 +197,4 @@ def _predict_one(ranker: Ranker, features: Matrix) -> NDArray[np.float64]:
 
 def score_rows(names: Sequence[str], features: Matrix, rankers: Sequence[Ranker]) -> NDArray[np.float64]:
     """Each ranker's scores of the rows, see ``predict``: (rows, rankers)."""
-    scores = np.empty((len(features), len(rankers)))
-    for column, ranker in enumerate(rankers):
-        scores[:, column] = predict(ranker, names, features)
-    return scores
+    return np.column_stack([predict(ranker, names, features) for ranker in rankers])

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 
-CUTOFFS = (1, 3, 5, 10)
-
 
 def weighted_mean(values: Floats, weights: Floats) -> float:
     """The score of a run, of a model, of a slice: every verb takes this mean over queries.
@@ -125,7 +123,7 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 }
 
 
-def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int] = CUTOFFS) -> pl.DataFrame:
+def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
     """Score ranked lists (query, item, rank; an item once a query) against answers (query, item).
 
     One row per (metric, k): ``value`` is the mean over the queries that have an answer, ``error`` its standard error

@@ -4,29 +4,19 @@ Pure functions of arrays; what they return (``diagnostics``) goes into a run's r
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
-from common.learning.diagnostics import Bin, Calibration, Curve, Importance
+from common.learning.diagnostics import Bin, Calibration, Curve
 from common.learning.gbdt import Ranker
 from common.learning.listwise_softmax import find_starts
 
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
 Loss = tuple[float, float]  # of the metric, on average over queries, and the standard error of that
-
-
-def list_importance(gains: Mapping[str, float | None], losses: Mapping[str, Loss]) -> list[Importance]:
-    """Features with the share of the gain (``share_gains``), and what the metric loses without them (``permute``).
-
-    >>> list_importance({"price": 0.75, "age": 0.25}, {})[0]
-    Importance(feature='price', gain=0.75, permutation=None, error=None)
-    """
-    return [Importance(name, gain, *losses.get(name, (None, None))) for name, gain in gains.items()]
 
 
 def share_gains(rankers: Sequence[Ranker]) -> dict[str, float]:
@@ -118,23 +108,7 @@ def calibrate(title: str, predicted: Floats, observed: Floats, bins: int = 10) -
     )
 
 
-class EarlyStoppedFit(Protocol):
-    """A fit whose metric was watched round by round: a ranker, or one of several folds."""
-
-    @property
-    def curve(self) -> tuple[float, ...]:
-        """The metric after each round."""
-
-    @property
-    def rounds(self) -> int:
-        """Those that were kept."""
-
-    @property
-    def metric(self) -> str:
-        """The name of the metric."""
-
-
-def curves(fits: Mapping[str, EarlyStoppedFit]) -> list[Curve]:
+def curves(fits: Mapping[str, Ranker]) -> list[Curve]:
     """The learning curves, by name, of those fits that have one.
 
     >>> fits = {"a": Ranker("a", None, 1, {}), "xgboost": Ranker("xgboost", None, 2, {}, (0.6, 0.7), "mrr@5")}

@@ -13,12 +13,6 @@ from competitions.mgtv.plan import check_names, list_blocks
 from competitions.mgtv.simulator.simulate import VERSION, simulate
 from competitions.mgtv.submission import check_submission, score_submission
 
-
-def locate(raw: Path, config: MgtvConfig) -> reader.RawFiles:
-    """The organiser's files in a folder."""
-    return reader.locate(raw, config.host)
-
-
 # Peaks of whole runs (1.5 GiB and 3.6, see FIGURES.md), and a fifth more.
 NEED = MemoryNeed(((0.0, 0.5), (0.02, 1.8), (1.0, 4.3)), raw_gib=3.7)
 
@@ -31,7 +25,7 @@ COMPETITION = Competition(
     ),
     metric=METRIC,
     queries="devices and days",
-    locate=locate,
+    locate=lambda raw, config: reader.locate(raw, config.host),
     validate=validate,
     solve=solve,
     judge=judge,

@@ -20,7 +20,7 @@ from common.io.submission import Checked, write_csv
 from common.learning.chain import Chain
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from competitions.mgtv import labels, metrics, split, submission
 from competitions.mgtv.config import CompletionSettings, FeatureSettings, MgtvConfig

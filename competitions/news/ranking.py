@@ -12,7 +12,7 @@ from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.chain import Chain, judge_chain, order_rows, score_rule
 from common.learning.dataset import RankingDataset
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, predict
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold

@@ -10,12 +10,9 @@ from competitions.template.config import CandidateSettings
 
 
 def count_items(history: pl.DataFrame) -> pl.DataFrame:
-    """Every item of the history, the most popular first: item, count, last (the time of its last event)."""
-    return (
-        history.group_by("item")
-        .agg(count=pl.len(), last=pl.col("time").max())
-        .sort("count", "item", descending=[True, False])
-    )
+    """Every item of the history, the most popular first: item, count, latest (the time of its last event)."""
+    counted = history.group_by("item").agg(count=pl.len(), latest=pl.col("time").max())
+    return counted.sort("count", "item", descending=[True, False])
 
 
 def find_candidates(fold: Fold, settings: CandidateSettings) -> pl.DataFrame:
@@ -34,7 +31,7 @@ def build_features(fold: Fold, candidates: pl.DataFrame, settings: CandidateSett
     follow = count_transitions(fold.history, power=0.25, top=settings.next)
     own = fold.seen.group_by("query", "item").agg(own=pl.len())
     rows = attach(candidates, fold.queries.select("query", "time"), ["query"])
-    rows = attach(attach(rows, items.rename({"last": "latest"}), ["item"]), last, ["query"])
+    rows = attach(attach(rows, items, ["item"]), last, ["query"])
     rows = attach(rows, follow.rename({"item": "last", "neighbour": "item"}), ["last", "item"])
     rows = attach(rows, own, ["query", "item"])
     return rows.select(

@@ -16,7 +16,7 @@ from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.io.submission import Checked, write_csv
 from common.learning.dataset import RankingDataset, pick_queries, to_matrix
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit
 from common.learning.split import Fold
 from competitions.template import features, split, submission

@@ -28,8 +28,7 @@ def list_queries(history: pl.DataFrame, users: pl.DataFrame) -> Fold:
     """
     past = history.join(users.select("user"), on="user", how="semi", maintain_order="left")
     ends = past.group_by("user", maintain_order=True).agg(time=pl.col("time").last(), events=pl.len())
-    queries = users.join(ends, on="user", maintain_order="left").with_row_index("query")
-    queries = queries.with_columns(pl.col("query").cast(pl.Int32))
+    queries = users.join(ends, on="user", maintain_order="left").with_row_index("query").cast({"query": pl.Int32})
     back = pl.int_range(pl.len(), 0, -1).over("user") - 1
     seen = past.with_columns(back=back).join(queries.select("user", "query"), on="user", maintain_order="left")
     return Fold(history, queries, seen.select("query", "item", "time", "back"), None)

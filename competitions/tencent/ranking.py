@@ -16,7 +16,7 @@ from common.arrays import Singles, join, take
 from common.engine.progress import track
 from common.learning import gbdt
 from common.learning.dataset import RankingDataset, gather
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Halves, Int64s
 from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_features

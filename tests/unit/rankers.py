@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.learning.dataset import RankingDataset
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit
 
 

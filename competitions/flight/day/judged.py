@@ -1,7 +1,7 @@
 """What a finished flight run reports: models side by side, and why the score is so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +140,9 @@ def explain(outcome: Outcome) -> Insight:
         importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
         drift=(measure_drift, own, first, reference, "earlier and later validation sessions"),
         given=[name for name in names if name.startswith("taste_")],  # a logit's utilities, before rankers
-        curves=lambda: curves({name: cross.value for name, cross in zip(outcome.names, outcome.crosses, strict=True)}),
+        curves=lambda: curves(
+            {name: watch_folds(cross.value) for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
+        ),
         calibration=lambda: [calibrate_bookings(outcome)],
     )
 
@@ -166,6 +168,11 @@ def drop_look_back(rows: RankingDataset) -> RankingDataset:
 def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
     """The rankers of the last fold."""
     return [cross.rankers[-1] for cross in crosses]
+
+
+def watch_folds(cross: CrossFit) -> Ranker:
+    """The ranker of the last fold, with the mean curve of the folds and the rounds that it chose."""
+    return replace(cross.rankers[-1], curve=cross.curve, rounds=cross.rounds, metric=cross.metric)
 
 
 def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:

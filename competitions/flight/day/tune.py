@@ -15,7 +15,7 @@ from common.day.tuning.gbdt_task import Folds, thin_folds, tune_ranker
 from common.day.tuning.task import Scores, Task
 from common.engine.run import Run
 from common.learning.dataset import RankingDataset, cut_by_time
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import fit, predict
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods
 from competitions.flight.config import FlightConfig

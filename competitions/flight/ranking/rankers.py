@@ -15,7 +15,7 @@ import polars as pl
 from common.arrays import Floats
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows, shorten
 from competitions.flight.config import FlightConfig
 from competitions.flight.features.booking_history import History

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.hosts import TRUTH
-from common.day.judged import Details, Insight, Judged, compare_rows, measure_drift, measure_importance
+from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
 from common.io.notes import Note, pool_notes
+from common.learning.adversarial_validation import find_drift
 from common.learning.conditional_logit import Logit
-from common.learning.dataset import RankingDataset
-from common.learning.diagnostics import Calibration, Drift
+from common.learning.diagnostics import Calibration
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 from competitions.mgtv import submission
@@ -103,7 +103,7 @@ def explain(outcome: Outcome) -> Insight:
     days = ready.labelled[before], ready.labelled[last], outcome.day
     train, valid, test = (day.field("rows") for day in days)
     between = f"the labelled days {before} and {last}"
-    reference = derive(compare_labelled, train, valid)
+    reference = derive(find_drift, train, valid, DRIFT_ROWS)
     return Insight(
         importance=(measure_importance, valid, rankers, *SHUFFLED, mix, outcome.blend),
         drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
@@ -115,11 +115,6 @@ def explain(outcome: Outcome) -> Insight:
 def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
     """The calibrated utilities (rows,) of the ranker's scores."""
     return blend.predict((MODEL,), scores.astype(np.float32))
-
-
-def compare_labelled(one: RankingDataset, other: RankingDataset) -> Drift | None:
-    """How far the rows of two labelled days differ, by every feature."""
-    return compare_rows(one, other, DRIFT_ROWS, len(one.names))
 
 
 def calibrate_days(outcome: Outcome) -> list[Calibration]:

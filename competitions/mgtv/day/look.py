@@ -1,6 +1,7 @@
 """What `make look-mgtv` shows of the raw files: lists, days, completion, videos; log beside test."""
 
 import dataclasses
+from pathlib import Path
 
 import msgspec
 import polars as pl
@@ -60,16 +61,16 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
 
 def list_tables(files: reader.RawFiles) -> list[RawTable]:
     """The host's tables; comments are workbooks and stand apart."""
-    parts = {
+    parts: dict[str, dict[str, list[Path | None]]] = {
         "impressions": {"log": [day.show for day in files.days], "test": [files.shown]},
-        "clicks": {"log": [day.click for day in files.days if day.click is not None]},
-        "plays": {"log": [day.play for day in files.days if day.play is not None]},
+        "clicks": {"log": [day.click for day in files.days]},
+        "plays": {"log": [day.play for day in files.days]},
         "videos": {"all": [files.videos]},
         "test devices": {"test": [files.test_devices]},
-        "profiles": {"all": [files.profiles] if files.profiles is not None else []},
+        "profiles": {"all": [files.profiles]},
     }
-    return [
-        RawTable(title, filled)
+    known = {
+        title: {side: [path for path in paths if path is not None] for side, paths in sides.items()}
         for title, sides in parts.items()
-        if (filled := {side: [path for path in paths if path is not None] for side, paths in sides.items() if paths})
-    ]
+    }
+    return [RawTable(title, sides) for title, sides in known.items() if any(sides.values())]

@@ -18,12 +18,11 @@ from common.io.column import Column
 from common.io.csv import CsvFile
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.mgtv.day.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
-from competitions.mgtv.io.schema import ASKED, SHOWN, VIDEOS, click_path, play_path, show_path
+from competitions.mgtv.io.schema import ASKED, PROFILES, SHOWN, VIDEOS, click_path, play_path, show_path
 
 LOG = "log_standard_4_22_to_5_08_pure.csv"
 USERS, BASICS = "user_features_pure.csv", "video_features_basic_pure.csv"
 FOLDERS = ("data/", "", "KuaiRand-Pure/data/")  # the unpacked archive, or a folder in it or around it
-PROFILES_FOLDER = "did_features"
 DAYS = 8
 FIRST_DAY_MS = 1_650_816_000_000  # 2022-04-25 00:00 in China, 16:00 UTC of the day before
 CHINA_MS = 8 * HOUR_MS
@@ -59,7 +58,7 @@ def convert(source: Path, out: Path) -> PublicDataset:
     }
     tables = daily_logs(days) | {
         VIDEOS: videos.drop("video_id"),
-        f"{PROFILES_FOLDER}/did_features_table.csv": profiles,
+        PROFILES: profiles,
         ASKED.format(board="A"): devices,
         SHOWN.format(board="A"): days.filter(pl.col("day") > DAYS).select("did", "vid").sort("did", "vid"),
         TRUTH: truth,

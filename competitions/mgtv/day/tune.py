@@ -15,7 +15,7 @@ from common.arrays import Floats
 from common.day.tuning.gbdt_task import MOST_ROWS, tune_ranker
 from common.day.tuning.task import Task
 from common.engine.run import Run
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit
 from common.learning.listwise_softmax import log_likelihoods
 from competitions.mgtv.config import MgtvConfig

@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 
-from common.arrays import Floats
 from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
 from common.day.run_record import CLUSTER, Row
 from common.learning.dataset import RankingDataset, gather
@@ -26,8 +25,8 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     shown, sizes = list_slates(outcome), join_days(outcome).group_sizes
     return shown[find_starts(sizes)].select(
         "query",
-        pl.format("day {}", pl.col("query").str.head(2)).alias("fold"),
-        pl.col("query").str.slice(3).alias(CLUSTER),
+        "fold",
+        CLUSTER,
         pl.Series("score", outcome.chain.value.earned),
         pl.Series("videos", np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
     )
@@ -39,7 +38,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
     videos, sizes = outcome.ready.tables.videos.value.frame, data.group_sizes
     ranks, starts = rank_answers(slates[answer].to_numpy(), data.labels, sizes), find_starts(sizes)
     listed = list(dict.fromkeys(("query", "item", "label", MODEL, BLEND, EXPECTED, answer)))
-    random = score_random(data, earn_first(slates, data)[:, None])  # with the run's own share
+    scores = score_rates(slates["rate"].to_numpy(), slates["answer"].to_numpy())  # with the run's own share
+    random = score_random(data, np.add.reduceat(scores * data.labels, starts)[:, None])
     return Evidence(
         candidates=slates.select(listed),
         rows=data,
@@ -57,23 +57,21 @@ def join_days(outcome: Validated) -> RankingDataset:
     return gather([part.value.day.rows for part in outcome.valid])
 
 
-def earn_first(shown: pl.DataFrame, data: RankingDataset) -> Floats:
-    """By query what the right video earns with the share that is answered for it."""
-    scores = score_rates(shown["rate"].to_numpy(), shown["answer"].to_numpy())
-    return np.add.reduceat(scores * data.labels, find_starts(data.group_sizes))
-
-
 def list_slates(outcome: Validated) -> pl.DataFrame:
-    """One row per video shown to a device on a validation day: query (day and device), item (the video); the model's
-    score, ``blend``: P(watch), the expected score, and what the video is picked by; the share that is answered, and the
-    one that was watched (NaN: not known); the video's code and its label.
+    """One row per video shown to a device on a validation day: query (day and device), the day as ``fold`` and the
+    device as ``cluster``, item (the video); the model's score, ``blend``: P(watch), the expected score, and what the
+    video is picked by; the share that is answered, and the one that was watched (NaN: not known); the video's code and
+    its label.
     """
     codes, picked_by, parts = outcome.ready.tables.codes.value, outcome.chain.value.answer, []
     for predicted, mixed in zip(outcome.valid, outcome.mixed.value, strict=True):
         part = predicted.value
-        slate = outcome.ready.slates[part.day.day].value.rows
+        slate, day = outcome.ready.slates[part.day.day].value.rows, f"{part.day.day:02d}"
+        device = codes.devices["did"].gather(slate["device"]).cast(pl.String)
         columns = {
-            "query": f"{part.day.day:02d}/" + codes.devices["did"].gather(slate["device"]).cast(pl.String),
+            "query": f"{day}/" + device,
+            "fold": f"day {day}",
+            CLUSTER: device,
             "item": codes.videos["vid"].gather(slate["video"]),
             MODEL: part.scores,
             BLEND: mixed,

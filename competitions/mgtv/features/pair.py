@@ -13,6 +13,7 @@ from competitions.mgtv.features.target_encoding import DEVICE_PRIOR, HALF_LIVES,
 from competitions.mgtv.split import Slates
 
 LEVELS = ("video", "collection", "series", "channel", "type", "source", "intact", "stype")
+HALF_LIFE = HALF_LIVES[-1]  # in days
 RATES = ("click", "finish")
 USED = ("shows", "clicks", "plays", "finished", "residual")  # of the counts
 RESIDUAL_LEVELS = ("collection", "channel", "type")
@@ -23,38 +24,33 @@ KIND = pl.col("intact").fill_null(-1)
 
 
 def describe_pairs(
-    history: DeviceHistory,
-    slates: Slates,
-    videos: pl.DataFrame,
-    by_video: pl.DataFrame,
-    by_query: pl.DataFrame,
-    half_life: float = HALF_LIVES[-1],
+    history: DeviceHistory, slates: Slates, videos: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per row of the slates, in order: the block's features.
 
     ``by_video`` and ``by_query`` are the video and device blocks, whose rates are what those of a pair are drawn to.
     """
     rows = attach(slates.rows, videos.select("video", *LEVELS[1:], "serial"), ["video"])
-    above = _list_rates(rows, by_video, by_query, f"{half_life:g}d")
-    weighed = _weigh_log(history, half_life)
+    above = _list_rates(rows, by_video, by_query)
+    weighed = _weigh_log(history)
     total = weighed.lazy().group_by("device").agg(total=pl.col("clicks").sum() / FIXED_POINT)
     rows = attach(rows, total.collect(), ["device"])
     parts = [_describe_level(weighed, rows, above, level) for level in LEVELS]
     return pl.concat([*parts, _describe_episodes(history, rows)], how="horizontal").cast({pl.Float64: pl.Float32})
 
 
-def _list_rates(rows: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFrame, tag: str) -> pl.DataFrame:
+def _list_rates(rows: pl.DataFrame, by_video: pl.DataFrame, by_query: pl.DataFrame) -> pl.DataFrame:
     """The rates of each row's device (device_click) and of what its video belongs to (collection_click)."""
     named = {level: "own" if level == "video" else level for level in LEVELS}  # as the video block names them
-    of_video = {f"{level}_{rate}": f"video_{named[level]}_{rate}_{tag}" for level in LEVELS for rate in RATES}
-    of_device = {f"device_{rate}": f"device_{rate}_{tag}" for rate in RATES}
+    of_video = {f"{level}_{rate}": f"video_{named[level]}_{rate}_{HALF_LIFE:g}d" for level in LEVELS for rate in RATES}
+    of_device = {f"device_{rate}": f"device_{rate}_{HALF_LIFE:g}d" for rate in RATES}
     joined = attach(rows.select("video", "query"), by_video.select("video", **of_video), ["video"])
     return attach(joined, by_query.select("query", **of_device), ["query"])
 
 
-def _weigh_log(history: DeviceHistory, half_life: float) -> pl.DataFrame:
+def _weigh_log(history: DeviceHistory) -> pl.DataFrame:
     """By log row what every level adds up: the ``USED`` counts in fixed point, and days since a click."""
-    events = weigh_events(decay_weight(history.day, half_life))
+    events = weigh_events(decay_weight(history.day, HALF_LIFE))
     ago = pl.when("clicked").then(history.day - pl.col("day"))
     return history.log.select("device", *LEVELS, *(to_fixed_point(events[name]).alias(name) for name in USED), ago=ago)
 

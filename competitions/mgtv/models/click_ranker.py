@@ -7,7 +7,7 @@ import numpy as np
 from common.arrays import Floats
 from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, gather
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import log_likelihoods, softmax_within
 from competitions.mgtv.config import WatchSettings

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.dataset import Matrix, check_columns, find_columns, take_columns
-from common.learning.fit_task import PickledModel
-from common.learning.gbdt import explain_refusal
+from common.learning.gbdt import PickledModel, explain_refusal
 from competitions.mgtv.config import CompletionSettings
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.dataset import DayFeatures

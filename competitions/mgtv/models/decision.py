@@ -71,7 +71,8 @@ def order_videos(day: DayFeatures, probabilities: Floats, rewards: ExpectedRewar
     """The values (rows,) whose largest is picked."""
     if answer in RULES:
         return score_rule(day.rows, RULES[answer])
-    return probabilities if answer == WATCH else expected_score(probabilities, rewards)
+    # Powers of E[s] other than 1 earned no more, see LOG.md.
+    return probabilities if answer == WATCH else probabilities * rewards.expected
 
 
 def find_stages(names: Sequence[str]) -> list[str]:
@@ -102,11 +103,6 @@ def pick(values: Floats, sizes: NDArray[np.int32]) -> NDArray[np.int64]:
     """
     slates = np.repeat(np.arange(len(sizes)), sizes)
     return np.lexsort((-values, slates))[find_starts(sizes)]
-
-
-def expected_score(probabilities: Floats, rewards: ExpectedReward) -> Floats:
-    """P(watch) * E[s]; powers of E[s] other than 1 earned no more, see LOG.md."""
-    return np.asarray(probabilities * rewards.expected)
 
 
 def find_fallback(log: pl.DataFrame, videos: pl.DataFrame) -> tuple[int, float]:

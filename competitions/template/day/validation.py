@@ -23,7 +23,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     return outcome.fold.value.queries.filter(role="valid").select(
         query=pl.col("user").cast(pl.String),
         fold=pl.lit("validation users"),
-        score=pl.Series(earn(outcome.rows.value.valid, score_valid(outcome))),
+        score=pl.Series(score_answers(outcome.rows.value.valid, score_valid(outcome))),
         events=pl.when(pl.col("events") < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more")),
     )
 
@@ -34,8 +34,8 @@ def score_valid(outcome: Validated) -> Floats:
     return predict(outcome.early.value, rows.names, rows.features)
 
 
-def earn(rows: RankingDataset, scores: Floats) -> Floats:
-    """What each user earns by an order of the candidates."""
+def score_answers(rows: RankingDataset, scores: Floats) -> Floats:
+    """The reciprocal rank of each user's right item in an order of the candidates."""
     return reciprocal_ranks(scores, rows.labels, rows.group_sizes, LENGTH)
 
 
@@ -48,8 +48,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
     listed = outcome.candidates.value.join(users, on="query", maintain_order="left")
     marks = pl.Series("label", rows.labels), pl.Series(BLEND, scores)
     candidates = listed.select(pl.col("user").alias("query"), "item", *marks)
-    earned = {name: earn(rows, score_rule(rows, order)) for name, order in RULES.items()}
-    chain = judge_chain(("answer", MODEL), {MODEL: earn(rows, scores), **earned})
+    earned = {name: score_answers(rows, score_rule(rows, order)) for name, order in RULES.items()}
+    chain = judge_chain(("answer", MODEL), {MODEL: score_answers(rows, scores), **earned})
     return Evidence(
         candidates=candidates,
         rows=rows,

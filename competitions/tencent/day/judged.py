@@ -12,7 +12,7 @@ from common.day.run_record import Row, SimulatedTruth
 from common.engine.progress import say
 from common.engine.run import collect
 from common.learning.adversarial_validation import find_drift, refer
-from common.learning.dataset import Matrix
+from common.learning.dataset import Matrix, RankingDataset
 from common.learning.diagnostics import Drift
 from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
@@ -198,15 +198,16 @@ def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fol
     Beside it those of an ``earlier`` fold against the held-out ones: a later cut sees more.
     """
 
-    def measure_sample(queries: Histories) -> Matrix:
-        return measure_histories(queries.take(sample_rows(len(queries), SAMPLE)))
+    def measure_sample(queries: Histories) -> RankingDataset:
+        rows = measure_histories(queries.take(sample_rows(len(queries), SAMPLE)))
+        return RankingDataset(DRIFTING, rows, np.zeros(len(rows), np.float32), np.ones(len(rows), np.int32))
 
     held_out, tested = measure_sample(valid.queries(corpus.train)), measure_sample(test.queries(corpus.test))
-    drift = find_drift(DRIFTING, held_out, tested, most=SAMPLE)
+    drift = find_drift(held_out, tested, SAMPLE)
     if not earlier:
         return drift
     before = measure_sample(earlier[0].queries(corpus.train))
-    reference = find_drift(DRIFTING, before, held_out, most=SAMPLE, top=len(DRIFTING))
+    reference = find_drift(before, held_out, SAMPLE)
     return refer(drift, reference, "the hold-out and an earlier hold-out")
 
 

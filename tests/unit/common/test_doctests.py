@@ -15,7 +15,7 @@ MODULES = [
     if ">>>" in path.read_text(encoding="utf-8")
 ]
 # What fits a model by a library is shown by its tests: no three lines would say what comes of it.
-FITS = {"determinism", "gbdt", "fitters", "fit_task"}
+FITS = {"gbdt", "fitters"}
 LEARNING = sorted(path.stem for path in (ROOT / "common" / "learning").glob("[a-z]*.py") if path.stem not in FITS)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day.judged import Insight, compare_rows, measure_importance
+from common.day.judged import Insight, measure_importance
 from common.day.judged import measure_drift as drift_of
 from common.day.record_schema import Diagnostics
 from common.day.record_writer import RecordWriter
 from common.engine.run import Run
+from common.learning.adversarial_validation import find_drift
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
@@ -59,7 +60,7 @@ def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no
 
 def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     rows, test, later = draw_rows(1), draw_rows(2, shift=2.0), draw_rows(3, shift=2.0)
-    reference = compare_rows(rows, later, 1_000, len(rows.names))
+    reference = find_drift(rows, later, 1_000)
     drift = drift_of(rows, test, reference, "two days", 1_000)
     assert drift is not None
     worst = drift.features[0]

@@ -12,15 +12,21 @@ ROWS, COLUMNS = 400, 6
 NAMES = tuple(f"feature_{column}" for column in range(COLUMNS))
 
 
-def draw(seed: int, rows: int = ROWS) -> Matrix:
-    return np.random.default_rng(seed).normal(size=(rows, COLUMNS)).astype(np.float32)
+def draw(seed: int) -> Matrix:
+    return np.random.default_rng(seed).normal(size=(ROWS, COLUMNS)).astype(np.float32)
+
+
+def rows_of(features: Matrix, names: tuple[str, ...] = NAMES, size: int = 1) -> RankingDataset:
+    """Rows without labels, ``size`` of them a query."""
+    sizes = np.full(len(features) // size, size, np.int32)
+    return RankingDataset(names, features, np.zeros(len(features), np.float32), sizes)
 
 
 def test_planted_drift_comes_first() -> None:
     train, test = draw(1), draw(2)
     test[:, 3] += 6
     test[:, 5] += 0.7
-    drift = find_drift(NAMES, train, test)
+    drift = find_drift(rows_of(train), rows_of(test))
     assert drift is not None
     assert drift.auc > 0.99
     assert drift.rows == 2 * ROWS
@@ -39,8 +45,8 @@ def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> 
     train[:, 2] = np.repeat(times, size)
     test[:, 2] = queries + rng.integers(0, queries, ROWS)
     test[:, 4] += 5  # new in the test
-    rows = RankingDataset(NAMES, train, np.zeros(ROWS, np.float32), np.full(queries, size, np.int32))
-    drift = refer(find_drift(NAMES, train, test), compare_halves(rows, times), "two halves")
+    reference = compare_halves(rows_of(train, size=size), times)
+    drift = refer(find_drift(rows_of(train), rows_of(test)), reference, "two halves")
     assert drift is not None
     assert drift.reference is not None
     assert drift.reference > 0.95
@@ -53,10 +59,10 @@ def test_what_moves_every_day_is_known_from_two_times_of_the_labelled_data() -> 
 def test_rows_of_one_query_do_not_betray_their_side() -> None:
     """Every query has a value of its own: in both halves, it would tell the side of its other rows."""
     rng = np.random.default_rng(5)
-    sizes = np.full(40, 25, np.int32)
     sides = [np.repeat(rng.normal(size=(40, 1)), 25, axis=0).astype(np.float32) for _ in range(2)]
-    apart = find_drift(("own",), sides[0], sides[1])
-    together = find_drift(("own",), sides[0], sides[1], sizes, sizes)
+    apart, together = (
+        find_drift(rows_of(sides[0], ("own",), size), rows_of(sides[1], ("own",), size)) for size in (1, 25)
+    )
     assert apart is not None
     assert together is not None
     assert apart.auc > 0.8
@@ -67,7 +73,8 @@ def test_constant_empty_and_infinite_features() -> None:
     train, test = np.zeros((80, 3), np.float32), np.zeros((90, 3), np.float32)
     train[:, 1] = test[:, 1] = np.nan
     test[:, 2] = np.inf
-    drift = find_drift(("constant", "empty", "gone"), train, test)
+    names = "constant", "empty", "gone"
+    drift = find_drift(rows_of(train, names), rows_of(test, names))
     assert drift is not None
     assert drift.auc == 1.0
     assert {astuple(row)[:6] for row in drift.features} == {
@@ -76,7 +83,10 @@ def test_constant_empty_and_infinite_features() -> None:
         ("empty", 0.5, None, None, 1.0, 1.0),
         ("gone", 1.0, 0.0, None, 0.0, 1.0),
     }
-    assert find_drift((), train[:, :0], test[:, :0]) == Drift(auc=0.5, rows=170, queries=80)
+    alike = find_drift(rows_of(train[:, :2], names[:2]), rows_of(test[:, :2], names[:2]))
+    assert alike is not None
+    assert alike.auc == 0.5
+    assert find_drift(rows_of(train[:, :0], ()), rows_of(test[:, :0], ())) == Drift(auc=0.5, rows=170, queries=80)
 
 
 def test_auc_of_a_feature_is_that_of_all_pairs() -> None:

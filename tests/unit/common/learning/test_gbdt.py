@@ -15,7 +15,7 @@ import pytest
 from common.engine.errors import UserError
 from common.learning import gbdt
 from common.learning.dataset import ColumnsError, Matrix, RankingDataset, gather
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
@@ -249,22 +249,11 @@ def test_other_columns_are_refused_with_both_lists(names: tuple[str, ...], said:
 # --- what scores start from ---
 
 
-def choose(queries: int, seed: int) -> RankingDataset:
-    """Choices by a softmax of three times the feature ``utility``."""
-    rng = np.random.default_rng(seed)
-    features = rng.normal(0, 2, size=(queries * 10, 2)).astype(np.float32)
-    worth = (3 * features[:, 0] + rng.gumbel(size=queries * 10)).reshape(queries, 10)
-    labels = (worth == worth.max(axis=1, keepdims=True)).astype(np.float32).ravel()
-    return RankingDataset(("utility", "noise"), features, labels, np.full(queries, 10, np.int32))
-
-
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_prediction_is_the_start_and_what_the_trees_add_whatever_the_seeds(kind: str) -> None:
-    rows = choose(60, 5)
-    ranker = fit_rows(kind, SETTINGS[kind], rows, None, 4, 0, 0, base_margin="utility", seeds=2)
-    plain = replace(ranker, base_margin=None, others=(replace(ranker.others[0], base_margin=None),))
-    added = predict(plain, rows.names, rows.features)
-    np.testing.assert_allclose(predict(ranker, rows.names, rows.features), rows.features[:, 0] + added, rtol=1e-6)
+    ranker = fit_rows(kind, SETTINGS[kind], TRAIN, None, 4, 0, 0, base_margin="planted", seeds=2)
+    added = score(replace(ranker, base_margin=None, others=(replace(ranker.others[0], base_margin=None),)))
+    np.testing.assert_allclose(score(ranker), FRESH.features[:, 1] + added, rtol=1e-6)
     assert np.ptp(added) > 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.learning.dataset import RankingDataset, gather, to_matrix
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows
 from competitions.flight.competition import COMPETITION
 from competitions.flight.features.build import build_features

@@ -29,7 +29,7 @@ def describe(log: pl.DataFrame, slates: Slates, videos: pl.DataFrame = VIDEOS) -
     devices = slates.queries.select(
         "query", **{f"device_{rate}_14d": pl.lit(record[1]) for rate, record in rates.items()}
     )
-    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices, 14.0)
+    return describe_pairs(build_history(log, slates, videos), slates, videos, about, devices)
 
 
 # --- counts and rates of a pair ---

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.learning.fit_task import Recipe
+from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, refit
 from common.learning.listwise_softmax import softmax_within
 from competitions.mgtv.config import WatchSettings

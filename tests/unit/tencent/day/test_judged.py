@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from common.learning.adversarial_validation import find_drift
+from common.learning.dataset import RankingDataset
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.day import judged
 from competitions.tencent.day.judged import (
@@ -96,7 +97,9 @@ def test_users_are_compared_by_a_sample_that_is_all_of_a_small_log(gathered: lis
 
     corpus, valid, test = make_folds(60)
     sides = measure_histories(valid.queries(corpus.train)), measure_histories(test.queries(corpus.test))
-    assert compare_users(corpus, valid, test, []) == find_drift(DRIFTING, *sides)
+    labels, sizes = np.zeros(60, np.float32), np.ones(60, np.int32)
+    held_out, tested = (RankingDataset(DRIFTING, rows, labels, sizes) for rows in sides)
+    assert compare_users(corpus, valid, test, []) == find_drift(held_out, tested)
     gathered.clear()
     corpus, valid, test = make_folds(400)
     assert compare_users(corpus, valid, test, [valid]) == compare_users(corpus, valid, test, [valid])
