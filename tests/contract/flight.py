@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
@@ -13,7 +12,8 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.edits import DROP_LAST, edit_lines
 from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
@@ -25,7 +25,6 @@ from tests.contract.flight_planted import (
     write_raw,
 )
 
-T = TypeVar("T")
 SMALL = (
     'rank.models=["lightgbm_softmax", "catboost_softmax"]',
     "rank.rounds=25",
@@ -56,9 +55,7 @@ MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
     "another header": Mutation(submission.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
     "a blank": Mutation(submission.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submission.INTEGERS, "line ")),
-    "a row left out": Mutation(
-        submission.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submission.AS_MANY, "missing Id")
-    ),
+    "a row left out": Mutation(submission.AS_MANY, DROP_LAST, (submission.AS_MANY, "missing Id")),
     "rows swapped": Mutation(
         submission.SAME_ORDER,
         edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
@@ -108,13 +105,6 @@ def keep_cut(folder: Path) -> tuple[str, ...]:
     sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
     share = (int(sessions["late"].sum()) - 0.5) / sessions.height
     return f"split.valid_share={share}", "split.lags=none"
-
-
-def take(results: Results, name: str, kind: type[T]) -> T:
-    """What the step of this name returned."""
-    (value,) = [value for step, value in results if step == name]
-    assert isinstance(value, kind)
-    return value
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:

@@ -16,8 +16,8 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
-from competitions.news.retrieval import content
-from competitions.news.retrieval.fusion import learn_fusion
+from competitions.news.retrieval import content, fusion, neighbours
+from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.recall import measure_recall
 from tests.results import as_result
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
@@ -29,7 +29,11 @@ SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).re
 
 @pytest.fixture(scope="module")
 def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
-    folder = tmp_path_factory.mktemp("channels")
+    return list_all(world, fold, tmp_path_factory.mktemp("channels"))
+
+
+def list_all(world: World, fold: Fold, folder: Path) -> tuple[Channels, Run]:
+    """The lists of all channels, and the run that made them."""
     run = Run(folder / "run", folder / "cache", quiet=True)
     inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), as_result(world.content))
     return retrieve(inputs, SETTINGS, run).value, run
@@ -49,6 +53,19 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved:
         assert channel.join(fold.queries, on="query", how="anti").is_empty(), name
         assert channel.group_by("query").len()["len"].max() <= 30, name  # type: ignore[operator]
         assert np.isfinite(channel["score"].to_numpy()).all(), name
+
+
+def test_lists_do_not_depend_on_the_size_of_a_part(
+    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on the other queries: see tests/unit/news/day/test_service.py."""
+    whole = fuse_channels(retrieved[0], 7)
+    monkeypatch.setattr(neighbours, "FOLLOWED_ROWS", 5)
+    monkeypatch.setattr(fusion, "FUSED_ROWS", 5)
+    parts = list_all(world, fold, tmp_path)[0]
+    for name, channel in parts.items():
+        assert_frame_equal(channel, retrieved[0][name], check_exact=True)
+    assert_frame_equal(fuse_channels(parts, 7), whole, check_exact=True)
 
 
 @pytest.mark.parametrize("named", ["['next', 'hot']", "[]"])

@@ -53,11 +53,6 @@ def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     assert {channel for _, _, _, channel, _ in ladder.ALONE} <= set(CHANNELS)
     assert set(settings[-1].recall.channels) == set(config.recall.channels)
     assert set(settings[-1].rank.blocks) == set(BLOCKS)
-    assert [rung.title for rung in rungs[:2]] == [
-        "lightgbm_lambdarank on the scores of popularity around the click",
-        "+ co-visitation",
-    ]
-    assert [key for key, _ in groups][:3] == ["lightgbm", "lightgbm-covisits", "lightgbm-transitions"]
     assert len({rung.key for rung in rungs}) == len(rungs) == len(groups) + 2
     keys = [rung.key for rung in ladder.make_ladder(None, config, None).rungs]  # type: ignore[arg-type]
     assert (keys[0], keys[-4:]) == ("popularity", ["mmr", "mmr-half", "dpp", "dpp-weak"])
