@@ -1,23 +1,20 @@
 """The competitions under contract, and one finished small run of each."""
 
-import contextlib
 import importlib
-import io
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from competitions import NAMES
-from competitions import __main__ as command_line
-from tests.contract.contract import Contract, Finished, list_runs, run, words
+from tests.contract.contract import Contract, Finished, run
 
 # Each name's contract stands in the module of that name: NEWS in tests/contract/news.py.
 COMPETITIONS: tuple[Contract, ...] = tuple(
     getattr(importlib.import_module(f"tests.contract.{name}"), name.upper()) for name in NAMES
 )
 LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad_settings", "future": "futures"}
+LISTS |= {"form": "forms"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,19 +61,6 @@ def finished(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Fi
     folder = tmp_path_factory.mktemp(contract.name)
     contract.write_raw(folder / "raw", folder / "truth.csv")
     return run(contract, folder / "raw", folder / "build")
-
-
-@pytest.fixture(scope="session")
-def changed(contract: Contract, finished: Finished) -> Finished:
-    """A run with other settings after ``finished``, inside this process."""
-    known, out = list_runs(finished.build), io.StringIO()
-    line = words(contract, finished.raw, finished.build, *contract.quick)
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
-        patch.setattr(sys, "argv", ["competitions", *line])
-        with contextlib.suppress(SystemExit):
-            command_line.main()
-    (made,) = list_runs(finished.build) - known
-    return Finished(finished.raw, finished.truth, finished.build, made, out.getvalue())
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What the contract tests ask of a competition, and how they run it. A new competition adds one ``Contract``."""
 
+import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ from common.competition import Competition
 from common.engine.run import Result, Run
 from competitions import find_room
 from tests.conftest import Call
+from tests.contract.host_forms import Form
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
@@ -99,6 +102,13 @@ class Contract:
     def name(self) -> str:
         """The competition's name."""
         return self.competition.name
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """The forms in which the host's files are known to come, by name: they stand in ``forms_<name>.py``."""
+        module = f"tests.contract.forms_{self.name}"
+        forms = importlib.import_module(module).FORMS if importlib.util.find_spec(module) else ()
+        return {f"{form.file}: {form.variant}": form for form in forms}
 
     def validate(self, raw: Path, settings: tuple[str, ...], run: Run) -> object:
         """The pipeline up to its score, inside this process, with the split where it was whatever was added behind."""
@@ -195,7 +205,6 @@ def run(
     raw: Path,
     build: Path,
     *settings: str,
-    truth: Path | None = None,
     root: Path = ROOT,
     more: Mapping[str, str] | None = None,
 ) -> Finished:
@@ -204,7 +213,7 @@ def run(
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     (made,) = list_runs(build) - known
-    return Finished(raw, truth or raw.with_name("truth.csv"), build, made, out, err)
+    return Finished(raw, raw.with_name("truth.csv"), build, made, out, err)
 
 
 def solve(

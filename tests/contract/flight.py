@@ -18,6 +18,7 @@ from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
     add_future,
+    edit,
     edit_parquet,
     find_cut_ms,
     replace_future,
@@ -69,19 +70,10 @@ MUTATIONS = {
 }
 
 
-def edit(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Path], None]:
-    """An edit of a raw file's table."""
-
-    def write(folder: Path) -> None:
-        change(pl.read_parquet(folder / name)).write_parquet(folder / name)
-
-    return write
-
-
 def share_session(folder: Path) -> None:
     """A session of the train file in the test file as well."""
     row = pl.read_parquet(folder / schema.TRAIN).drop(schema.SELECTED)[:1]
-    edit(schema.TEST, lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]))(folder)
+    edit(lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]), schema.TEST)(folder)
 
 
 def cut_in_half(folder: Path) -> None:
@@ -89,7 +81,7 @@ def cut_in_half(folder: Path) -> None:
     os.truncate(folder / schema.TRAIN, (folder / schema.TRAIN).stat().st_size // 2)
 
 
-TEXT_TAXES = edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String}))
+TEXT_TAXES = edit(lambda train: train.cast({"taxes": pl.String}), schema.TRAIN)
 BAD_INPUTS = {
     "a missing file": BadInput(lambda raw: (raw / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")),
     "a truncated file": BadInput(cut_in_half, (schema.TRAIN, "cannot be read")),
@@ -165,6 +157,14 @@ FLIGHT = Contract(
         "rnk.rounds=9": ("rnk", "rank"),
         "rank.rounds=many": ("rank.rounds", "'many'", "int"),
         'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
+        "rank.blocks=['core', 'history']": ("rank.blocks", "history", "taste"),
+        "rank.blocks=['core', 'core']": ("rank.blocks", "core", "twice"),
+        "rank.blocks=['auto', 'core']": ("rank.blocks", "auto", "core"),  # auto stands alone
+        "rank.blocks=+history": ("rank.blocks", "no history", "taste"),
+        "rank.seeds=0": ("rank.seeds", ">= 1"),
+        "rank.sample.rows=all": ("rank.sample.rows cannot be 'all': Expected 'auto' or a number.",),
+        "rank.sample.rows=1.5": ("rank.sample.rows cannot be 1.5: Expected 'auto' or a number.",),
+        "split.valid_share=1.0": ("split.valid_share", "< 1"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

@@ -97,6 +97,8 @@ NEWS = Contract(
         "recal.candidates=9": ("recal", "recall"),
         "recall.candidates=many": ("recall.candidates", "'many'", "int"),
         "rank.rounds=[1]": ("rank.rounds", "int"),
+        "recall.channels=['next', 'hot']": ("recall.channels", "covisit", "popular_1h"),
+        "recall.channels=[]": ("recall.channels", "covisit", "popular_1h"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

@@ -11,7 +11,7 @@ from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_mean
 from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, require_room
+from tests.contract.contract import Contract, Finished, require_room, solve
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
@@ -22,9 +22,9 @@ def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contra
     assert queries["score"].mean() == pytest.approx(whole)
 
 
-def test_compare_counts_every_query_once_in_every_slice(
-    contract: Contract, finished: Finished, changed: Finished, call: Call
-) -> None:
+def test_compare_counts_every_query_once_in_every_slice(contract: Contract, finished: Finished, call: Call) -> None:
+    """Of two runs whose settings differ."""
+    changed = solve(call, contract, finished.raw, finished.build, *contract.quick)
     comparison = compare(finished.folder, changed.folder)
     queries = comparison.difference.queries
     assert queries == finished.record["cv"]["queries"]

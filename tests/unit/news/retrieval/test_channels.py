@@ -1,7 +1,6 @@
 """From vectors and tables to candidates: neighbours, popularity, fusion, and the sums under them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
@@ -14,17 +13,11 @@ from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular, popular_bucket_ms
-from tests.unit.news.news_world import START
+from tests.unit.news.news_world import SCORED, SEEN, START, frame
 
 Weights = dict[tuple[int, int], float]
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
-SEEN = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
-SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-
-
-def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 # --- nearest neighbours ---
@@ -46,10 +39,7 @@ def test_an_item_is_not_its_own_neighbour_though_twins_stand_before_it() -> None
 
 # --- neighbours of a query's clicks ---
 
-LOG = frame(
-    [(0, 10, 2 * HOUR_MS, 0), (0, 11, HOUR_MS, 1), (0, 12, 0, 2), (1, 11, 9 * HOUR_MS, 0)],
-    SEEN,
-)
+LOG = frame([(0, 10, 2 * HOUR_MS, 0), (0, 11, HOUR_MS, 1), (0, 12, 0, 2), (1, 11, 9 * HOUR_MS, 0)], SEEN)
 LINKS = frame(
     [(10, 20, 1.0), (10, 12, 7.0), (10, 11, 9.0), (11, 20, 0.5), (11, 21, 4.0), (12, 22, 80.0), (99, 23, 5.0)], TABLE
 )
