@@ -1,21 +1,20 @@
 """The competitions under contract, and one finished small run of each."""
 
-import contextlib
 import importlib
-import io
-import sys
+import shutil
+from pathlib import Path
 
 import pytest
 
 from competitions import NAMES
-from competitions import __main__ as command_line
-from tests.contract.contract import Contract, Finished, run, words
+from tests.contract.contract import Contract, Finished, run
 
 # Each name's contract stands in the module of that name: NEWS in tests/contract/news.py.
 COMPETITIONS: tuple[Contract, ...] = tuple(
     getattr(importlib.import_module(f"tests.contract.{name}"), name.upper()) for name in NAMES
 )
 LISTS = {"mutation": "mutations", "bad_input": "bad_inputs", "bad_setting": "bad_settings", "future": "futures"}
+LISTS |= {"form": "forms"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,14 +63,8 @@ def finished(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Fi
     return run(contract, folder / "raw", folder / "build")
 
 
-@pytest.fixture(scope="session")
-def changed(contract: Contract, finished: Finished) -> tuple[Finished, str]:
-    """A run with other settings after ``finished``, inside this process, and what it printed."""
-    known, out = set(finished.build.glob("*/*/run.json")), io.StringIO()
-    line = words(contract, finished.raw, finished.build, *contract.quick)
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
-        patch.setattr(sys, "argv", ["competitions", *line])
-        with contextlib.suppress(SystemExit):
-            command_line.main()
-    (made,) = set(finished.build.glob("*/*/run.json")) - known
-    return Finished(finished.raw, finished.truth, finished.build, made.parent), out.getvalue()
+@pytest.fixture
+def folder(finished: Finished, tmp_path: Path) -> Path:
+    """The planted raw files, to be edited, with the answers beside them."""
+    shutil.copy(finished.truth, tmp_path / "truth.csv")
+    return Path(shutil.copytree(finished.raw, tmp_path / "raw"))

@@ -1,5 +1,7 @@
 """What the contract tests ask of a competition, and how they run it. A new competition adds one ``Contract``."""
 
+import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import pytest
@@ -16,6 +18,7 @@ from common.competition import Competition
 from common.engine.run import Result, Run
 from competitions import find_room
 from tests.conftest import Call
+from tests.contract.host_forms import Form
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files that hosts take
@@ -24,29 +27,7 @@ SUBMISSIONS = ("submission", "result")  # names, without a suffix, of the files 
 ELSEWHERE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TMPDIR": "/nowhere/at/all"}
 
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
-
-
-Lines = list[str]
-
-
-def edit_lines(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the lines of a text."""
-    return lambda content: ("\n".join(edit(content.decode().splitlines())) + "\n").encode()
-
-
-def edit_row(edit: Callable[[Lines], Lines]) -> Callable[[bytes], bytes]:
-    """An edit of the fields of the third line."""
-    return edit_lines(lambda lines: [*lines[:2], ",".join(edit(lines[2].split(","))), *lines[3:]])
-
-
-def edit_file(name: str, edit: Callable[[Lines], Lines]) -> Callable[[Path], None]:
-    """An edit of the lines of a raw file."""
-
-    def change(folder: Path) -> None:
-        path = folder / name
-        path.write_bytes(edit_lines(edit)(path.read_bytes()))
-
-    return change
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -122,6 +103,13 @@ class Contract:
         """The competition's name."""
         return self.competition.name
 
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """The forms in which the host's files are known to come, by name: they stand in ``forms_<name>.py``."""
+        module = f"tests.contract.forms_{self.name}"
+        forms = importlib.import_module(module).FORMS if importlib.util.find_spec(module) else ()
+        return {f"{form.file}: {form.variant}": form for form in forms}
+
     def validate(self, raw: Path, settings: tuple[str, ...], run: Run) -> object:
         """The pipeline up to its score, inside this process, with the split where it was whatever was added behind."""
         config = self.competition.load_config([*settings, *self.same_split(raw)])
@@ -130,12 +118,14 @@ class Contract:
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run: its raw files, the answers, where it worked, and what it left."""
+    """A finished run: its raw files, the answers, where it worked, what it left, and what it printed."""
 
     raw: Path
     truth: Path
     build: Path
     folder: Path
+    out: str = ""
+    err: str = ""
 
     @property
     def submission(self) -> Path:
@@ -189,6 +179,13 @@ def require_room(contract: Contract, module: str) -> Any:
     return find_room(contract.name, module)
 
 
+def take(results: Results, name: str, kind: type[T]) -> T:
+    """What the step of this name returned."""
+    (value,) = [value for step, value in results if step == name]
+    assert isinstance(value, kind)
+    return value
+
+
 def words(contract: Contract, raw: Path, build: Path, *settings: str) -> list[str]:
     """The command line of a small run."""
     options = [part for setting in (*contract.small, *settings) for part in ("--set", setting)]
@@ -208,28 +205,40 @@ def run(
     raw: Path,
     build: Path,
     *settings: str,
-    truth: Path | None = None,
     root: Path = ROOT,
     more: Mapping[str, str] | None = None,
 ) -> Finished:
     """A small run in a process of its own, which must end well."""
-    before = set(build.glob("*/*/run.json"))
-    process = start(*words(contract, raw, build, *settings), root=root, more=more)
+    process, known = start(*words(contract, raw, build, *settings), root=root, more=more), list_runs(build)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
-    made = set(build.glob("*/*/run.json")) - before
-    truth = truth or raw.with_name("truth.csv")
-    (record,) = made
-    return Finished(raw, truth, build, record.parent)
+    (made,) = list_runs(build) - known
+    return Finished(raw, raw.with_name("truth.csv"), build, made, out, err)
 
 
-def solve(call: Call, contract: Contract, raw: Path, build: Path, *settings: str) -> Finished:
-    """A small run inside this process: a library's warning would fail it."""
-    before = set(build.glob("*/*/run.json"))
-    code, out, err = call(*words(contract, raw, build, *settings))
-    assert code == 0, out + err
-    (made,) = set(build.glob("*/*/run.json")) - before
-    return Finished(raw, raw.with_name("truth.csv"), build, made.parent)
+def solve(
+    call: Call,
+    contract: Contract,
+    raw: Path,
+    build: Path,
+    *settings: str,
+    options: Sequence[object] = (),
+    code: int = 0,
+) -> Finished:
+    """A small run inside this process, which ends in this exit ``code``: a library's warning would fail it.
+
+    ``options``: further words of the command line.
+    """
+    known = list_runs(build)
+    ended, out, err = call(*words(contract, raw, build, *settings), *options)
+    assert ended == code, out + err
+    (made,) = list_runs(build) - known
+    return Finished(raw, raw.with_name("truth.csv"), build, made, out, err)
+
+
+def list_runs(build: Path) -> set[Path]:
+    """The folders of the runs that have a record."""
+    return {path.parent for path in build.glob("*/*/run.json")}
 
 
 def count(finished: Finished, file: str, *said: str) -> int:

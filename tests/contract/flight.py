@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
@@ -13,11 +12,13 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.edits import DROP_LAST, edit_lines
 from tests.contract.flight_planted import (
     END_MS,
     VALID_SHARE,
     add_future,
+    edit,
     edit_parquet,
     find_cut_ms,
     replace_future,
@@ -25,7 +26,6 @@ from tests.contract.flight_planted import (
     write_raw,
 )
 
-T = TypeVar("T")
 SMALL = (
     'rank.models=["lightgbm_softmax", "catboost_softmax"]',
     "rank.rounds=25",
@@ -56,9 +56,7 @@ MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
     "another header": Mutation(submission.NAMES, lambda content: content.replace(b"selected", b"rank"), ("header",)),
     "a blank": Mutation(submission.INTEGERS, edit_fields(lambda row: [*row[:2], ""]), (submission.INTEGERS, "line ")),
-    "a row left out": Mutation(
-        submission.AS_MANY, edit_lines(lambda lines: lines[:-1]), (submission.AS_MANY, "missing Id")
-    ),
+    "a row left out": Mutation(submission.AS_MANY, DROP_LAST, (submission.AS_MANY, "missing Id")),
     "rows swapped": Mutation(
         submission.SAME_ORDER,
         edit_lines(lambda lines: [*lines[:-2], lines[-1], lines[-2]]),
@@ -72,19 +70,10 @@ MUTATIONS = {
 }
 
 
-def edit(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Path], None]:
-    """An edit of a raw file's table."""
-
-    def write(folder: Path) -> None:
-        change(pl.read_parquet(folder / name)).write_parquet(folder / name)
-
-    return write
-
-
 def share_session(folder: Path) -> None:
     """A session of the train file in the test file as well."""
     row = pl.read_parquet(folder / schema.TRAIN).drop(schema.SELECTED)[:1]
-    edit(schema.TEST, lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]))(folder)
+    edit(lambda test: pl.concat([test, row.with_columns(pl.lit(9, pl.Int64).alias("Id"))]), schema.TEST)(folder)
 
 
 def cut_in_half(folder: Path) -> None:
@@ -92,7 +81,7 @@ def cut_in_half(folder: Path) -> None:
     os.truncate(folder / schema.TRAIN, (folder / schema.TRAIN).stat().st_size // 2)
 
 
-TEXT_TAXES = edit(schema.TRAIN, lambda train: train.cast({"taxes": pl.String}))
+TEXT_TAXES = edit(lambda train: train.cast({"taxes": pl.String}), schema.TRAIN)
 BAD_INPUTS = {
     "a missing file": BadInput(lambda raw: (raw / schema.TEST).unlink(), (schema.TEST, "missing", "data/flight/raw")),
     "a truncated file": BadInput(cut_in_half, (schema.TRAIN, "cannot be read")),
@@ -108,13 +97,6 @@ def keep_cut(folder: Path) -> tuple[str, ...]:
     sessions = train.group_by("ranker_id").agg(late.first().alias("late"))
     share = (int(sessions["late"].sum()) - 0.5) / sessions.height
     return f"split.valid_share={share}", "split.lags=none"
-
-
-def take(results: Results, name: str, kind: type[T]) -> T:
-    """What the step of this name returned."""
-    (value,) = [value for step, value in results if step == name]
-    assert isinstance(value, kind)
-    return value
 
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
@@ -175,6 +157,14 @@ FLIGHT = Contract(
         "rnk.rounds=9": ("rnk", "rank"),
         "rank.rounds=many": ("rank.rounds", "'many'", "int"),
         'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
+        "rank.blocks=['core', 'history']": ("rank.blocks", "history", "taste"),
+        "rank.blocks=['core', 'core']": ("rank.blocks", "core", "twice"),
+        "rank.blocks=['auto', 'core']": ("rank.blocks", "auto", "core"),  # auto stands alone
+        "rank.blocks=+history": ("rank.blocks", "no history", "taste"),
+        "rank.seeds=0": ("rank.seeds", ">= 1"),
+        "rank.sample.rows=all": ("rank.sample.rows cannot be 'all': Expected 'auto' or a number.",),
+        "rank.sample.rows=1.5": ("rank.sample.rows cannot be 1.5: Expected 'auto' or a number.",),
+        "split.valid_share=1.0": ("split.valid_share", "< 1"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

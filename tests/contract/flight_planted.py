@@ -5,6 +5,7 @@ both. Price, order on the page and everything else are noise. One booking in ten
 look back on earlier bookings, and the order by price, which would be right for many a traveller, knows nothing.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,16 @@ def _fly(leg: int) -> dict[str, pl.Expr]:
 
 def _write_time(ms: pl.Expr) -> pl.Expr:
     return pl.from_epoch(ms, "ms").dt.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def edit(change: Callable[[pl.DataFrame], pl.DataFrame], *names: str) -> Callable[[Path], None]:
+    """An edit of the table of each file, or of those named."""
+
+    def apply(folder: Path) -> None:
+        for name in names or (schema.TRAIN, schema.TEST):
+            change(pl.read_parquet(folder / name)).write_parquet(folder / name)
+
+    return apply
 
 
 def edit_parquet(path: Path, *exprs: pl.Expr) -> None:

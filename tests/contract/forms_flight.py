@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from competitions.flight.io import reader
 from competitions.flight.io.schema import INDEX, LAYOUT, SELECTED, TEST, TRAIN, Kind
+from tests.contract.flight_planted import edit
 from tests.contract.host_forms import Form
 
 BOTH = f"{TRAIN}, {TEST}"
@@ -50,16 +51,6 @@ def read(raw: Path) -> tuple[dict[str, pl.DataFrame], list[str]]:
 
 
 Edit = Callable[[pl.DataFrame], pl.DataFrame]
-
-
-def edit(change: Edit, *names: str) -> Callable[[Path], None]:
-    """An edit of the table of each file, or of those named."""
-
-    def apply(raw: Path) -> None:
-        for name in names or (TRAIN, TEST):
-            change(pl.read_parquet(raw / name)).write_parquet(raw / name)
-
-    return apply
 
 
 def write_with_arrow(retype: Callable[[pa.DataType], pa.DataType], **options: object) -> Callable[[Path], None]:

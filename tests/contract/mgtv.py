@@ -10,7 +10,8 @@ from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import schema
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_lines, edit_row
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
+from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_lines, edit_row
 from tests.contract.mgtv_planted import (
     DAYS,
     FIRST_VID,
@@ -64,10 +65,8 @@ MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
     "a float for a video": answer_video("5001.0"),
     "a negative rate": answer_rate("-0.25"),
-    "a device twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
-    "a device left out": Mutation(
-        submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing")
-    ),
+    "a device twice": Mutation(submission.ONCE, REPEAT_LAST, (submission.ONCE,)),
+    "a device left out": Mutation(submission.SAME_ORDER, DROP_LAST, (submission.SAME_ORDER, "missing")),
     "a video not shown": Mutation(
         submission.SHOWN,
         edit_lines(lambda lines: [lines[0], *(move_video(line) for line in lines[1:])]),

@@ -9,7 +9,8 @@ from common.time_units import DAY_MS
 from competitions.news import submission
 from competitions.news.competition import COMPETITION
 from competitions.news.io import reader
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_row
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_row
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
 SMALL = (
@@ -29,15 +30,9 @@ MUTATIONS = {
     "another header": Mutation(HEADER, lambda content: content.replace(b"article_5", b"article_6"), ("header",)),
     "a field too many": Mutation(FIELDS, edit_row(lambda row: [*row, "1"]), ("line 3", "7 fields", "6")),
     "a blank": Mutation(submission.INTEGERS, edit_row(lambda row: [*row[:-1], ""]), (submission.INTEGERS, "line 3")),
-    "a user twice": Mutation(
-        submission.ONE_ROW, lambda content: content + content.splitlines(keepends=True)[-1], (submission.ONE_ROW,)
-    ),
+    "a user twice": Mutation(submission.ONE_ROW, REPEAT_LAST, (submission.ONE_ROW,)),
     "a train user": Mutation(submission.NO_EXTRA, lambda content: content + b"0,1,2,3,4,5\n", (submission.NO_EXTRA,)),
-    "a user left out": Mutation(
-        submission.NO_MISSING,
-        lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
-        (submission.NO_MISSING,),
-    ),
+    "a user left out": Mutation(submission.NO_MISSING, DROP_LAST, (submission.NO_MISSING,)),
     "an article twice": Mutation(
         submission.DISTINCT, edit_row(lambda row: [*row[:-1], row[1]]), (submission.DISTINCT, "line 3")
     ),
@@ -71,7 +66,7 @@ BAD_INPUTS = {
 
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The labelled fold, and every frame made of it before the fits: tables, channels, candidates, feature blocks."""
-    fold: Fold = dict(results)["label"]
+    fold = take(results, "label", Fold)
     made = [(name, value) for name, value in results if name.startswith("labelled.")]
     frames = {name: value for name, value in made if isinstance(value, pl.DataFrame)}
     assert len([name for name in frames if name.endswith("_block")]) > 1
@@ -80,7 +75,7 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The hidden click of every labelled query."""
-    fold: Fold = dict(results)["label"]
+    fold = take(results, "label", Fold)
     assert fold.answers is not None
     assert fold.answers.height == fold.queries.height
     return fold.answers
@@ -102,6 +97,8 @@ NEWS = Contract(
         "recal.candidates=9": ("recal", "recall"),
         "recall.candidates=many": ("recall.candidates", "'many'", "int"),
         "rank.rounds=[1]": ("rank.rounds", "int"),
+        "recall.channels=['next', 'hot']": ("recall.channels", "covisit", "popular_1h"),
+        "recall.channels=[]": ("recall.channels", "covisit", "popular_1h"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,

@@ -12,7 +12,8 @@ from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS
 from competitions.template.simulator.simulate import simulate
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_file, edit_row
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_row
 
 DAYS = 8  # the last of thirty are asked for
 IS_LATE = pl.col("timestamp") >= pl.col("timestamp").max() - DAYS * 86_400
@@ -61,17 +62,11 @@ def edit_last(edit: Callable[[list[str]], str]) -> Callable[[bytes], bytes]:
 
 MUTATIONS = {
     "a blank": Mutation(submission.NUMBERS, edit_last(lambda row: " "), (submission.NUMBERS, "line 3")),
-    "a user twice": Mutation(
-        submission.ONE_ROW, lambda content: content + content.splitlines(keepends=True)[-1], (submission.ONE_ROW,)
-    ),
+    "a user twice": Mutation(submission.ONE_ROW, REPEAT_LAST, (submission.ONE_ROW,)),
     "an unknown user": Mutation(
         submission.NO_EXTRA, lambda content: content + b"999999,1,2,3,4,5\n", (submission.NO_EXTRA,)
     ),
-    "a user left out": Mutation(
-        submission.NO_MISSING,
-        lambda content: b"".join(content.splitlines(keepends=True)[:-1]),
-        (submission.NO_MISSING,),
-    ),
+    "a user left out": Mutation(submission.NO_MISSING, DROP_LAST, (submission.NO_MISSING,)),
     "an item twice": Mutation(submission.DISTINCT, edit_last(lambda row: row[1]), (submission.DISTINCT, "line 3")),
     "an unknown item": Mutation(submission.KNOWN, edit_last(lambda row: "999999"), (submission.KNOWN, "line 3")),
 }
@@ -84,23 +79,16 @@ BAD_INPUTS = {
 }
 
 
-def find_fold(results: Results) -> Fold:
-    """The labelled fold."""
-    (fold,) = [value for name, value in results if name == "label"]
-    assert isinstance(fold, Fold)
-    return fold
-
-
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The labelled fold, and every frame made of it before the fit."""
-    fold, made = find_fold(results), dict(results)
+    fold, made = take(results, "label", Fold), dict(results)
     frames = {name: made[name] for name in ("labelled.candidates", "labelled.features")}
     return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **frames}
 
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The answer of every labelled query."""
-    answers = find_fold(results).answers
+    answers = take(results, "label", Fold).answers
     assert answers is not None
     return answers
 

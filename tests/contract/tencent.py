@@ -19,7 +19,8 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, edit_lines, edit_row
+from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_row
 from tests.contract.tencent_planted import (
     INDEXER,
     QUERIES,
@@ -69,10 +70,8 @@ CSV_MUTATIONS = {
     "a float for an ad": Mutation(
         submission.FORMAT, edit_row(lambda row: [*row[:-1], f"{row[-1]}.0"]), ("line 3", "whole number")
     ),
-    "a user twice": Mutation(submission.ONCE, edit_lines(lambda lines: [*lines, lines[-1]]), (submission.ONCE,)),
-    "a user left out": Mutation(
-        submission.SAME_ORDER, edit_lines(lambda lines: lines[:-1]), (submission.SAME_ORDER, "missing user_")
-    ),
+    "a user twice": Mutation(submission.ONCE, REPEAT_LAST, (submission.ONCE,)),
+    "a user left out": Mutation(submission.SAME_ORDER, DROP_LAST, (submission.SAME_ORDER, "missing user_")),
     "an ad twice": Mutation(submission.TEN, edit_row(lambda row: [*row[:-1], row[1]]), (submission.TEN, "row 2")),
     "a re-id for an ad": Mutation(
         submission.KNOWN, edit_row(lambda row: [*row[:-1], "17"]), (submission.KNOWN, "row 2")
@@ -120,19 +119,12 @@ BAD_INPUTS = {
 }
 
 
-def take(results: Results, name: str) -> Any:
-    (matches,) = [value for step, value in results if step == name]
-    return matches
-
-
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """What the hold-out shows, and everything that is made of it: histories, earlier folds, lists, the ranker.
 
     Users without an event before their end are nobody to the hold-out: they are left out.
     """
-    corpus, fold = take(results, "read_corpus"), take(results, "ask0")
-    assert isinstance(corpus, Corpus)
-    assert isinstance(fold, Fold)
+    corpus, fold = take(results, "read_corpus", Corpus), take(results, "ask0", Fold)
     history, queries = fold.history(corpus.train), fold.queries(corpus.train)
     known = np.flatnonzero(history.lengths > 0)
     frames = {"catalogue": pl.DataFrame(np.asarray(corpus.catalogue.features))}
@@ -143,14 +135,13 @@ def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
         frames[name] = pl.DataFrame({"user": names, "length": shown.lengths})
     described = [value for step, value in results if step == "describe"]
     for at in range(1, EARLIER + 1):
-        before, lists = take(results, f"ask{at}"), described[at - 1]
+        before, lists = take(results, f"ask{at}", Fold), described[at - 1]
         asked = before.queries(corpus.train)
         frames[f"fold {at}"] = pl.DataFrame(
             {"user": corpus.users[asked.users].astype(str), "length": asked.lengths, "target": before.target}
         )
         frames |= {f"lists {at}": lay(lists.features), f"targets {at}": lay(lists.labels)}
-    ranker = take(results, "valid.fit")
-    assert isinstance(ranker, Ranker)
+    ranker = take(results, "valid.fit", Ranker)
     return frames | {"trees": pl.DataFrame({"tree": ranker.model.model_to_string().splitlines()})}
 
 
@@ -161,9 +152,7 @@ def lay(values: Any) -> pl.DataFrame:
 
 def find_answers(results: Results) -> pl.DataFrame:
     """The ad that everybody who is asked in the hold-out clicked next."""
-    corpus, fold = take(results, "read_corpus"), take(results, "ask0")
-    assert isinstance(corpus, Corpus)
-    assert isinstance(fold, Fold)
+    corpus, fold = take(results, "read_corpus", Corpus), take(results, "ask0", Fold)
     assert fold.target is not None
     names = corpus.users[fold.users].astype(str)
     return pl.DataFrame({"query": names, "item": corpus.catalogue.oid[fold.target]})

@@ -1,33 +1,27 @@
 """Files that cannot be of one log are named on the console and in the record, before anything is fitted on them."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, words
+from tests.contract.contract import Contract, Finished, solve
 
 
 @pytest.mark.each_nightly
 def test_a_moved_file_is_named_before_the_first_fit(
-    contract: Contract, finished: Finished, call: Call, tmp_path: Path
+    contract: Contract, folder: Path, call: Call, tmp_path: Path
 ) -> None:
     if contract.move is None:
         pytest.skip(f"{contract.name} compares no files yet")
-    folder, build = tmp_path / "raw", tmp_path / "build"
-    shutil.copytree(finished.raw, folder)
     expected = contract.move(folder)
-    code, _, err = call(*words(contract, folder, build, *contract.quick), "--until", "cv")
-    assert code == 0, err
-    lines = err.splitlines()
+    moved = solve(call, contract, folder, tmp_path / "build", *contract.quick, options=["--until", "cv"])
+    lines = moved.err.splitlines()
     (said, *_) = [at for at, line in enumerate(lines) if line.startswith("  CHECK ") and expected in line]
     fitted = [at for at, line in enumerate(lines) if "fit" in line.split()[0]]
     assert fitted
     assert said < fitted[0]
-    (record,) = build.glob("*/*/run.json")
-    assert any(expected in note["what"] for note in json.loads(record.read_text())["notes"])
+    assert any(expected in note["what"] for note in moved.record["notes"])
 
 
 def test_the_sound_files_are_not_named(finished: Finished) -> None:

@@ -1,6 +1,5 @@
 """Bad input, end to end: exit code 1, one sentence, nothing half written, nothing of the user's touched."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,6 @@ from tests.contract.contract import ROOT, SUBMISSIONS, BadInput, Contract, Finis
 
 MAKE = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); "
 LIMITED = MAKE + "runpy.run_module('competitions', run_name='__main__')"
-
-
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-    out, err = process.communicate()
-    return process.returncode, out, err
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -31,10 +25,9 @@ def assert_nothing_half_written(build: Path) -> None:
 
 
 def test_a_bad_raw_file_is_named(
-    contract: Contract, finished: Finished, bad_input: BadInput, call: Call, tmp_path: Path
+    contract: Contract, folder: Path, bad_input: BadInput, call: Call, tmp_path: Path
 ) -> None:
-    folder, build = tmp_path / "raw", tmp_path / "build"
-    shutil.copytree(finished.raw, folder)
+    build = tmp_path / "build"
     bad_input.edit(folder)
     before = contents(folder)
     sentence = refusal(call(*words(contract, folder, build)))

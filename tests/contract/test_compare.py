@@ -11,7 +11,7 @@ from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_mean
 from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, require_room
+from tests.contract.contract import Contract, Finished, require_room, solve
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
@@ -22,11 +22,10 @@ def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contra
     assert queries["score"].mean() == pytest.approx(whole)
 
 
-def test_compare_counts_every_query_once_in_every_slice(
-    contract: Contract, finished: Finished, changed: tuple[Finished, str], call: Call
-) -> None:
-    after, printed = changed
-    comparison = compare(finished.folder, after.folder)
+def test_compare_counts_every_query_once_in_every_slice(contract: Contract, finished: Finished, call: Call) -> None:
+    """Of two runs whose settings differ."""
+    changed = solve(call, contract, finished.raw, finished.build, *contract.quick)
+    comparison = compare(finished.folder, changed.folder)
     queries = comparison.difference.queries
     assert queries == finished.record["cv"]["queries"]
     names = [row["slice"] for row in comparison.tables[SLICES]]
@@ -35,14 +34,14 @@ def test_compare_counts_every_query_once_in_every_slice(
         assert own == sorted(own, key=natural_key)
         assert sum(row["queries"] for row in comparison.tables[SLICES] if row["slice"] in own) <= queries
     # The run has told its change against the run before it, whichever that was, in the words of compare.
-    (change,) = [line for line in printed.splitlines() if line.startswith("Against ")]
+    (change,) = [line for line in changed.out.splitlines() if line.startswith("Against ")]
     before = change.removeprefix("Against ").partition(" (")[0]
     assert before.startswith(f"{contract.name}/")
-    code, out, err = call("compare", before, after.folder.name, "--build", finished.build)
+    code, out, err = call("compare", before, changed.folder.name, "--build", finished.build)
     assert code == 0, err
     (gain,) = [line for line in out.splitlines() if line.startswith("B - A = ")]
     assert change.partition("): ")[2] == gain.removeprefix("B - A = ")
-    ends = [line.partition(":")[0] for line in printed.splitlines()]
+    ends = [line.partition(":")[0] for line in changed.out.splitlines()]
     assert [end for end in ends if end != "To upload"][-2:] == ["Submission", "Report"]
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, require_room, words
+from tests.contract.contract import Contract, Finished, require_room, solve
 
 # What each competition's day/judged.py calls, part by part.
 BREAKS = {
@@ -31,18 +31,14 @@ def test_whatever_explains_the_score_fails_alone(
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)
                 broken.add(part)
-    known = set(finished.build.glob("*/*/run.json"))
-    code, out, err = call(*words(contract, finished.raw, finished.build))
-    (path,) = set(finished.build.glob("*/*/run.json")) - known
-    again = Finished(finished.raw, finished.truth, finished.build, path.parent)
-    assert code == 3, out + err
+    again = solve(call, contract, finished.raw, finished.build, code=3)
     assert [one.read_bytes() for one in again.submissions] == [one.read_bytes() for one in finished.submissions]
     assert again.record["cv"] == finished.record["cv"]
     assert again.record["submission"]["rows"] == finished.record["submission"]["rows"]
-    assert {one.name for one in path.parent.glob("failed-*")} == {f"failed-{part}.txt" for part in broken}
-    assert err.splitlines()[-len(broken) :] == again.record["failed"]
+    assert {one.name for one in again.folder.glob("failed-*")} == {f"failed-{part}.txt" for part in broken}
+    assert again.err.splitlines()[-len(broken) :] == again.record["failed"]
     assert all(" failed: ValueError: broken; the submission is checked" in line for line in again.record["failed"])
-    assert "ValueError: broken" in (path.parent / "report.html").read_text()
+    assert "ValueError: broken" in (again.folder / "report.html").read_text()
     # What does not hang on them is told as ever.
     answers = finished.record["insight"]["answers"]
     assert again.record["insight"]["answers"] == answers

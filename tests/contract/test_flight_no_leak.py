@@ -1,6 +1,7 @@
-"""Flight, feature by feature: no booking reaches a search made before it or at its very moment, nor ever its own.
+"""Flight, feature by feature: a session of the test depends on no other.
 
-Which sessions a search sees where it is cross-fitted stands in tests/unit/flight/ranking/test_training_data.py.
+That no booking reaches an earlier search stands in tests/unit/flight/test_split.py, that it reaches no feature of its
+own in tests/unit/flight/ranking/test_training_data.py.
 """
 
 import datetime
@@ -8,11 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 import pytest
 
-from common.time_units import DAY_MS
 from competitions.flight import split
 from competitions.flight.features import booking_history
 from competitions.flight.features.booking_history import BookingLog
@@ -22,7 +21,6 @@ from competitions.flight.io.reader import Codes, Searches
 from tests.contract.flight import FLIGHT
 
 PERIOD_DAYS = 7.0
-LAGS, CUT = np.array([0, 5, 40]) * DAY_MS, 0.8  # of the sessions, before the cut
 
 
 class Planted(NamedTuple):
@@ -34,64 +32,20 @@ class Planted(NamedTuple):
     log: BookingLog
 
 
-# The blocks that look at bookings; no other may.
-LOOKING = {"lift", "taste"}
-
-
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    """In the train file colleagues search in twos, at the same millisecond."""
+    """The planted files, read."""
     folder = tmp_path_factory.mktemp("planted")
     FLIGHT.write_raw(folder / "raw", folder / "truth.csv")
     codes = reader.learn_codes(folder / "raw" / schema.TRAIN)
     train = reader.read_searches(folder / "raw" / schema.TRAIN, codes, labelled=True)
-    at = pl.col("time").gather(pl.col("session") // 2 * 2)
-    searches = Searches(train.sessions.with_columns(time=at), train.options)
-    return Planted(folder / "raw", codes, searches, booking_history.collect_bookings(searches))
-
-
-@pytest.fixture(scope="module")
-def before(planted: Planted) -> pl.DataFrame:
-    """Every feature of the train file as it is."""
-    return build_all(planted.train, planted.log, find_time(planted.train, CUT))
+    return Planted(folder / "raw", codes, train, booking_history.collect_bookings(train))
 
 
 @pytest.fixture(scope="module")
 def tested(planted: Planted) -> dict[bool, pl.DataFrame]:
     """Every feature of the test file as it is, by way of validation."""
     return {way: build_test(planted, planted.folder / schema.TEST, way) for way in (False, True)}
-
-
-def build_all(searches: Searches, log: BookingLog, cut: int) -> pl.DataFrame:
-    """Every feature of every option, where the sessions see what the pipeline lets them see."""
-    snapshots = split.split_by_time(searches.sessions, LAGS, [cut], PERIOD_DAYS, "planted", 0).final
-    past = booking_history.build_history(log, snapshots)
-    return build_features(searches, 0, searches.sessions.height, past, BLOCKS)
-
-
-def find_time(searches: Searches, share: float) -> int:
-    """When the session was made that has this share of all before it."""
-    return int(searches.sessions["time"][int(share * searches.sessions.height)])
-
-
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_bookings_from_a_moment_on_change_no_feature_up_to_it(
-    planted: Planted, before: pl.DataFrame, share: float
-) -> None:
-    train, moment = planted.train, find_time(planted.train, share)
-    other = pl.when(pl.col("time") >= moment).then((pl.col("booked") + 1) % pl.col("size")).otherwise("booked")
-    edited = Searches(train.sessions.with_columns(booked=other), train.options)
-    after = build_all(edited, booking_history.collect_bookings(edited), find_time(train, CUT))
-    earlier = train.options.join(train.sessions, on="session", maintain_order="left")["time"] <= moment
-    assert earlier.sum() > 1000
-    assert after.filter(earlier).equals(before.filter(earlier))
-    # Else there would be nothing to leak.
-    later, changing = before.filter(~earlier), after.filter(~earlier)
-    changed = {name for name in later.columns if not changing[name].equals(later[name])}
-    assert {name.partition("_")[0] for name in changed} == LOOKING
-
-
-# --- the test ---
 
 
 def change_one(change: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -1,14 +1,12 @@
 """What only MGTV has: devices shown nothing, two boards, files that may be missing, what the host may score by."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from competitions.mgtv.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, count, words
+from tests.contract.contract import Finished, count, solve
 from tests.contract.mgtv import MGTV
 from tests.contract.mgtv_planted import (
     ALONE,
@@ -23,12 +21,6 @@ from tests.contract.mgtv_planted import (
 from tests.unit.mgtv.mgtv_raw_files import write_book
 
 ONLY = (MGTV,)
-
-
-@pytest.fixture
-def folder(finished: Finished, tmp_path: Path) -> Path:
-    """The planted raw files, to be edited."""
-    return Path(shutil.copytree(finished.raw, tmp_path / "raw"))
 
 
 def read_answers(finished: Finished) -> dict[str, tuple[int, float]]:
@@ -51,9 +43,8 @@ def test_devices_that_were_shown_nothing_get_the_most_clicked_video_of_the_last_
 def test_comments_that_are_all_lost_are_warned_of_at_the_end(folder: Path, call: Call, tmp_path: Path) -> None:
     for path in (folder / schema.COMMENTS).iterdir():
         write_book(path, *[(vid_of(1, 1), "好看", "the first day", 0)] * 3)
-    code, out, err = call(*words(MGTV, folder, tmp_path / "build", *MGTV.quick), "--until", "cv")
-    assert code == 0, out + err
-    (line,) = [line for line in out.splitlines() if line.startswith("WARNING")]
+    made = solve(call, MGTV, folder, tmp_path / "build", *MGTV.quick, options=["--until", "cv"])
+    (line,) = [line for line in made.out.splitlines() if line.startswith("WARNING")]
     assert line.startswith(f"WARNING: no comment in {schema.COMMENTS} can be used, so features of comments are empty")
     assert "comment with a ctime that is blank or not a date: 6" in line
     assert "ctime 'the first day'" in line

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from competitions.news import submission
 from competitions.news.config import MODEL
@@ -12,15 +11,9 @@ from tests.conftest import Call
 from tests.contract.contract import Finished, Recorder, solve
 from tests.contract.news import NEWS
 from tests.contract.news_planted import ONE_CLICK, READ_ONCE
+from tests.contract.test_submission import read_scores
 
 ONLY = (NEWS,)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The planted raw files, to be edited."""
-    NEWS.write_raw(tmp_path / "raw", tmp_path / "truth.csv")
-    return tmp_path / "raw"
 
 
 def lists(finished: Finished) -> dict[int, list[int]]:
@@ -57,10 +50,8 @@ def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call
     notes = [note for note in finished.record["notes"] if note["where"] == reader.EMBEDDINGS]
     assert len(notes) == 1
     assert "no content embeddings" in notes[0]["done"]
-    code, out, _ = call("score", "news", finished.submission, "--truth", finished.truth)
-    assert code == 0
-    scores = dict(line.split() for line in out.splitlines())
-    assert float(scores["mrr@5"]) >= NEWS.floor
+    scores = read_scores(call("score", "news", finished.submission, "--truth", finished.truth))
+    assert scores["mrr@5"] >= NEWS.floor
 
 
 def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None:

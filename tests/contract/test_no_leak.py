@@ -1,6 +1,5 @@
 """What happens after a labelled query's cut reaches its answer and nothing else."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -29,11 +28,10 @@ def untouched(contract: Contract, finished: Finished, tmp_path_factory: pytest.T
 
 
 def test_another_future_changes_no_feature(
-    contract: Contract, finished: Finished, future: Callable[[Path], int], untouched: Untouched, tmp_path: Path
+    contract: Contract, folder: Path, future: Callable[[Path], int], untouched: Untouched, tmp_path: Path
 ) -> None:
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    assert future(tmp_path / "raw") > 20
-    results = prepare(contract, tmp_path / "raw", tmp_path / "run", tmp_path / "cache")
+    assert future(folder) > 20
+    results = prepare(contract, folder, tmp_path / "run", tmp_path / "cache")
     frames, before = contract.earlier(results), untouched[1]
     assert list(frames) == list(untouched[0])
     for name, frame in frames.items():

@@ -53,13 +53,13 @@ def rename(contract: Contract, raw: Path, truth: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_other_ids_give_as_good_an_answer(contract: Contract, finished: Finished, call: Call, tmp_path: Path) -> None:
+def test_other_ids_give_as_good_an_answer(
+    contract: Contract, finished: Finished, folder: Path, call: Call, tmp_path: Path
+) -> None:
     if contract.name not in IDS:
         pytest.skip("nobody has said yet where its ids stand")
-    shutil.copytree(finished.raw, tmp_path / "raw")
-    shutil.copy(finished.truth, tmp_path / "truth.csv")
-    rename(contract, tmp_path / "raw", tmp_path / "truth.csv")
-    renamed = solve(call, contract, tmp_path / "raw", tmp_path / "build")
+    rename(contract, folder, tmp_path / "truth.csv")
+    renamed = solve(call, contract, folder, tmp_path / "build")
     score, before = (
         read_scores(call("score", contract.name, each.submission, "--truth", each.truth))[contract.metric]
         for each in (renamed, finished)

@@ -24,8 +24,6 @@ def test_some_queries_can_be_read(contract: Contract, finished: Finished) -> Non
     examples = finished.record["insight"]["answers"]["examples"]
     assert {row["kind"] for row in examples} <= {"right", "wrong"}
     assert len(examples) > 1
-    page = (finished.folder / "report.html").read_text()
-    assert "Where right answers are lost" in page
     for row in examples:
         assert row["listed"]
         assert row["query"]
@@ -37,5 +35,3 @@ def test_plain_orders_stand_beside_the_run(contract: Contract, finished: Finishe
     rivals = {row["name"]: row["score"] for row in finished.record["rivals"]}
     assert len(rivals) == 3
     assert rivals["Random order"] < finished.record["cv"]["score"]
-    page = (finished.folder / "report.html").read_text()
-    assert all(name in page for name in rivals)

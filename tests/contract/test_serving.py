@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 
 from common.engine.errors import UserError
 from common.engine.run import Run
-from competitions.news.day.export import export
+from competitions.news.day.export import Export, export
 from tests.conftest import Call
 from tests.contract.conftest import COMPETITIONS
 from tests.contract.contract import Contract, Finished, start
@@ -20,13 +21,15 @@ ONLY = tuple(one for one in COMPETITIONS if one.name == "news")
 COUNT = 30
 
 
-def test_a_service_answers_as_the_run_does(
-    contract: Contract, finished: Finished, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
-    files = contract.competition.locate(finished.raw, config)
-    again = Run(tmp_path_factory.mktemp("served") / "again", finished.build / contract.name / "cache", quiet=True)
-    exported = export(files, config, again, COUNT)
+def export_again(contract: Contract, finished: Finished, again: Path, *settings: str) -> tuple[Export, Run]:
+    """A run with these settings in the folder ``again``, exported."""
+    config = contract.competition.load_config(["seed=0", *contract.small, *settings], tuned=False)
+    run = Run(again, finished.build / contract.name / "cache", quiet=True)
+    return export(contract.competition.locate(finished.raw, config), config, run, COUNT), run
+
+
+def test_a_service_answers_as_the_run_does(contract: Contract, finished: Finished, tmp_path: Path) -> None:
+    exported, again = export_again(contract, finished, tmp_path / "again")
     assert [step.name for step in again.timings if not step.kept and "half" not in step.name] == []
     assert COUNT <= len(exported.bodies) == len(exported.expected) < 2 * COUNT
     answers = [exported.service.answer(exported.service.parse(body)) for body in exported.bodies]
@@ -36,14 +39,9 @@ def test_a_service_answers_as_the_run_does(
     assert exported.service.answer(exported.service.parse(json.dumps(stranger).encode()))["articles"]
 
 
-def test_an_order_that_no_ranker_made_is_not_served(
-    contract: Contract, finished: Finished, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    config = contract.competition.load_config(["seed=0", *contract.small, "rank.answer=popularity"], tuned=False)
-    files = contract.competition.locate(finished.raw, config)
-    run = Run(tmp_path_factory.mktemp("refused") / "again", finished.build / contract.name / "cache", quiet=True)
+def test_an_order_that_no_ranker_made_is_not_served(contract: Contract, finished: Finished, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'hands in the order of "popularity".* set rank\.answer=ranker\.$'):
-        export(files, config, run, COUNT)
+        export_again(contract, finished, tmp_path / "again", "rank.answer=popularity")
 
 
 @pytest.mark.each_nightly

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from common.learning.dataset import RankingDataset
 from competitions.flight.features.booking_history import History, build_history, collect_bookings
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import FLIGHTS
 from competitions.flight.io.reader import Searches
+from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import take_snapshots
 
 START = 1_716_163_200_000  # 2024-05-20 00:00, a Monday, in ms
@@ -190,6 +192,29 @@ def look_back(searches: Searches, until: pl.Expr | pl.Series) -> History:
 def build_seen(searches: Searches, until: pl.Expr | pl.Series, *blocks: str) -> pl.DataFrame:
     """The features of all options, every session looking back from ``until`` (ms)."""
     return build_features(searches, 0, searches.sessions.height, look_back(searches, until), blocks)
+
+
+# --- rows with features ---
+
+
+def make_fold(
+    sizes: Sequence[int], booked: Sequence[int], sessions: Sequence[int] | None = None, **features: Sequence[float]
+) -> FoldData:
+    """A fold that judges sessions of these sizes, of which the option at ``booked`` is booked; by default one feature.
+
+    ``sessions``: their numbers, by default 0, 1, 2 …
+    """
+    labels = np.zeros(sum(sizes), np.float32)
+    labels[np.cumsum(sizes) - sizes + booked] = 1
+    columns = features or {"a": np.zeros(len(labels))}
+    matrix = np.column_stack([*columns.values()]).astype(np.float32)
+    rows = RankingDataset(tuple(columns), matrix, labels, np.array(sizes, np.int32))
+    return FoldData(rows, rows, np.arange(len(sizes)) if sessions is None else np.array(sessions))
+
+
+def join_folds(*folds: FoldData) -> TrainingData:
+    """Folds that judge the same sessions."""
+    return TrainingData(folds[0].train, np.sort(folds[0].sessions), folds)
 
 
 # --- for an oracle in plain Python ---

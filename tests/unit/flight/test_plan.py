@@ -205,26 +205,3 @@ def test_a_log_of_the_hosts_size_takes_what_the_machine_holds_and_says_so(total:
         f"3,800,000 rows those of the latest sessions that a machine of {total:.0f} GiB" in capped.decisions[-1].reason
     ) == (rows < 3_800_000)
     assert capped.decisions[-1].setting == "rank.sample.rows"
-
-
-# --- the settings ---
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("rank.blocks=['core', 'history']", ["rank.blocks", "history", "taste"]),
-        ("rank.blocks=['core', 'core']", ["rank.blocks", "core", "twice"]),
-        ("rank.blocks=['auto', 'core']", ["rank.blocks", "auto", "core"]),  # auto stands alone
-        ("rank.blocks=+history", ["rank.blocks", "no history", "taste"]),
-        ("rank.seeds=0", ["rank.seeds", ">= 1"]),
-        ("rank.sample.rows=all", ["rank.sample.rows cannot be 'all': Expected 'auto' or a number."]),
-        ("rank.sample.rows=1.5", ["rank.sample.rows cannot be 1.5: Expected 'auto' or a number."]),
-        ("split.valid_share=1.0", ["split.valid_share", "< 1"]),
-    ],
-)
-def test_a_setting_that_cannot_be_is_refused_by_name(override: str, words: list[str]) -> None:
-    with pytest.raises(UserError) as refused:
-        load(override)
-    assert all(word in str(refused.value) for word in words)
-    assert "\n" not in str(refused.value)

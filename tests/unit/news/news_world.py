@@ -1,5 +1,6 @@
 """A small news log for the unit tests: sessions that end on a 30 s step, planted families, test users who read more."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,14 @@ CLICKS = (
     | {"is_test": pl.Boolean, "is_target": pl.Boolean}
 )
 ARTICLES = {"item": pl.Int32, "category": pl.Int32, "created": pl.Int64, "words": pl.Int32}
+PAIRS = {"query": pl.Int32, "item": pl.Int32}
+SCORED = PAIRS | {"score": pl.Float32}
+SEEN = PAIRS | {"time": pl.Int64, "back": pl.Int32}
+
+
+def frame(rows: Iterable[tuple[float | str | None, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """A frame of these rows."""
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 @dataclass(frozen=True)

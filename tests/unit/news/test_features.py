@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from common.learning.split import Fold
 from competitions.news import features, next_click, pair_features, split
 from competitions.news.io.reader import Embeddings
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, PAIRS, START, World, frame, make_log
 
 Blocks = dict[str, pl.DataFrame]
 
@@ -104,14 +104,10 @@ BORN = {  # item: category, hours before the start, words
     **{10: (1, 10, 100), 11: (2, 20, 200), 12: (1, 30, 300), 13: (3, 40, 400)},
     **{20: (3, 5, 150), 21: (1, -2, 50), 22: (2, 1, 0)},
 }
-SMALL_ARTICLES = pl.DataFrame(
-    [(item, category, START - hours * HOUR_MS, words) for item, (category, hours, words) in BORN.items()],
-    schema=ARTICLES,
-    orient="row",
+SMALL_ARTICLES = frame(
+    ((item, category, START - hours * HOUR_MS, words) for item, (category, hours, words) in BORN.items()), ARTICLES
 )
-SMALL_CANDIDATES = pl.DataFrame(
-    [(0, 20), (0, 21), (0, 22), (0, 99), (1, 21)], schema={"query": pl.Int32, "item": pl.Int32}, orient="row"
-)
+SMALL_CANDIDATES = frame([(0, 20), (0, 21), (0, 22), (0, 99), (1, 21)], PAIRS)
 
 
 def test_the_age_and_the_life_of_an_article_by_hand() -> None:

@@ -11,8 +11,8 @@ from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
+from tests.unit.news.news_world import PAIRS, frame
 
-KEYS = {"query": pl.Int32, "item": pl.Int32}
 QUERIES, EACH = 40, 25
 NAMES = ("channel_query", "item_planted", "item_holes", "pair_twice")
 
@@ -30,7 +30,7 @@ def prepared() -> Rows:
     rng = np.random.default_rng(0)
     sizes = {38: 0, 39: 3}
     rows = [(q, int(i)) for q in range(QUERIES) for i in np.sort(rng.choice(900, sizes.get(q, EACH), replace=False))]
-    candidates = pl.DataFrame(rows, schema=KEYS, orient="row")
+    candidates = frame(rows, PAIRS)
     number = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32})
     role = pl.when(pl.col("query") % 3 == 0).then(pl.lit("valid")).otherwise(pl.lit("train"))
     queries = number.with_columns(user=pl.col("query") + 500, weight=1.0 + pl.col("query"), role=role)

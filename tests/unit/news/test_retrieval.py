@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.engine.errors import UserError
 from common.engine.run import Run
 from common.learning.split import Fold
 from competitions.news import features, split
@@ -16,20 +15,23 @@ from competitions.news.competition import COMPETITION
 from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
-from competitions.news.retrieval import content
-from competitions.news.retrieval.fusion import learn_fusion
+from competitions.news.retrieval import content, fusion, neighbours
+from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
 from competitions.news.retrieval.recall import measure_recall
 from tests.results import as_result
-from tests.unit.news.news_world import ARTICLES, HOUR_MS, START, World, make_log
+from tests.unit.news.news_world import ARTICLES, HOUR_MS, PAIRS, SCORED, START, World, frame, make_log
 
 Channels = dict[str, pl.DataFrame]
-SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
 SETTINGS: RecallSettings = COMPETITION.load_config(["recall.per_channel=30"]).recall
 
 
 @pytest.fixture(scope="module")
 def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory) -> tuple[Channels, Run]:
-    folder = tmp_path_factory.mktemp("channels")
+    return list_all(world, fold, tmp_path_factory.mktemp("channels"))
+
+
+def list_all(world: World, fold: Fold, folder: Path) -> tuple[Channels, Run]:
+    """The lists of all channels, and the run that made them."""
     run = Run(folder / "run", folder / "cache", quiet=True)
     inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), as_result(world.content))
     return retrieve(inputs, SETTINGS, run).value, run
@@ -41,7 +43,7 @@ def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory
 def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved: tuple[Channels, Run]) -> None:
     assert list(retrieved[0]) == SETTINGS.channels
     for name, channel in retrieved[0].items():
-        assert channel.schema == {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}, name
+        assert channel.schema == SCORED, name
         assert channel.height > 0, name
         assert_frame_equal(channel, channel.sort(["query", "score", "item"], descending=[False, True, False]))
         assert not channel.select("query", "item").is_duplicated().any(), name
@@ -51,10 +53,17 @@ def test_every_channel_lists_unseen_items_once_best_first(fold: Fold, retrieved:
         assert np.isfinite(channel["score"].to_numpy()).all(), name
 
 
-@pytest.mark.parametrize("named", ["['next', 'hot']", "[]"])
-def test_an_unknown_channel_or_none_at_all_is_refused_with_the_known_ones(named: str) -> None:
-    with pytest.raises(UserError, match=r"recall\.channels.*covisit.*popular_1h"):
-        COMPETITION.load_config([f"recall.channels={named}"])
+def test_lists_do_not_depend_on_the_size_of_a_part(
+    world: World, fold: Fold, retrieved: tuple[Channels, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on the other queries: see tests/unit/news/day/test_service.py."""
+    whole = fuse_channels(retrieved[0], 7)
+    monkeypatch.setattr(neighbours, "FOLLOWED_ROWS", 5)
+    monkeypatch.setattr(fusion, "FUSED_ROWS", 5)
+    parts = list_all(world, fold, tmp_path)[0]
+    for name, channel in parts.items():
+        assert_frame_equal(channel, retrieved[0][name], check_exact=True)
+    assert_frame_equal(fuse_channels(parts, 7), whole, check_exact=True)
 
 
 def describe_own(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
@@ -86,11 +95,8 @@ def test_content_neighbours_are_near_and_alive(monkeypatch: pytest.MonkeyPatch) 
     clicks = make_log((1, 10, 0), (1, 11, 30), (5, 10, 50), (5, 12, 90), test=(5,))
     fold = split.build_test_fold(clicks)
     old, new = START - 100 * HOUR_MS, START - 5 * HOUR_MS
-    articles = pl.DataFrame(
-        [(10, 1, old, 9), (11, 1, old, 9), (12, 1, new, 9), (13, 1, new, 9), (14, 1, old, 9), (15, 1, new, 9)],
-        schema=ARTICLES,
-        orient="row",
-    )
+    created = {10: old, 11: old, 12: new, 13: new, 14: old, 15: new}
+    articles = frame(((item, 1, time, 9) for item, time in created.items()), ARTICLES)
     vectors = np.array([[1, 0], [0.5, 0.5], [0, 1], [1, 0.1], [1, 0.01]], np.float32)
     given = Embeddings(np.array([10, 11, 12, 13, 14], np.int32), vectors)  # 15 has none
     monkeypatch.setattr(content, "SPAN_HOURS", 24.0)
@@ -109,7 +115,7 @@ def test_content_neighbours_are_near_and_alive(monkeypatch: pytest.MonkeyPatch) 
 def channel(*lists: list[int]) -> pl.DataFrame:
     """Lists of items, one per query 0, 1, 2 …, best first."""
     rows = [(query, item, 1.0 / rank) for query, items in enumerate(lists) for rank, item in enumerate(items, 1)]
-    return pl.DataFrame(rows, schema=SCORED, orient="row")
+    return frame(rows, SCORED)
 
 
 # Validation queries 0, 1, 2 and 4, query 3 for training; item 7 is always right.
@@ -124,11 +130,8 @@ def test_recall_of_channels_and_of_their_union_by_hand() -> None:
         "hot": channel([1, 7], [8], [*range(100, 111), 7], [7], [9]),
         "none": channel([], [], [], [7]),
     }
-    fused = pl.DataFrame(
-        [(0, 7, 0.5), (0, 1, 0.5), (1, 7, 0.2), (1, 4, 0.9), (1, 3, 0.3), (2, 8, 0.1), (3, 7, 0.9)],
-        schema={"query": pl.Int32, "item": pl.Int32, "fusion": pl.Float32},
-        orient="row",
-    )
+    rows = [(0, 7, 0.5), (0, 1, 0.5), (1, 7, 0.2), (1, 4, 0.9), (1, 3, 0.3), (2, 8, 0.1), (3, 7, 0.9)]
+    fused = frame(rows, PAIRS | {"fusion": pl.Float32})
     table = measure_recall(ANSWERED, channels, fused)
     assert table["channel"].to_list() == ["near", "hot", "none", "union"]
     near, hot, none, union = table.drop("channel").to_dicts()

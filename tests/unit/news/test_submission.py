@@ -11,23 +11,21 @@ from common.engine.errors import UserError
 from common.learning.split import Fold
 from competitions.news import submission
 from competitions.news.io import reader
+from tests.unit.news.news_world import PAIRS, frame
 
 CLICK_HEADER = ",".join(column.header for column in reader.CLICK_COLUMNS)
 ARTICLE_HEADER = ",".join(column.header for column in reader.ARTICLE_COLUMNS)
-IDS = pl.Int32()
-CATALOGUE = pl.DataFrame({"item": [1, 2, 3, 4, 5, 6, 7, 8], "category": [1, 1, 1, 2, 2, 2, 3, 3]}).cast(IDS)
+CATALOGUE = pl.DataFrame({"item": [1, 2, 3, 4, 5, 6, 7, 8], "category": [1, 1, 1, 2, 2, 2, 3, 3]}).cast(pl.Int32())
 
 
 def recommend(
     scored: list[tuple[int, int, float]], users: list[int], seen: Sequence[tuple[int, int]] = ()
 ) -> pl.DataFrame:
     """What is handed in for these users: ``scored`` (user, item, score), ``seen`` (user, item)."""
-    pairs = {"query": IDS, "item": IDS}
-    queries = pl.DataFrame({"query": users, "user": users}, schema={"query": IDS, "user": IDS})
-    clicked = pl.DataFrame({"item": [8] * 3 + [7] * 2 + [6]}, schema={"item": IDS})  # 8 is clicked most
-    fold = Fold(clicked, queries, pl.DataFrame(list(seen), schema=pairs, orient="row"), None)
-    predictions = pl.DataFrame(scored, schema={**pairs, "score": pl.Float64}, orient="row")
-    return submission.recommend(fold, predictions, CATALOGUE)
+    queries = frame(zip(users, users, strict=True), {"query": pl.Int32, "user": pl.Int32})
+    clicked = pl.DataFrame({"item": [8] * 3 + [7] * 2 + [6]}, schema={"item": pl.Int32})  # 8 is clicked most
+    fold = Fold(clicked, queries, frame(seen, PAIRS), None)
+    return submission.recommend(fold, frame(scored, PAIRS | {"score": pl.Float64}), CATALOGUE)
 
 
 # --- build ---

@@ -1,5 +1,7 @@
 """Who is drawn for validation, and on board B the users of board A: learned from, never validated on or predicted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 import pytest
@@ -14,12 +16,12 @@ from tests.unit.news.news_world import HOUR_MS, START, TEST_FROM, World, label, 
 DAY = 86_400
 
 
-def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[int, int, float]]:
-    """A user for each day, who makes so many clicks, the last one after 30 s."""
+def read_on(days: Sequence[float], clicks: list[int], first: int = 0) -> list[tuple[int, int, float]]:
+    """A user for each day, who makes so many clicks in one session, the last one after 30 s."""
     return [
-        (user, 10 + step, day * DAY + (50 * step if step < length - 1 else 50 * step - 20))
-        for user, (day, length) in enumerate(zip(days, lengths, strict=True), first)
-        for step in range(length)
+        (user, 10 + step, day * DAY + 50 * step - 20 * (step == count - 1))
+        for user, (day, count) in enumerate(zip(days, clicks, strict=True), first)
+        for step in range(count)
     ]
 
 
@@ -27,13 +29,10 @@ def read_on(days: list[int], lengths: list[int], first: int = 0) -> list[tuple[i
 
 
 def read_sessions(hours: list[int], clicks: list[int], first: int = 0) -> list[tuple[int, int, float]]:
-    """A user for each hour: two clicks the day before, and then so many in one session, the last after 30 s."""
-    rows: list[tuple[int, int, float]] = []
-    for user, (hour, count) in enumerate(zip(hours, clicks, strict=True), first):
-        begin = 3600 * hour
-        rows += [(user, 5, begin - DAY), (user, 6, begin - DAY + 50)]
-        rows += [(user, 10 + step, begin + 50 * step - 20 * (step == count - 1)) for step in range(count)]
-    return rows
+    """A user for each hour, in one session as well; each of them clicked twice the day before."""
+    days = [hour / 24 for hour in hours]
+    before = [(user, 5 + step, (day - 1) * DAY + 50 * step) for user, day in enumerate(days, first) for step in (0, 1)]
+    return before + read_on(days, clicks, first)
 
 
 def count_by(frame: pl.DataFrame, weight: pl.Expr) -> dict[tuple[int, int], float]:

@@ -48,17 +48,6 @@ def test_ways_are_measured_side_by_side() -> None:
     }
 
 
-def test_scores_by_hand() -> None:
-    scores = mean_scores(np.array([1, 3, 0, 10]))
-    gains = [1.0, 1 / math.log2(4), 0.0, 1 / math.log2(11)]
-    by_query = [0.31 * (gain > 0) + 0.69 * gain for gain in gains]
-    assert scores["hit_rate@10"] == 0.75
-    assert scores["ndcg@10"] == pytest.approx(sum(gains) / 4)
-    assert scores["score"] == pytest.approx(sum(by_query) / 4)
-    assert scores["score_error"] == pytest.approx(np.std(by_query) / 2)
-    assert scores["users"] == 4
-
-
 def test_round_two_has_both_forms_and_a_user_without_a_weight_counts_in_neither() -> None:
     """By user: one of two is right, whatever the conversion counts; the exposed user has no right ad."""
     scores = mean_scores(np.array([1, 0, 1]), np.array([2.5, 1.0, 0.0]))

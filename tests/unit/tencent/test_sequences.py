@@ -4,7 +4,7 @@ import numpy as np
 
 from common.arrays import join
 from competitions.tencent.corpus import CatalogueRows
-from competitions.tencent.sequences import Histories, pad, whole
+from competitions.tencent.sequences import pad, whole
 from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import make_sequences
 
@@ -17,14 +17,6 @@ def test_the_last_events_are_laid_out_oldest_first_and_filled_up_behind() -> Non
     assert padded.action.tolist() == [[1, -1], [0, 0], [1, 0]]
     assert padded.time.tolist() == [[20, 30], [0, 0], [40, 50]]
     assert padded.mask.tolist() == [[True, True], [False, False], [True, True]]
-
-
-def test_nothing_behind_the_end_is_seen() -> None:
-    prefix = Histories(SEQUENCES, np.array([2, 0]), np.array([4, 2]))
-    assert prefix.lengths.tolist() == [1, 2]
-    padded = pad(prefix, 5)
-    assert padded.item.tolist() == [[8, 0], [5, 6]]
-    assert prefix.events().tolist() == [3, 0, 1]
 
 
 def test_parts_are_joined_in_order_and_of_equals_the_first_stays_first() -> None:

@@ -1,6 +1,7 @@
 """The submission: both forms exact and read back, one mutation a rule, the score by hand, truth files refused."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ ADS = BASE + np.array([[*range(10)], [*range(20, 30)], [*range(39, 29, -1)]])
 EXPECTED = submission.Expected(USERS, CANDIDATES)
 LINES = [f"{user},{','.join(map(str, ads))}" for user, ads in zip(USERS.astype(str), ADS, strict=True)]
 CSV = "\n".join(["user,ad_1,ad_2,ad_3,ad_4,ad_5,ad_6,ad_7,ad_8,ad_9,ad_10", *LINES, ""])
-TRUTH = f"user_id,user,creative_id\n1,user_a,{BASE + 22}\n2,user_b,{BASE}\n3,user_c,{BASE + 1}\n4,user_d,{BASE + 2}\n"
+TRUTH = f"user_id,user,creative_id\n1,user_a,{BASE + 29}\n2,user_b,{BASE}\n3,user_c,{BASE + 1}\n4,user_d,{BASE + 2}\n"
 
 
 @pytest.fixture
@@ -67,14 +68,15 @@ def test_a_file_that_is_none_is_refused(name: str, content: bytes, message: str,
 
 
 def test_the_score_by_hand(written: list[Path], truth: Path) -> None:
-    """Place 1, place 3, a miss, and a user who is not in the file."""
+    """Rank 1, rank 10, a miss, and a user who is not in the file."""
+    gain = 1 / math.log2(11)
     for path in written:
         scores = submission.score_submission(path, truth)
         assert scores["users"] == 4
         assert scores["hit_rate@10"] == pytest.approx(2 / 4)
-        assert scores["ndcg@10"] == pytest.approx((1 + 1 / 2) / 4)
-        assert scores["score"] == pytest.approx(0.31 * 0.5 + 0.69 * 0.375)
-        own = np.array([0.31 + 0.69 / 2, 1.0, 0, 0])
+        assert scores["ndcg@10"] == pytest.approx((1 + gain) / 4)
+        own = np.array([0.31 + 0.69 * gain, 1.0, 0, 0])
+        assert scores["score"] == pytest.approx(own.mean())
         assert scores["score_error"] == pytest.approx(own.std() / 2)
     truth.write_text(f"user,creative_id\nuser_b,{BASE}\n")  # who has no answer does not count
     assert submission.score_submission(written[0], truth)["score"] == 1.0
@@ -89,6 +91,8 @@ def test_a_truth_with_actions_weighs_users_by_them(written: list[Path], truth: P
     weight = np.where(hit.to_numpy() > 0, 2.5, 1.0)
     scores = submission.score_submission(written[0], truth)
     assert scores["score"] == pytest.approx((weight * hit.to_numpy()).sum() / weight.sum())
+    apart = weight * (hit.to_numpy() - scores["score"])
+    assert scores["score_error"] == pytest.approx((apart**2).sum() ** 0.5 / weight.sum())
     assert scores["score"] > hit.mean()
     assert submission.score_queries(written[0], truth)["score"].mean() == pytest.approx(scores["score"])
     assert submission.score_submission(written[0], truth, weights=(0.0, 1.0, 1.0))["score"] == pytest.approx(hit.mean())

@@ -10,7 +10,6 @@ import pytest
 
 from common.day.hosts import REPORT, TRUTH
 from common.io.submission import Checked
-from common.learning.dataset import RankingDataset
 from common.simulation.oracle import Oracle
 from competitions.flight.day.judged import score_truth
 from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
@@ -19,10 +18,9 @@ from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
 from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.submitted_order import judge_orders
-from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.flight.split import split_folds
 from tests.results import as_result
-from tests.unit.flight.flight_world import make_searches, option, search
+from tests.unit.flight.flight_world import join_folds, make_fold, make_searches, option, search
 
 ONE = Blend((1.0,), (1.0,))
 RATES = {"hit_rate@1": 0.3, "hit_rate@3": 0.6, "hit_rate@5": 0.7, "hit_rate@10": 0.8, "hit_rate@3[161+]": 0.2}
@@ -73,12 +71,10 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     sizes = train.sessions["size"].to_list()
     folds, scores = [], []
     for order, last_is_best in (([0, 1, 2], [False, False, False]), ([2, 1, 0], [False, False, True])):
-        labels = np.concatenate([np.eye(1, sizes[number], dtype=np.float32)[0] for number in order])
-        own = np.array([sizes[number] for number in order], np.int32)
-        rows = RankingDataset(("x",), np.zeros((len(labels), 1), np.float32), labels, own)
-        folds.append(FoldData(rows, rows, np.array(order)))
+        own = [sizes[number] for number in order]
+        folds.append(make_fold(own, [0, 0, 0], order))
         scores += [np.arange(size) * (1 if last else -1) for size, last in zip(own, last_is_best, strict=True)]
-    data = TrainingData(folds[0].train, np.arange(3), tuple(folds))
+    data = join_folds(*folds)
     columns = np.concatenate(scores)[:, None].astype(np.float64)
 
     outcome = stand(

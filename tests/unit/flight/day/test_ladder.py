@@ -19,9 +19,8 @@ from competitions.flight.day.ladder import PRICE, RULES, Answer, FlightBench, sc
 from competitions.flight.io.reader import RawFiles, Searches
 from competitions.flight.lab.peers import Peer
 from competitions.flight.metrics import LARGE
-from competitions.flight.ranking.training_data import FoldData, TrainingData
 from tests.results import as_result
-from tests.unit.flight.flight_world import draw_searches
+from tests.unit.flight.flight_world import draw_searches, join_folds, make_fold
 
 SMALL = ("rank.rounds=4", "rank.patience=0", "rank.seeds=1", "rank.lightgbm_softmax.min_data_in_leaf=5")
 CONFIG = COMPETITION.load_config((*SMALL, "split.validation=folds"), tuned=False)
@@ -89,19 +88,9 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(
     assert {len(scored.each) for scored in made.measured.values()} == {judged}
 
 
-def make_fold(features: list[list[float]], labels: list[int], sessions: list[int]) -> FoldData:
-    """A fold that judges sessions of as many options each."""
-    size, matrix = len(labels) // len(sessions), np.array(features, np.float32)
-    names = (PRICE, "a")[: matrix.shape[1]]
-    rows = RankingDataset(names, matrix, np.array(labels, np.float32), np.full(len(sessions), size, np.int32))
-    return FoldData(rows, rows, np.array(sessions))
-
-
 def test_a_session_that_two_fits_judge_counts_once() -> None:
     """Sessions 3 and 8 of eleven options; in the second repeat one of them is missed."""
-    booked = [1, *[0] * 10, 1, *[0] * 10]
-    folds = [make_fold([[0.0]] * 22, booked, [8, 3]), make_fold([[0.0]] * 22, booked, [3, 8])]
-    data = TrainingData(folds[0].train, np.array([3, 8]), tuple(folds))
+    data = join_folds(*(make_fold([11, 11], [0, 0], sessions) for sessions in ([8, 3], [3, 8])))
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
     bench = FlightBench(FILES, CONFIG, cast(Run, None))
     bench.__dict__["sessions"] = SimpleNamespace(split=as_result(SimpleNamespace(searches=np.arange(9))))
@@ -122,8 +111,8 @@ def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
 
 
 def test_a_rule_puts_the_lowest_first_and_gives_ties_to_the_cheaper_option() -> None:
-    features = [[1.0, 2.0], [2.0, 2.0], [0.5, 3.0], [0.1, np.nan]]
-    folds = [make_fold(features, [0, 0, 0, 1], [0]), make_fold(features[::-1], [0, 0, 0, 1], [1])]
+    price, own = [1.0, 2.0, 0.5, 0.1], [2.0, 2.0, 3.0, np.nan]
+    folds = [make_fold([4], [3], a=own[::step], **{PRICE: price[::step]}) for step in (1, -1)]
     shortest = score_by_rule(folds, "a", 0)
     assert np.argsort(-shortest[:4]).tolist() == [0, 1, 2, 3]
     assert shortest[4:].tolist() == shortest[:4].tolist()[::-1]

@@ -1,14 +1,12 @@
 """From scores to ranks: every model has its say, and every list is a permutation."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning.dataset import ColumnsError, RankingDataset
+from common.learning.dataset import ColumnsError
 from common.learning.listwise_softmax import softmax_within
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
@@ -22,8 +20,8 @@ from competitions.flight.ranking.blending import (
     mix_scores,
     rank_test,
 )
-from competitions.flight.ranking.training_data import FoldData, TrainingData
-from tests.unit.flight.flight_world import make_searches, option, search
+from competitions.flight.ranking.training_data import TrainingData
+from tests.unit.flight.flight_world import join_folds, make_fold, make_searches, option, search
 
 ONE, TWO = Blend((1.0,), (1.0,)), Blend((1.0, 1.0), (0.5, 0.5))
 ALONE = np.arange(1_000)  # no session has a twin
@@ -62,15 +60,6 @@ def test_scores_of_another_number_of_models_are_refused() -> None:
 # --- the blend ---
 
 
-def label(sizes: Sequence[int], booked: Sequence[int], sessions: Sequence[int] | None = None) -> TrainingData:
-    """A fold of sessions of these sizes with the option at ``booked`` booked."""
-    labels = np.zeros(sum(sizes), np.float32)
-    labels[np.cumsum(sizes) - sizes + booked] = 1
-    rows = RankingDataset(("a",), np.zeros((len(labels), 1), np.float32), labels, np.array(sizes, np.int32))
-    numbers = np.arange(len(sizes)) if sessions is None else np.array(sessions)
-    return TrainingData(rows, numbers, (FoldData(rows, rows, numbers),))
-
-
 def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten_options() -> None:
     """The scores say three times too little in the large sessions, and too much in those of ten."""
     rng = np.random.default_rng(3)
@@ -78,7 +67,7 @@ def test_the_temperatures_are_of_the_models_and_of_the_sessions_of_more_than_ten
     utility = rng.normal(size=sum(sizes))
     noisy = np.split(utility + rng.gumbel(size=sum(sizes)), np.cumsum(sizes)[:-1])
     scores = np.where(np.repeat(np.array(sizes) > 10, sizes), utility / 3, 50 * utility)
-    data = label(sizes, [int(own.argmax()) for own in noisy])
+    data = join_folds(make_fold(sizes, [int(own.argmax()) for own in noisy]))
     blend = find_blend(data, np.column_stack([scores, 2 * scores]), np.arange(800))
     assert blend.temperatures == pytest.approx((3.0, 1.5), rel=0.15)
     assert blend.weights == (0.5, 0.5)
@@ -89,7 +78,7 @@ def draw(count: int, strength: tuple[float, float]) -> tuple[TrainingData, Float
     rng = np.random.default_rng(count)
     utility = rng.normal(size=(12 * count, 2))
     noisy = (utility @ strength + rng.gumbel(size=12 * count)).reshape(count, 12)
-    return label([12] * count, noisy.argmax(axis=1).tolist()), utility
+    return join_folds(make_fold([12] * count, noisy.argmax(axis=1).tolist())), utility
 
 
 def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_fitted() -> None:
@@ -102,7 +91,8 @@ def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_
     rng, numbers = np.random.default_rng(0), np.arange(300)
     scores = rng.normal(size=(300, 12, 2))
     booked = (2 * scores[numbers, :, numbers % 2] + rng.gumbel(size=(300, 12))).argmax(axis=1)
-    assert find_blend(label([12] * 300, booked.tolist()), scores.reshape(-1, 2), ALONE).weights == (0.5, 0.5)
+    data = join_folds(make_fold([12] * 300, booked.tolist()))
+    assert find_blend(data, scores.reshape(-1, 2), ALONE).weights == (0.5, 0.5)
 
 
 def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:
@@ -132,11 +122,11 @@ def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_ha
 
 
 def test_all_is_measured_in_order_the_models_the_blend() -> None:
-    scores, data = np.arange(12.0, 0, -1)[:, None], label([12], [1])
+    scores, data = np.arange(12.0, 0, -1)[:, None], join_folds(make_fold([12], [1]))
     measured = measure_all(data, scores, ONE, ALONE)
     assert measured == [measure(scores[:, 0], data.valid.labels, data.valid.group_sizes)] * 2
     assert [rung["hit_rate@3"] for rung in measured] == [1, 1]
-    twice = label([12, 12], [1, 1], [4, 4])
+    twice = join_folds(make_fold([12, 12], [1, 1], [4, 4]))
     assert measure_all(twice, np.vstack([scores, scores]), ONE, ALONE) == measured
 
 

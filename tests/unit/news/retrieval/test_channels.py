@@ -1,7 +1,6 @@
 """From vectors and tables to candidates: neighbours, popularity, fusion, and the sums under them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
@@ -9,22 +8,16 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from common.time_units import HOUR_MS
-from competitions.news.retrieval import fusion, neighbours
+from competitions.news.retrieval import fusion
 from competitions.news.retrieval.content import find_nearest
 from competitions.news.retrieval.fusion import fuse_channels
 from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 from competitions.news.retrieval.popularity import find_popular, popular_bucket_ms
-from tests.unit.news.news_world import START
+from tests.unit.news.news_world import SCORED, SEEN, START, frame
 
 Weights = dict[tuple[int, int], float]
 CLICKS = {"user": pl.Int32, "item": pl.Int32, "time": pl.Int64}
 TABLE = {"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32}
-SEEN = {"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32}
-SCORED = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
-
-
-def frame(rows: Iterable[tuple[float, ...]], schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 # --- nearest neighbours ---
@@ -46,10 +39,7 @@ def test_an_item_is_not_its_own_neighbour_though_twins_stand_before_it() -> None
 
 # --- neighbours of a query's clicks ---
 
-LOG = frame(
-    [(0, 10, 2 * HOUR_MS, 0), (0, 11, HOUR_MS, 1), (0, 12, 0, 2), (1, 11, 9 * HOUR_MS, 0)],
-    SEEN,
-)
+LOG = frame([(0, 10, 2 * HOUR_MS, 0), (0, 11, HOUR_MS, 1), (0, 12, 0, 2), (1, 11, 9 * HOUR_MS, 0)], SEEN)
 LINKS = frame(
     [(10, 20, 1.0), (10, 12, 7.0), (10, 11, 9.0), (11, 20, 0.5), (11, 21, 4.0), (12, 22, 80.0), (99, 23, 5.0)], TABLE
 )
@@ -135,39 +125,3 @@ def test_fusion_adds_reciprocal_ranks_and_keeps_every_rank_and_score() -> None:
     weighed = fuse_channels(channels, 3, {"near": 0.5, "hot": 2.0, "none": 1.0}).filter(query=0)
     assert weighed["item"].to_list() == [6, 8, 9]
     assert weighed["fusion"].to_list() == pytest.approx([0.5 / 22 + 2 / 21, 2 / 22, 2 / 23])
-
-
-# --- parts ---
-
-
-def draw_fold(rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
-    seen = [
-        (query, int(rng.integers(20)), START + back * 7 * 10**6, 6 - back) for query in range(12) for back in range(7)
-    ]
-    links = [(i, j, float(rng.random())) for i in range(20) for j in rng.choice(30, 8, replace=False).tolist()]
-    return frame(seen, SEEN), frame(links, TABLE)
-
-
-def list_some(seen: pl.DataFrame, table: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    settings = FollowSettings(last=5, decay=0.8, half_life_hours=3.0)
-    log = frame([(0, i, START + i * 2 * 10**6) for i in range(30)], CLICKS)
-    queries = seen.group_by("query", maintain_order=True).agg(pl.col("time").max())
-    listed = {
-        "near": score_neighbours(seen, table, settings, 6),
-        "hot": find_popular(log, queries, seen, (2.0, 2.0), 6),
-    }
-    return listed | {"union": fuse_channels(listed, 7)}
-
-
-def test_a_list_does_not_depend_on_the_other_queries_nor_on_the_size_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, table = draw_fold(np.random.default_rng(3))
-    whole = list_some(seen, table)
-    assert all(listed["query"].n_unique() == 12 for listed in whole.values())
-    for query in range(12):
-        alone = list_some(seen.filter(query=query), table)
-        for name, listed in alone.items():
-            assert_frame_equal(listed, whole[name].filter(query=query), check_exact=True)
-    monkeypatch.setattr(neighbours, "FOLLOWED_ROWS", 5)
-    monkeypatch.setattr(fusion, "FUSED_ROWS", 5)
-    for name, listed in list_some(seen, table).items():
-        assert_frame_equal(listed, whole[name], check_exact=True)

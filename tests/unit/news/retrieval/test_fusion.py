@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from competitions.news.retrieval.fusion import gather_votes, learn_weights
+from tests.unit.news.news_world import PAIRS, SCORED, frame
 
 QUERIES, ITEMS, LISTED = 400, 60, 12
-SCHEMA = {"query": pl.Int32, "item": pl.Int32, "score": pl.Float32}
 
 
 def make_channel(seed: int, share: float, answers: np.ndarray) -> pl.DataFrame:
@@ -18,13 +18,13 @@ def make_channel(seed: int, share: float, answers: np.ndarray) -> pl.DataFrame:
         items = [int(item) for item in rng.permutation(ITEMS)[:LISTED] if item != answer]
         items = [int(answer), *items] if rng.random() < share else items
         rows += [(query, item, float(LISTED - place)) for place, item in enumerate(items)]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return frame(rows, SCORED)
 
 
 @pytest.fixture(scope="module")
 def answers() -> pl.DataFrame:
     right = np.random.default_rng(0).integers(0, ITEMS, QUERIES)
-    return pl.DataFrame({"query": range(QUERIES), "item": right}, schema={"query": pl.Int32, "item": pl.Int32})
+    return frame(enumerate(right.tolist()), PAIRS)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_channels_weigh_by_what_they_know(channels: dict[str, pl.DataFrame], ans
 
 def test_votes_are_reciprocal_ranks_of_whole_unions() -> None:
     lists = {
-        "a": pl.DataFrame([(0, 7, 2.0), (0, 3, 1.0), (1, 5, 1.0)], schema=SCHEMA, orient="row"),
-        "b": pl.DataFrame([(0, 3, 9.0), (2, 8, 1.0)], schema=SCHEMA, orient="row"),
+        "a": frame([(0, 7, 2.0), (0, 3, 1.0), (1, 5, 1.0)], SCORED),
+        "b": frame([(0, 3, 9.0), (2, 8, 1.0)], SCORED),
     }
-    right = pl.DataFrame([(0, 3), (1, 6), (2, 8)], schema={"query": pl.Int32, "item": pl.Int32}, orient="row")
+    right = frame([(0, 3), (1, 6), (2, 8)], PAIRS)
     votes, labels, sizes = gather_votes(lists, right, seed=0)
     # Query 1 is left out: no channel names its answer.
     assert votes.tolist() == [[np.float32(21 / 22), 1.0], [1.0, 0.0], [0.0, 1.0]]
@@ -59,6 +59,6 @@ def test_votes_are_reciprocal_ranks_of_whole_unions() -> None:
 
 
 def test_without_an_answer_every_channel_counts_alike(channels: dict[str, pl.DataFrame]) -> None:
-    nowhere = pl.DataFrame({"query": [0], "item": [999]}, schema={"query": pl.Int32, "item": pl.Int32})
+    nowhere = frame([(0, 999)], PAIRS)
     assert learn_weights(channels, nowhere, seed=0) == dict.fromkeys(channels, 1.0)
     assert learn_weights(channels, nowhere.clear(), seed=0) == dict.fromkeys(channels, 1.0)

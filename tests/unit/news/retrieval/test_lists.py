@@ -13,10 +13,9 @@ from competitions.news.retrieval.lists import (
     keep_best,
     slice_histories,
 )
+from tests.unit.news.news_world import SEEN, frame
 
-SEEN = pl.DataFrame(
-    [(4, 12, 100, 1), (4, 10, 300, 0), (7, 11, 50, 0)], schema=["query", "item", "time", "back"], orient="row"
-).cast({"query": pl.Int32, "item": pl.Int32, "back": pl.Int32})
+CLICKED = frame([(4, 12, 100, 1), (4, 10, 300, 0), (7, 11, 50, 0)], SEEN)
 
 
 def make_lists(*rows: list[tuple[int, float]]) -> ScoredLists:
@@ -47,22 +46,22 @@ def test_the_best_of_a_row_are_those_of_a_sort_with_ties_by_item(largest: int) -
 
 
 def test_clicks_stand_by_query_in_the_order_of_time() -> None:
-    ids, histories = gather_histories(SEEN)
+    ids, histories = gather_histories(CLICKED)
     assert ids.tolist() == [4, 7]
     assert (histories.times.tolist(), histories.items.tolist()) == ([300, 50], [12, 10, 11])
     assert histories.rows.tolist() == [0, 0, 1]
     queries = pl.DataFrame({"query": [7, 5, 4], "time": [9, 8, 7]}, schema_overrides={"query": pl.Int32})
-    ids, histories = gather_histories(SEEN, queries)
+    ids, histories = gather_histories(CLICKED, queries)
     assert (ids.tolist(), histories.times.tolist()) == ([4, 5, 7], [7, 8, 9])
     assert histories.starts.tolist() == [0, 2, 2, 3]
     part = slice_histories(histories, 2, 3)
     assert (part.times.tolist(), part.items.tolist(), part.starts.tolist()) == ([9], [11], [0, 1])
     with pytest.raises(ValueError, match="not among the queries"):
-        gather_histories(SEEN, queries.filter(pl.col("query") < 6))
+        gather_histories(CLICKED, queries.filter(pl.col("query") < 6))
 
 
 def test_seen_items_leave_their_own_list_alone() -> None:
-    _, histories = gather_histories(SEEN)
+    _, histories = gather_histories(CLICKED)
     listed = make_lists([(11, 3.0), (10, 2.0), (13, 1.0)], [(11, 3.0), (10, 2.0)])
     assert entries_of(drop_seen(listed, histories)) == [(0, 11, 3.0), (0, 13, 1.0), (1, 10, 2.0)]
     empty = Histories(np.zeros(2, np.int64), np.zeros(3, np.int64), *[np.empty(0, np.int64)] * 3)

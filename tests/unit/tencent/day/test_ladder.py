@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from competitions.tencent.competition import COMPETITION
-from competitions.tencent.day.ladder import RULES, TencentBench, lack_of, make_ladder
+from competitions.tencent.day.ladder import RULES, TencentBench, lack_of
 from competitions.tencent.lab.plain_rules import AROUND, CONTENT_RULES, KERNEL, NEAREST, POPULARITY
 
 
@@ -22,11 +22,3 @@ def test_rules_that_the_files_do_not_allow_say_why() -> None:
     assert rules(20_000, 20_000_000, "emb_84_4096") == [*plain, NEAREST, KERNEL]  # no text
     assert AROUND not in rules(20_000, 20_000_000, times=False)
     assert rules(20_001, 20_000_001) == [POPULARITY, AROUND, "transitions", "counts"]
-
-
-def test_the_steps_are_declared_without_a_file() -> None:
-    made = make_ladder(None, COMPETITION.load_config([]), None)  # type: ignore[arg-type]
-    based = {rung.key: rung.builds_on for rung in made.rungs}
-    assert based["linear"] == "popularity"
-    assert (based["int8"], based["int4"]) == ("kernel", "kernel")
-    assert list(based)[-1] == "ranker"

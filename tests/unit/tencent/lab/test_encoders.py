@@ -6,13 +6,9 @@ import torch
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.lab import encoders
 from competitions.tencent.lab.encoders import HIDDEN, LAST_ONLY, Bert4Rec, draw_hidden
+from tests.unit.tencent.retrieval.test_encoder import draw
 
-SETTINGS = SequenceSettings(width=8, length=6)
 MASK = torch.arange(5) < torch.tensor([[5], [3]])
-
-
-def draw(seed: int = 0) -> torch.Tensor:
-    return torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize(("slot", "shows"), [(0, True), (1, False), (2, True)])
@@ -21,7 +17,7 @@ def test_a_hidden_event_is_filled_in_from_both_sides_and_never_from_itself(
 ) -> None:
     monkeypatch.setattr(encoders, "draw_hidden", lambda mask: torch.arange(mask.shape[1]).expand(mask.shape) == 1)
     model = Bert4Rec(SequenceSettings(width=8, length=6, dropout=0.0)).train()
-    events, other = draw(), draw()
+    events, other = draw(2, 5, 8), draw(2, 5, 8)
     other[:, slot, 0] += 1.0  # one number: a layer's norm takes away what all have in common
     (before, learned), (after, _) = model(events, MASK), model(other, MASK)
     moved = (after != before).any(2)

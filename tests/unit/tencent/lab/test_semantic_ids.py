@@ -1,20 +1,15 @@
-"""Semantic ids and the generative answer: codebooks on planted clusters, equal codes told apart, the trie, the beam."""
+"""The generative answer: the trie and the beam. What the head learns stands in test_rungs.py."""
 
 import itertools
 
-import msgspec
 import numpy as np
 import pytest
 import torch
 
 from competitions.tencent.corpus import CatalogueRows, Int64s
-from competitions.tencent.lab.semantic_ids import SemanticIdHead, beam_search, build_trie, train_head
-from competitions.tencent.retrieval import sequence
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from competitions.tencent.retrieval.sequence_model.training import choose_examples
+from competitions.tencent.lab.semantic_ids import SemanticIdHead, beam_search, build_trie
 from competitions.tencent.sequences import whole
-from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle
-from tests.unit.tencent.training_inputs import make_catalogue, make_sequences
+from tests.unit.tencent.training_inputs import make_sequences
 
 WIDTH, SIZES = 6, (4, 3, 5)
 
@@ -50,20 +45,3 @@ def test_a_beam_of_all_ids_is_the_exact_ranking_without_what_was_seen(
     best = np.take_along_axis(scores, order, 1)
     np.testing.assert_array_equal(top.rows, np.where(np.isfinite(best), order + 1, 0))
     np.testing.assert_allclose(top.scores, best, rtol=1e-5)
-
-
-def test_the_head_learns_the_next_ad_of_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a trained encoder: the successor is the first of the beam for most."""
-    monkeypatch.setattr("competitions.tencent.lab.semantic_ids.EPOCHS", 200)
-    history, catalogue = make_circle(), make_catalogue(ADS)
-    settings = msgspec.structs.replace(SMALL, content=False)
-    table = sequence.fit(history, catalogue, [], settings, 0)
-    tower, examples = table.load(CausalEncoder(settings)), choose_examples(history, ADS + 1, settings)
-    rows = np.arange(ADS + 1)
-    semantic_ids = np.column_stack([rows % 3, rows // 3])
-    head = train_head(table, tower, examples, semantic_ids, 0)
-    queries = make_circle(seed=1)
-    hidden = table.encode(tower, queries, np.ones(len(queries), np.int64))
-    top = beam_search(head, hidden, build_trie(semantic_ids[1:]), queries, CatalogueRows(rows[1:]))
-    last = queries.sequences.item[queries.ends - 1]
-    assert (top.rows[:, 0] == last % ADS + 1).mean() > 0.8

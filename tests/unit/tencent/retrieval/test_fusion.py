@@ -45,20 +45,15 @@ def draw(weights: dict[str, float], possible: float = 1.0) -> ChannelScores:
     return ChannelScores(tuple(weights), values, allowed, np.ones(allowed.shape, np.float32), popular)
 
 
-@pytest.fixture
-def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fusion_module, "FIRST", 40)
-    monkeypatch.setattr(fusion_module, "DRAWN", 60)
-
-
 @pytest.mark.parametrize("possible", [1.0, 0.5])
 def test_the_planted_weights_are_found_whatever_was_seen(possible: float) -> None:
     assert fit_weights(draw(PLANTED, possible)) == pytest.approx(list(PLANTED.values()), abs=0.1)
 
 
-@pytest.mark.usefixtures("small_samples")
-def test_a_draw_of_the_candidates_gives_the_weights_of_all() -> None:
+def test_a_draw_of_the_candidates_gives_the_weights_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that the even sum puts first stand for themselves, a few of the others for all of these."""
+    monkeypatch.setattr(fusion_module, "FIRST", 40)
+    monkeypatch.setattr(fusion_module, "DRAWN", 60)
     values, allowed, target = draw_world(PLANTED, possible=0.8)
     even = np.where(allowed, values.sum(2), -np.inf)
     positions, weights = draw_sample(even, target, np.random.default_rng(1))
@@ -73,22 +68,6 @@ def test_a_draw_of_the_candidates_gives_the_weights_of_all() -> None:
     assert log_likelihoods(sampled, found).mean() == pytest.approx(likely, abs=0.02)
     within = [each.find_within(found, 20).mean() for each in (sampled, draw(PLANTED, 0.8))]
     assert within[0] == pytest.approx(within[1], abs=0.02)
-
-
-@pytest.mark.usefixtures("small_samples")
-def test_what_is_drawn_stands_for_the_whole_pool_without_what_was_seen() -> None:
-    rng = np.random.default_rng(2)
-    scores = rng.normal(size=(2_000, POOL)).astype(np.float32)
-    seen = rng.random(scores.shape) < 0.1
-    target = rng.integers(0, POOL, len(scores))
-    seen[np.arange(len(scores)), target] = False
-    scores[seen] = -np.inf
-    positions, weights = draw_sample(scores, target, rng)
-    again = positions[:, 1:] == target[:, None]
-    assert again.any()
-    assert not weights[:, 1:][again].any()
-    assert not weights[np.take_along_axis(seen, positions, 1)].any()
-    assert weights.sum(1).mean() == pytest.approx((~seen).sum(1).mean(), rel=0.005)
 
 
 def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -> None:
