@@ -16,7 +16,7 @@ from common.day.tuning.study import (
     open_study,
     show_storage,
 )
-from common.day.tuning.task import Task, Verdict, judge_settings, judge_study
+from common.day.tuning.task import Task, Verdict, judge_params, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -59,7 +59,7 @@ def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float
     title = f"{options.name}:{name}:{digest}:{fingerprint(task)}"
     study = open_study(storage, title, task, options.seed)
     say(f"  study {title} in {show_storage(options.storage, run.folder)}")
-    today = judge_settings(task, task.current)
+    today = judge_params(task, task.current)
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
     seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left

@@ -8,50 +8,36 @@ from typing import Any
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning.task import Scores, Space, Task
+from common.day.tuning.task import Scores, Task, TrialParams
 from common.learning.dataset import RankingDataset, pick_queries
 
 MOST_ROWS = 100_000  # of a fold's training rows, and of those it is judged by: a fit takes seconds
-Fit = Callable[[Mapping[str, Any], int], Scores]  # parameters, fold -> the score of each of its queries
-Judge = Callable[[Mapping[str, Any], int], Scores]  # parameters, fit -> the score of each unseen query
+# Parameters, the number of a fold -> the score of each of its queries; or that of a fit -> of each unseen query.
+Fit = Callable[[Mapping[str, Any], int], Scores]
 Folds = list[tuple[RankingDataset, RankingDataset]]  # the rows that a trial learns from, and those it is judged by
 
-RANKERS: Mapping[str, Space] = {
+# Of each library's parameters what may be tried, and what it takes where none is given.
+RANKERS: Mapping[str, Mapping[str, tuple[FloatDistribution | IntDistribution, float]]] = {
     "lightgbm": {
-        "learning_rate": FloatDistribution(0.02, 0.3, log=True),
-        "num_leaves": IntDistribution(4, 127, log=True),
-        "min_data_in_leaf": IntDistribution(5, 500, log=True),
-        "feature_fraction": FloatDistribution(0.1, 1.0),
-        "lambda_l2": FloatDistribution(0.1, 100.0, log=True),
+        "learning_rate": (FloatDistribution(0.02, 0.3, log=True), 0.1),
+        "num_leaves": (IntDistribution(4, 127, log=True), 31),
+        "min_data_in_leaf": (IntDistribution(5, 500, log=True), 20),
+        "feature_fraction": (FloatDistribution(0.1, 1.0), 1.0),
+        "lambda_l2": (FloatDistribution(0.1, 100.0, log=True), 0.1),  # it takes 0, which a logarithm cannot reach
     },
     "xgboost": {
-        "learning_rate": FloatDistribution(0.02, 0.3, log=True),
-        "max_depth": IntDistribution(3, 10),
-        "min_child_weight": FloatDistribution(0.3, 100.0, log=True),
-        "colsample_bytree": FloatDistribution(0.1, 1.0),
-        "subsample": FloatDistribution(0.5, 1.0),
-        "reg_lambda": FloatDistribution(0.1, 100.0, log=True),
+        "learning_rate": (FloatDistribution(0.02, 0.3, log=True), 0.3),
+        "max_depth": (IntDistribution(3, 10), 6),
+        "min_child_weight": (FloatDistribution(0.3, 100.0, log=True), 1.0),
+        "colsample_bytree": (FloatDistribution(0.1, 1.0), 1.0),
+        "subsample": (FloatDistribution(0.5, 1.0), 1.0),
+        "reg_lambda": (FloatDistribution(0.1, 100.0, log=True), 1.0),
     },
     "catboost": {
-        "learning_rate": FloatDistribution(0.02, 0.4, log=True),
-        "depth": IntDistribution(3, 8),
-        "l2_leaf_reg": FloatDistribution(0.3, 100.0, log=True),
+        "learning_rate": (FloatDistribution(0.02, 0.4, log=True), 0.03),  # of a ranking loss
+        "depth": (IntDistribution(3, 8), 6),
+        "l2_leaf_reg": (FloatDistribution(0.3, 100.0, log=True), 3.0),
     },
-}
-# What the libraries take where a parameter is not given.
-DEFAULTS: Mapping[str, Any] = {
-    "learning_rate": 0.1,
-    "num_leaves": 31,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 1.0,
-    "lambda_l2": 0.1,  # LightGBM's is 0, which a logarithm cannot reach
-    "max_depth": 6,
-    "min_child_weight": 1.0,
-    "colsample_bytree": 1.0,
-    "subsample": 1.0,
-    "reg_lambda": 1.0,
-    "depth": 6,
-    "l2_leaf_reg": 3.0,
 }
 
 
@@ -70,32 +56,27 @@ def thin(rows: RankingDataset) -> RankingDataset:
 
 
 def tune_ranker(
-    kind: str, table: str, parameters: Mapping[str, Any], metric: str, folds: int, score: Fit, judge: Judge
+    kind: str, table: str, parameters: Mapping[str, Any], metric: str, folds: int, score: Fit, judge: Fit
 ) -> Task:
     """The task for a ranker of ``kind`` whose ``parameters`` are in ``table`` of the configuration.
 
     ``score`` and ``judge`` get all of them, with those of the space replaced by the trial's; today's value of one that
     is not given is the library's.
     """
-    space = space_of(kind)
+    family = next((family for family in RANKERS if kind.startswith(family)), None)
+    if family is None:
+        raise ValueError(f"there is no search space for the ranker {kind!r}")
+    space = RANKERS[family]
 
-    def merge(settings: Mapping[str, Any]) -> dict[str, Any]:
-        return {**parameters, **{key.rpartition(".")[2]: value for key, value in settings.items()}}
+    def merge(params: TrialParams) -> dict[str, Any]:
+        return {**parameters, **{key.rpartition(".")[2]: value for key, value in params.items()}}
 
     return Task(
         kind if table.endswith(kind) else table,
         metric,
-        {f"{table}.{key}": among for key, among in space.items()},
-        {f"{table}.{key}": parameters.get(key, DEFAULTS[key]) for key in space},
+        {f"{table}.{key}": among for key, (among, _) in space.items()},
+        {f"{table}.{key}": parameters.get(key, default) for key, (_, default) in space.items()},
         folds,
-        lambda settings, fold: score(merge(settings), fold),
-        lambda settings, fit: judge(merge(settings), fit),
+        lambda params, fold: score(merge(params), fold),
+        lambda params, fit: judge(merge(params), fit),
     )
-
-
-def space_of(kind: str) -> Space:
-    """The space of a ranker by the family that its kind begins with, see ``common.learning.gbdt``."""
-    for family, space in RANKERS.items():
-        if kind.startswith(family):
-            return space
-    raise ValueError(f"there is no search space for the ranker {kind!r}")

@@ -19,17 +19,17 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from common.day.difference import Difference, compute_difference, pool_variance
-from common.day.run_record import WEIGHT
+from common.day.record_schema import WEIGHT
 from common.engine.errors import UserError
 
 Scores = NDArray[np.float64]
 Space = Mapping[str, FloatDistribution | IntDistribution]  # dotted key of a configuration -> what may be tried
-Settings = dict[str, Any]  # dotted key -> value
+TrialParams = dict[str, Any]  # dotted key of a configuration -> value
 DIGITS = 3  # significant ones: a tuned.toml that a person can read, and what is judged is what is written
 # Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
 # apart (a signed-rank test of three pairs has no p-value below 1/8).
 PARTS = 5
-FITS = 3  # by which today's settings and the best are judged
+JUDGED_FITS = 3  # of today's settings and of the best
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
@@ -40,18 +40,18 @@ FOLDS, WORKER = "folds", "worker"  # user attributes of a trial: its score on ev
 class Task:
     """A parameter set and how it is judged; higher is better.
 
-    ``current``: today's value of every key of ``space``. ``score(settings, fold)``: the score of each query of fold
-    0 .. folds - 1 of the study. ``judge(settings, fit)``: the same of the split that the study does not see, by one of
+    ``current``: today's value of every key of ``space``. ``score(params, fold)``: the score of each query of fold
+    0 .. folds - 1 of the study. ``judge(params, fit)``: the same of the split that the study does not see, by one of
     several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None.
     """
 
     name: str
     metric: str
     space: Space
-    current: Settings
+    current: TrialParams
     folds: int
-    score: Callable[[Settings, int], Scores]
-    judge: Callable[[Settings, int], Scores]
+    score: Callable[[TrialParams, int], Scores]
+    judge: Callable[[TrialParams, int], Scores]
     weights: Scores | None = None
 
 
@@ -59,8 +59,8 @@ class Task:
 class Verdict:
     """The result of a study: its best settings beside today's, on the unseen split.
 
-    ``trial``: the number of the best of ``trials``, None where there was none. ``before``, ``after``: the means of
-    ``FITS`` fits each; ``gain``: their difference, as ``compare`` has it of two runs.
+    ``trial``: the number of the best of ``trials``, None where there was none; ``params``: its values. ``before``,
+    ``after``: the means of ``JUDGED_FITS`` fits each; ``gain``: their difference, as ``compare`` has it of two runs.
     """
 
     task: str
@@ -68,7 +68,7 @@ class Verdict:
     trial: int | None
     trials: int
     metric: str
-    settings: Settings
+    params: TrialParams
     before: float
     after: float
     gain: Difference
@@ -92,7 +92,7 @@ class Verdict:
         return {"trials": self.trials, "metric": self.metric, **scores}
 
 
-def suggest(trial: Trial, space: Space) -> Settings:
+def suggest(trial: Trial, space: Space) -> TrialParams:
     """A trial's value for every key."""
     return {
         key: trial.suggest_int(key, among.low, among.high, log=among.log)
@@ -102,19 +102,19 @@ def suggest(trial: Trial, space: Space) -> Settings:
     }
 
 
-def round_settings(settings: Settings) -> Settings:
+def round_params(params: TrialParams) -> TrialParams:
     """The same with floats of ``DIGITS`` significant digits.
 
-    >>> round_settings({"rate": 0.000998765, "leaves": 12345})
+    >>> round_params({"rate": 0.000998765, "leaves": 12345})
     {'rate': 0.000999, 'leaves': 12345}
     """
-    rounded = {key: float(f"{value:.{DIGITS}g}") for key, value in settings.items() if isinstance(value, float)}
-    return {**settings, **rounded}
+    rounded = {key: float(f"{value:.{DIGITS}g}") for key, value in params.items() if isinstance(value, float)}
+    return {**params, **rounded}
 
 
-def fits(space: Space, settings: Settings) -> bool:
+def fits(space: Space, params: TrialParams) -> bool:
     """Whether these values lie in the space, so that a study can enqueue them."""
-    return all(among.low <= settings[key] <= among.high for key, among in space.items())
+    return all(among.low <= params[key] <= among.high for key, among in space.items())
 
 
 def run_trial(task: Task, trial: Trial) -> float:
@@ -122,10 +122,10 @@ def run_trial(task: Task, trial: Trial) -> float:
     are pruned with its first line, so that the sampler keeps away from them.
     """
     trial.set_user_attr(WORKER, f"{socket.gethostname()}-{os.getpid()}")
-    settings, means = suggest(trial, task.space), []
+    params, means = suggest(trial, task.space), []
     for fold in range(task.folds):
         try:
-            scores = task.score(settings, fold)
+            scores = task.score(params, fold)
         except EXPECTED as error:
             raise TrialPruned((str(error).splitlines() or [type(error).__name__])[0]) from error
         means.append(float(scores.mean()))
@@ -145,10 +145,10 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
     finished = study.get_trials(deepcopy=False, states=FINISHED)
     best = study.best_trial if any(trial.state == TrialState.COMPLETE for trial in finished) else None
     if best is None or best.params == task.current:
-        settings, later = task.current, today
+        params, later = task.current, today
     else:
-        settings = round_settings(best.params)
-        later = judge_settings(task, settings)
+        params = round_params(best.params)
+        later = judge_params(task, params)
     # The score of each fit is the weighted mean of its queries.
     before, after = (np.average(scores, axis=1, weights=task.weights).tolist() for scores in (today, later))
     weight = {} if task.weights is None else {WEIGHT: task.weights}
@@ -159,13 +159,13 @@ def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
         trial=None if best is None else best.number,
         trials=len(finished),
         metric=task.metric,
-        settings=settings,
+        params=params,
         before=fmean(before),
         after=fmean(after),
-        gain=compute_difference(queries, pool_variance([before, after]), (FITS, FITS)),
+        gain=compute_difference(queries, pool_variance([before, after]), (JUDGED_FITS, JUDGED_FITS)),
     )
 
 
-def judge_settings(task: Task, settings: Settings) -> Scores:
-    """The scores of the unseen split's queries by ``FITS`` fits: (fits, queries)."""
-    return np.stack([task.judge(settings, fit) for fit in range(FITS)])
+def judge_params(task: Task, params: TrialParams) -> Scores:
+    """The scores of the unseen split's queries by ``JUDGED_FITS`` fits: (fits, queries)."""
+    return np.stack([task.judge(params, fit) for fit in range(JUDGED_FITS)])

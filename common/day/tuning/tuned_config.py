@@ -34,7 +34,7 @@ def read_tuned(path: Path) -> dict[str, Any]:
 def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     """Put a verdict's settings and where they come from into tuned.toml; what else stands there is kept."""
     tables = read_tuned(path)
-    for key, value in verdict.settings.items():
+    for key, value in verdict.params.items():
         put(tables, key, value)
     provenance = tables.pop(PROVENANCE, {})
     figures = {key: round(one, 5) if isinstance(one, float) else one for key, one in verdict.figures.items()}

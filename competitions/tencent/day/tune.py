@@ -9,7 +9,7 @@ import operator
 import msgspec
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from common.day.tuning.task import Scores, Settings, Space, Task
+from common.day.tuning.task import Scores, Space, Task, TrialParams
 from common.day.tuning.tuned_config import put
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -40,9 +40,9 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
     if len(chain) < 3:
         raise UserError("Tuning needs two folds before the hold-out, and there are fewer: add --set split.earlier=2.")
 
-    def score_fold(at: int, settings: Settings, config: TencentConfig, label: str) -> Scores:
+    def score_fold(at: int, params: TrialParams, config: TencentConfig, label: str) -> Scores:
         """The Score of every query of a fold, weighted by its action, by a ranker that learned from those behind it."""
-        answers = rank(ready, chain[at], chain[at + 1 :], change(config, settings), run, label).answers.value
+        answers = rank(ready, chain[at], chain[at + 1 :], change(config, params), run, label).answers.value
         return metrics.score_queries(chain[at].value, answers.best, config.host)
 
     return Task(
@@ -51,14 +51,14 @@ def make_task(name: str, files: reader.RawFiles, config: TencentConfig, run: Run
         space=SPACE,
         current={key: operator.attrgetter(key)(config) for key in SPACE},
         folds=len(chain) - 2,
-        score=lambda settings, index: score_fold(index + 1, settings, config, f"tune{index}"),
-        judge=lambda settings, number: score_fold(0, settings, config.of_fit(number), "valid"),
+        score=lambda params, index: score_fold(index + 1, params, config, f"tune{index}"),
+        judge=lambda params, number: score_fold(0, params, config.of_fit(number), "valid"),
     )
 
 
-def change(config: TencentConfig, settings: Settings) -> TencentConfig:
+def change(config: TencentConfig, params: TrialParams) -> TencentConfig:
     """The configuration with other values under some dotted keys."""
     tables = msgspec.to_builtins(config)
-    for key, value in settings.items():
+    for key, value in params.items():
         put(tables, key, value)
     return msgspec.convert(tables, TencentConfig)

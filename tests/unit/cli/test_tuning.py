@@ -17,7 +17,7 @@ from optuna.distributions import FloatDistribution
 from common.competition import Competition
 from common.day.difference import Difference
 from common.day.tuning.study import open_storage, open_study
-from common.day.tuning.task import Scores, Settings, Task, Verdict
+from common.day.tuning.task import Scores, Task, TrialParams, Verdict
 from common.engine.errors import UserError
 from common.engine.run import Run
 from competitions.cli import tuning
@@ -41,9 +41,9 @@ def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
     def make_task(name: str, files: object, config: object, run: Run) -> Task:
         clock[0] += FEATURES_S if name == "one" else 0
 
-        def judge(settings: Settings, fit: int) -> Scores:
+        def judge(params: TrialParams, fit: int) -> Scores:
             clock[0] += JUDGE_S / 3  # it is asked for three fits
-            return np.array([settings["x"], 1.0, 0.0])
+            return np.array([params["x"], 1.0, 0.0])
 
         space = {"x": FloatDistribution(0, 1)}
         return Task(name, "gain", space, {"x": 0.25}, 1, judge, judge, np.array([2.0, 1, 1]))

@@ -10,7 +10,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from common.day.tuning import study as studies
-from common.day.tuning.task import FOLDS, Scores, Settings, Task, Verdict, judge_settings, judge_study
+from common.day.tuning.task import FOLDS, Scores, Task, TrialParams, Verdict, judge_params, judge_study
 from common.engine.errors import UserError
 
 Storage = optuna.storages.BaseStorage
@@ -22,11 +22,11 @@ def make_task(best: float = 0.7, unseen: float | None = None, folds: int = 3, sp
     ``spread`` apart.
     """
 
-    def score(settings: Settings, fold: int) -> Scores:
-        return np.full(20, 1 - (settings["x"] - best) ** 2)
+    def score(params: TrialParams, fold: int) -> Scores:
+        return np.full(20, 1 - (params["x"] - best) ** 2)
 
-    def judge(settings: Settings, fit: int) -> Scores:
-        noisy, x = 0.01 * np.random.default_rng(0).random(50), settings["x"]
+    def judge(params: TrialParams, fit: int) -> Scores:
+        noisy, x = 0.01 * np.random.default_rng(0).random(50), params["x"]
         return np.asarray(1 - (x - (best if unseen is None else unseen)) ** 2 + noisy * x + spread * fit)
 
     return Task("toy", "gain", SPACE, {"x": 0.2}, folds, score, judge)
@@ -47,14 +47,14 @@ def begin(storage: Storage, trials: int, task: Task, *first: float) -> optuna.St
 
 
 def judge(storage: Storage, trials: int, task: Task) -> Verdict:
-    return judge_study(task, begin(storage, trials, task), judge_settings(task, task.current))
+    return judge_study(task, begin(storage, trials, task), judge_params(task, task.current))
 
 
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     verdict = judge(storage, 15, make_task())
     assert studies.open_study(storage, "s", make_task(), 0).trials[0].params == {"x": 0.2}
-    assert abs(verdict.settings["x"] - 0.7) < 0.1
-    assert verdict.settings["x"] == float(f"{verdict.settings['x']:.3g}")  # what is judged is what is written
+    assert abs(verdict.params["x"] - 0.7) < 0.1
+    assert verdict.params["x"] == float(f"{verdict.params['x']:.3g}")  # what is judged is what is written
     assert verdict.before == pytest.approx(0.75, abs=0.02)
     assert (verdict.accepted, verdict.trials) == (True, 15)
 
@@ -76,8 +76,8 @@ def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
 
 
 def test_todays_score_is_the_weighted_mean_of_the_queries(storage: Storage) -> None:
-    def score(settings: Settings, fit: int) -> Scores:
-        return np.array([settings["x"], 1.0, 0.0])
+    def score(params: TrialParams, fit: int) -> Scores:
+        return np.array([params["x"], 1.0, 0.0])
 
     verdict = judge(storage, 6, replace(make_task(), judge=score, weights=np.array([2.0, 1, 1])))
     assert verdict.before == pytest.approx((2 * 0.2 + 1 + 0) / 4)
@@ -97,9 +97,9 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
     seen: list[tuple[float, int]] = []
     noise = np.random.default_rng(0).normal(0, 1, 100)  # of the queries, the same in every trial
 
-    def score(settings: Settings, fold: int) -> Scores:
-        seen.append((settings["x"], fold))
-        return np.asarray(settings["x"] + noise)
+    def score(params: TrialParams, fold: int) -> Scores:
+        seen.append((params["x"], fold))
+        return np.asarray(params["x"] + noise)
 
     study = begin(storage, 4, replace(make_task(), score=score, current={"x": 0.9}), 0.9, 0.1, 0.9)
     assert [fold for x, fold in seen if x == 0.1] == [0]
@@ -109,12 +109,12 @@ def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
 
 
 def test_settings_that_cannot_be_end_their_trial_and_a_fault_of_the_code_the_study(storage: Storage) -> None:
-    def score(settings: Settings, fold: int) -> Scores:
-        if settings["x"] > 0.9:
+    def score(params: TrialParams, fold: int) -> Scores:
+        if params["x"] > 0.9:
             raise UserError("x is too large")
-        if settings["x"] < 0.1:
+        if params["x"] < 0.1:
             raise KeyError("a fault of the code")
-        return np.full(20, 1 - (settings["x"] - 0.7) ** 2 + fold / 100)
+        return np.full(20, 1 - (params["x"] - 0.7) ** 2 + fold / 100)
 
     task = replace(make_task(), score=score)
     study = begin(storage, 3, task, 0.95, 0.6)
