@@ -28,7 +28,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     title: str
     metric: str
-    mark: tuple[KnownScore, ...]
+    mark: Annotated[tuple[KnownScore, ...], msgspec.Meta(min_length=1)]
 
     @property
     def marks(self) -> list[KnownScore]:

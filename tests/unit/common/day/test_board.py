@@ -72,7 +72,8 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
     assert answers() == ("simulated data", False, False)
 
 
-def test_a_damaged_board_is_named(tmp_path: Path) -> None:
-    (tmp_path / "board.toml").write_text('title = "t"\nmetric = "m"\nmark = [{ score = 7.0 }]\n')
+@pytest.mark.parametrize("marks", ["[{ score = 7.0 }]", "[]"])  # without a mark a score lies nowhere
+def test_a_damaged_board_is_named(tmp_path: Path, marks: str) -> None:
+    (tmp_path / "board.toml").write_text(f'title = "t"\nmetric = "m"\nmark = {marks}\n')
     with pytest.raises(UserError, match=r"board\.toml is not a list of known scores"):
         boards.read_board(tmp_path)
