@@ -9,7 +9,7 @@ STOPPED = 130  # the exit code of a program that Ctrl-C ended, as a shell has it
 try:
     import typer
 
-    from common.engine.errors import UserError, find_stop
+    from common.engine.errors import UserError, is_stop
     from competitions.cli import data, new, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped before anything began.", file=sys.stderr)
@@ -17,17 +17,16 @@ except KeyboardInterrupt:
 
 
 def stoppable(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb; Ctrl-C ends it with a line that says what is kept, wherever it was, and in the midst of an import."""
+    """The verb; Ctrl-C ends it with one line, wherever it was, and in the midst of an import."""
 
     @functools.wraps(verb)
     def call(*args: object, **options: object) -> None:
         try:
             verb(*args, **options)
         except BaseException as error:
-            if (stop := find_stop(error)) is None:
+            if not is_stop(error):
                 raise
-            kept = stop.args[0] if stop.args else "finished steps are kept"
-            print(f"\nStopped; {kept}. The same command continues.", file=sys.stderr)
+            print("\nStopped; finished steps are kept. The same command continues.", file=sys.stderr)
             sys.exit(STOPPED)
 
     return call

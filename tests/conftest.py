@@ -14,7 +14,6 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from common.competition import Competition
-from common.engine import progress
 from common.simulation.oracle import Oracle
 from competitions import NAMES, ROOM
 from competitions import __main__ as command_line
@@ -128,12 +127,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
         if is_nightly(where) or (item.get_closest_marker("each_nightly") and contract != QUICKEST):
             item.add_marker("nightly")
-
-
-@pytest.fixture(autouse=True)
-def speaking() -> None:
-    """Every test begins as a fresh process does, where a quiet run before it silenced the progress."""
-    progress.set_quiet(False)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from common.day.judged import Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
 from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH, SimulatedTruth, describe_queries
 from common.engine.decisions import list_decisions
-from common.engine.errors import UserError, find_stop
+from common.engine.errors import UserError, is_stop
 from common.engine.run import Run
 from common.io.submission import write_parquet, write_text
 
@@ -48,7 +48,7 @@ class RecordWriter:
         try:
             yield
         except BaseException as error:  # a panic of polars is no Exception
-            if find_stop(error) or not (self.checked or self.record):
+            if is_stop(error) or not (self.checked or self.record):
                 raise
             self._note_failure(key, title, error)
 

@@ -21,7 +21,7 @@ from common.day.hosts.simulated import is_simulated
 from common.day.record_schema import RECORD, Data, QueryScores, RunRecord, Scored, read_record
 from common.day.record_schema import Row as Row
 from common.engine.errors import UserError
-from common.engine.walk import walk
+from common.engine.result import walk
 from common.io.natural_order import natural_key
 from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean

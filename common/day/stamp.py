@@ -18,7 +18,7 @@ from common.day.record_schema import Code, Row
 from common.day.record_schema import Stamp as Stamp
 from common.engine.code_fingerprint import PROJECT_ROOT
 from common.engine.errors import UserError
-from common.engine.meter import count_threads
+from common.engine.resources import count_threads
 from common.io.submission import write_bytes
 
 SOURCE = ("common", "competitions")

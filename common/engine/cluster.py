@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.result import Result, Step, list_leaves, replace_results
+from common.engine.result import Result, Step, replace_results, walk
 from common.engine.result_store import Store
 from common.engine.step_key import Keys
 from common.engine.stored_entry import StepRecord
@@ -64,7 +64,7 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         raise UserError(f"No Dask scheduler answers at {address!r} within {CONNECT_S:.0f} s: {HELP}.") from error
     store = Store(cache)
     try:
-        _require_workers(client)
+        _require_workers(client, store.folder)
         cluster = Cluster(client, store)
         yield cluster
         cluster.wait()
@@ -72,11 +72,11 @@ def connect(address: str | None, cache: Path) -> Iterator["Cluster | None"]:
         client.close(timeout=CONNECT_S)
 
 
-def _require_workers(client: Any) -> None:
-    """Refuse a cluster without workers, or with one outside the project."""
+def _require_workers(client: Any, folder: Path) -> None:
+    """Refuse a cluster without workers, or with one that is outside the project or cannot open the store."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_S)
-        count = len(client.run(answer))
+        count = len(client.run(Store, folder))
     except TimeoutError as error:
         raise UserError(f"The Dask scheduler has had no workers for {CONNECT_S:.0f} s: {HELP}.") from error
     except Exception as error:  # whatever a worker raises that finds other modules, or none
@@ -102,7 +102,7 @@ class Cluster:
 
     def submit(self, step: Step, note: Callable[[StepRecord, str], None]) -> bool:
         """Have a step computed; False for one that reads raw files. ``note`` is told its cost and where, when done."""
-        given = list(list_leaves(step.args))
+        given = list(walk(step.args))
         if any(isinstance(each, Path) for each in given):
             return False
         before = {self._entry(each) for each in given if isinstance(each, Step) and self.is_pending(each)}
@@ -176,10 +176,6 @@ def open_keys() -> Keys:
 def read_input(folder: Path, name: str, key: str) -> Any:
     """The kept result of a step."""
     return open_store(folder).load(name, key)
-
-
-def answer() -> None:
-    """What a worker does that finds this module."""
 
 
 def compute_sent(folder: Path, name: str, sent: bytes, *_: object) -> str:

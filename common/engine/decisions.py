@@ -45,10 +45,9 @@ def choose_names(names: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
 
 def refuse_choice(where: str, names: Sequence[str], known: Sequence[str]) -> None:
     """A ValueError where ``names``, as ``choose_names`` takes them, are not known or stand for nothing."""
-    if names == AUTO or list(names) == [AUTO]:
-        return
     refuse_unknown(where, choose_names(names, known), known)
-    refuse_unknown(where, [name[1:] for name in names] if _is_change(names) else names, known)
+    if _is_change(names):  # which the choice holds once, or no longer
+        refuse_unknown(where, [name[1:] for name in names], known)
 
 
 def refuse_unknown(where: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ class UserError(Exception):
     """
 
 
-def find_stop(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C behind an error: a library that is interrupted while it is imported fails in its own words."""
+def is_stop(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: a library that is interrupted while it is imported fails in its own words."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error
+    return error is not None

@@ -1,14 +1,17 @@
 """A step, and what it returned: a ``Result`` stands for a value on disk, or for what is made of such values."""
 
 import contextlib
+import dataclasses
+import functools
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
+
+import msgspec
 
 from common.engine import progress
 from common.engine.result_store import Store
 from common.engine.stored_entry import StepRecord
-from common.engine.walk import walk
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -89,26 +92,35 @@ def replace_results(argument: Any, replace: Callable[[Result[Any]], Any]) -> Any
     return argument
 
 
-def list_leaves(argument: Any) -> Iterator[Any]:
-    """What an argument holds at any depth: the steps of kept results, and other values that hold nothing further."""
-    for leaf in walk(argument):
-        if not isinstance(leaf, Result):
-            yield leaf
-        elif leaf.step is not None:
-            yield leaf.step
-        else:
-            yield from list_leaves(leaf.args)
+def list_parts(value: Any) -> list[Any] | None:
+    """What a container holds, in its order, and of a Result the step or what it is made of; None for any other value.
+
+    >>> list_parts({"a": 1}), list_parts(("a", 1)), list_parts("a")
+    ([('a', 1)], ['a', 1], None)
+    """
+    if isinstance(value, Result):
+        return [value.step] if value.step else list(value.args)
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return None
 
 
-def trace_steps(results: Iterable[Result[Any]]) -> dict[str, Step]:
-    """The steps that some results are made by, and all steps before these, by key."""
-    steps, pending = dict[str, Step](), list[Any](results)
-    while pending:
-        for step in list_leaves(pending.pop()):
-            if isinstance(step, Step) and step.key not in steps:
-                steps[step.key] = step
-                pending.append(step.args)
-    return steps
+def walk(value: Any) -> Iterator[Any]:
+    """The values at any depth that hold nothing further: the inputs of a step, its raw files."""
+    parts = list_parts(value)
+    if parts is None:
+        yield value
+    else:
+        for part in parts:
+            yield from walk(part)
 
 
 def _read(result: Result[T]) -> T:

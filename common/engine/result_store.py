@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from common.engine import progress
 from common.engine.errors import UserError
-from common.engine.meter import Meter
+from common.engine.resources import Meter
 from common.engine.stored_entry import Entry, StepRecord
 from common.io.files import is_private, make_private, writing
 from common.io.lock import find_oldest_start
@@ -99,7 +99,8 @@ class Store:
         with writing(self.folder):
             draft.mkdir(mode=0o700)
         try:
-            with Meter() as meter, progress.collect_warnings() as warnings:
+            before = len(progress.warned)
+            with Meter() as meter:
                 value = make()
                 with writing(self.folder), (draft / VALUE).open("wb") as stream:
                     _Pickler(stream, draft).dump(value)
@@ -108,7 +109,7 @@ class Store:
                 seconds=meter.seconds,
                 peak_mib=meter.peak_mib,
                 base_mib=meter.base_mib,
-                warnings=tuple(warnings),
+                warnings=tuple(progress.warned[before:]),
             )
             with writing(self.folder):
                 (draft / ENTRY).write_bytes(msgspec.json.encode(Entry(key=key, record=record)))
@@ -132,7 +133,8 @@ def prune(cache: Path, keep_gib: float) -> int:
     for path in cache.iterdir():
         with contextlib.suppress(OSError):  # another run may be pruning too
             if (path / ENTRY).is_file():
-                entries.append((path.stat().st_mtime_ns, path, _count_bytes(path)))
+                size = sum(file.stat().st_size for file in path.iterdir())
+                entries.append((path.stat().st_mtime_ns, path, size))
     left = keep_gib * 2**30
     removed = 0
     for used, path, size in sorted(entries, reverse=True):
@@ -141,10 +143,6 @@ def prune(cache: Path, keep_gib: float) -> int:
             _remove(path, cache)
             removed += 1
     return removed
-
-
-def _count_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def _temporary(folder: Path) -> Path:
@@ -167,25 +165,20 @@ class _Pickler(pickle.Pickler):
         self._written: dict[int, tuple[object, str]] = {}  # the object is held so that its id is not used again
 
     def persistent_id(self, value: Any) -> str | None:
-        """The file that stands for the value, or None to pickle it here."""
+        """The file that stands for the value, written when it is first met; None to pickle it here."""
         if isinstance(value, pl.LazyFrame):
             raise TypeError("a step returned a LazyFrame: collect it first")
         is_large = isinstance(value, np.ndarray) and value.nbytes > LARGE_ARRAY_BYTES and not value.dtype.hasobject
         if not is_large and not isinstance(value, pl.DataFrame):
             return None
         if id(value) not in self._written:
-            self._written[id(value)] = value, self._write(value, len(self._written))
+            path = self._folder / f"{len(self._written)}{'.npy' if is_large else '.arrow'}"
+            self._written[id(value)] = value, path.name
+            if is_large:
+                np.save(path, value, allow_pickle=False)
+            else:  # in one batch, so that its mapped columns are in one piece
+                value.write_ipc(path, compression="uncompressed", record_batch_size=max(1, value.height))
         return self._written[id(value)][1]
-
-    def _write(self, value: Any, number: int) -> str:
-        if isinstance(value, np.ndarray):
-            name = f"{number}.npy"
-            np.save(self._folder / name, value, allow_pickle=False)
-        else:
-            name = f"{number}.arrow"
-            # One batch, so that its mapped columns are in one piece.
-            value.write_ipc(self._folder / name, compression="uncompressed", record_batch_size=max(1, value.height))
-        return name
 
 
 class _Unpickler(pickle.Unpickler):

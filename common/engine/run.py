@@ -12,7 +12,7 @@ steps that the edit reaches; after a kill, it goes on where it was.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, overload
 
@@ -22,7 +22,7 @@ import numpy as np
 from common.engine import progress
 from common.engine.cluster import Cluster
 from common.engine.code_fingerprint import PROJECT_ROOT
-from common.engine.result import Result, Step, collect, derive, trace_steps
+from common.engine.result import Result, Step, collect, derive, walk
 from common.engine.result_store import Store, prune
 from common.engine.step_key import Keys, function_name
 from common.engine.stored_entry import StepRecord
@@ -46,13 +46,12 @@ Name: TypeAlias = str | None
 class Run:
     """One run: ``folder`` takes its outputs, ``cache`` the results of steps, which runs share."""
 
-    def __init__(self, folder: Path, cache: Path, *, quiet: bool = False, root: Path = PROJECT_ROOT) -> None:
+    def __init__(self, folder: Path, cache: Path, *, root: Path = PROJECT_ROOT) -> None:
         """Make both folders (``UserError`` where one cannot be written). The source below ``root`` is first-party.
 
         The folder goes again until there are outputs, unless it is held (``common.io.lock``).
 
-        Steps that are computed are shown, each when it is done, unless ``quiet``; before the first of them how many are
-        kept.
+        Steps that are computed are shown, each when it is done; before the first of them how many are kept.
 
         ``cluster``: whose workers compute the steps that read no raw file; what they compute is waited for when its
         value is read.
@@ -65,7 +64,6 @@ class Run:
         self._keys = Keys(cache, root)
         self.cluster: Cluster | None = None
         self._began = False
-        progress.set_quiet(quiet)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # which it raises where there are outputs
@@ -125,7 +123,12 @@ class Run:
 
     def list_costs(self, results: Iterable[Result[Any]]) -> dict[str, StepRecord]:
         """What every step behind some results cost when it was computed, by its key."""
-        costs = {key: self._store.find(step.name, key) for key, step in trace_steps(results).items()}
+        costs, pending = dict[str, StepRecord | None](), list[Any](results)
+        while pending:
+            for step in walk(pending.pop()):
+                if isinstance(step, Step) and step.key not in costs:
+                    costs[step.key] = self._store.find(step.name, step.key)
+                    pending.append(step.args)
         return {key: record for key, record in costs.items() if record is not None}
 
     def warn(self, notes: Iterable[Note]) -> None:
@@ -144,31 +147,20 @@ class Run:
         if not self._began:
             self._began = True
             if self.timings:
-                progress.say(f"  {_count_steps(len(self.timings))} kept from an earlier run")
-        with self._count_at_stop():
-            if self.cluster is None or not self.cluster.submit(step, self._note):
-                self._note(step.compute(self._store))
+                progress.say(f"  steps kept from an earlier run: {len(self.timings)}")
+        if self.cluster is None or not self.cluster.submit(step, self._note):
+            self._note(step.compute(self._store))
 
     def _load(self, step: Step) -> Any:
-        with self._count_at_stop():
-            if self.cluster is not None:
-                self.cluster.wait(step)
-            try:
-                return self._store.load(step.name, step.key)
-            except Exception:  # whatever a damaged file raises, the step can be done again
-                progress.say(f"  {step.name}: its kept result cannot be read and is computed again")
-                self._store.remove(step.name, step.key)
-                self._note(step.compute(self._store))
-                return self._store.load(step.name, step.key)
-
-    @contextlib.contextmanager
-    def _count_at_stop(self) -> Iterator[None]:
-        """Who stops a run is told how many steps are kept."""
+        if self.cluster is not None:
+            self.cluster.wait(step)
         try:
-            yield
-        except KeyboardInterrupt as stop:
-            stop.args = stop.args or (f"{_count_steps(len(self.timings))} kept",)
-            raise
+            return self._store.load(step.name, step.key)
+        except Exception:  # whatever a damaged file raises, the step can be done again
+            progress.say(f"  {step.name}: its kept result cannot be read and is computed again")
+            self._store.remove(step.name, step.key)
+            self._note(step.compute(self._store))
+            return self._store.load(step.name, step.key)
 
     def _note(self, record: StepRecord, where: str = "") -> None:
         self.timings.append(record)
@@ -176,10 +168,6 @@ class Run:
         self.notes += [note for note in said if note not in self.notes]
         if not record.kept:
             progress.say(f"  {record.name:<32} {record.seconds:9.2f} s {record.peak_mib:9,.0f} MiB{where}")
-
-
-def _count_steps(count: int) -> str:
-    return f"{count} step{'s are' if count != 1 else ' is'}"
 
 
 def _to_plain(value: Any) -> Any:

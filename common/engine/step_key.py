@@ -22,12 +22,10 @@ import numpy as np
 
 from common.engine.code_fingerprint import PROJECT_ROOT, SourceTree
 from common.engine.errors import UserError
-from common.engine.result import Result
-from common.engine.walk import list_parts
+from common.engine.result import Result, list_parts
 from common.io.submission import write_bytes
 
 ALWAYS = ("numpy", "polars")  # frames and arrays reach a function without an import of its own
-DISTRIBUTIONS = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "yaml": "pyyaml"}  # where the import name is another
 Digest = tuple[int, int, int, str]  # size in bytes, time of the last change to content and to state in ns, hash
 PLAIN = (bool, int, float, complex, str, bytes, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo)
 SETTLED_NS = 2_000_000_000  # a file changed less than this ago may change again within one tick of its clock
@@ -94,6 +92,8 @@ class Keys:
 
     def _definition_hash(self, module: str, name: str) -> str:
         dependencies = self.code.dependencies_of(module, name.partition(".")[0])
+        if module == "__main__" and not dependencies.texts:  # typed in a notebook: what is typed next would not count
+            raise TypeError(f"{name} cannot enter a key: put it into a module of the project")
         texts = [part for at, texts in sorted(dependencies.texts.items()) for part in (*at, *texts)]
         packages = (dependencies.packages - sys.stdlib_module_names) | set(ALWAYS)
         return _hash([*texts, *(f"{package} {_version(package)}" for package in sorted(packages))])
@@ -105,7 +105,9 @@ class Digests:
     def __init__(self, file: Path) -> None:
         """``file`` keeps them between runs."""
         self.file = file
-        self._known: dict[str, Digest] = _read_digests(file)
+        self._known: dict[str, Digest] = {}
+        with contextlib.suppress(OSError, ValueError):  # there is none yet, or it is damaged
+            self._known = msgspec.json.decode(file.read_bytes(), type=dict[str, Digest])
 
     def digest(self, path: Path) -> str:
         """The blake2b hash of the file's content. Raises ``UserError`` when it is missing, unreadable or a folder."""
@@ -116,7 +118,11 @@ class Digests:
         known = self._known.get(name)
         if known and known[:3] == (state.st_size, state.st_mtime_ns, state.st_ctime_ns):
             return known[3]
-        digest = _digest_file(path)
+        try:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, functools.partial(hashlib.blake2b, digest_size=32)).hexdigest()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}.") from error
         if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > SETTLED_NS:
             self._known[name] = state.st_size, state.st_mtime_ns, state.st_ctime_ns, digest
             with contextlib.suppress(UserError):  # of a full disk, which is told where results are written
@@ -150,24 +156,11 @@ def _hash(parts: Any) -> str:
     return state.hexdigest()
 
 
-def _digest_file(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, functools.partial(hashlib.blake2b, digest_size=32)).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-
-
 @functools.cache
 def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(DISTRIBUTIONS.get(package, package))
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+    """Of the distribution that an import name is of: ``xgboost`` may be of xgboost or of xgboost-cpu."""
+    names = _list_distributions().get(package, [])
+    return importlib.metadata.version(min(names)) if names else "unknown"
 
 
-def _read_digests(file: Path) -> dict[str, Digest]:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Digest])
-    except (OSError, msgspec.DecodeError):
-        return {}
+_list_distributions = functools.cache(importlib.metadata.packages_distributions)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.arrays import Floats
-from common.engine.meter import count_threads
+from common.engine.resources import count_threads
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softmax
 

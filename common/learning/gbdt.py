@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.engine.errors import UserError
-from common.engine.meter import count_threads
+from common.engine.resources import count_threads
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, take_columns
 from common.learning.fitters import FAMILIES, LIGHTGBM_SOFTMAX, Evaluations, Fit, FitTask, Recipe, read_margin
 

@@ -19,8 +19,8 @@ from common.day.run_record import describe_data
 from common.day.stamp import find_revision, make_stamp
 from common.engine.cluster import connect
 from common.engine.errors import UserError
-from common.engine.meter import count_threads
 from common.engine.progress import say
+from common.engine.resources import count_threads
 from common.engine.run import Run, prune
 from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
 from competitions import find_competition

@@ -14,7 +14,7 @@ import msgspec
 
 from common.arrays import Floats
 from common.engine.decisions import say_decisions
-from common.engine.memory import find_total_gib
+from common.engine.resources import find_total_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain

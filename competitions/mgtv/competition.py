@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
-from common.engine.memory import MemoryNeed
+from common.engine.resources import MemoryNeed
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
-from common.engine.memory import MemoryNeed
+from common.engine.resources import MemoryNeed
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.day.judged import METRIC, judge, score_truth

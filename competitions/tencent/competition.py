@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles, Writer
-from common.engine.memory import MemoryNeed
+from common.engine.resources import MemoryNeed
 from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig

@@ -162,7 +162,7 @@ class Recorder(Run):
     """A run that remembers the result of every step, in order."""
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        super().__init__(folder, cache, quiet=True)
+        super().__init__(folder, cache)
         self.results: list[tuple[str, Result[Any]]] = []
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:

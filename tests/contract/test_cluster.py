@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 
 from common.engine.cluster import detach
-from common.engine.result import list_leaves
+from common.engine.result import walk
 from tests.contract.contract import Contract, Finished, Recorder
 
 MOST_BYTES = 1_000_000  # of what is sent: rows go by the store
@@ -18,7 +18,7 @@ def test_every_step_that_reads_no_raw_file_can_be_sent_under_its_key(
     contract.competition.solve(contract.competition.locate(finished.raw, config), config, run)
     assert all(record.kept for record in run.timings)
     steps = [(name, result.step) for name, result in run.results if result.step]
-    stays = [name for name, step in steps if any(isinstance(leaf, Path) for leaf in list_leaves(step.args))]
+    stays = [name for name, step in steps if any(isinstance(leaf, Path) for leaf in walk(step.args))]
     for name, step in ((name, step) for name, step in steps if name not in stays):
         sent = pickle.dumps(detach(step, run.cache))
         received = pickle.loads(sent)

@@ -44,7 +44,7 @@ class SpoiledRun(Run):
     """A run in which the last of a step's results, of one or two, has other columns than the function gave before."""
 
     def __init__(self, folder: Path, cache: Path, name: str, edit: Edit) -> None:
-        super().__init__(folder, cache, quiet=True)
+        super().__init__(folder, cache)
         self.name, self.edit, self.before = name, edit, int(name == STEPS["tencent"])
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:

@@ -53,7 +53,7 @@ def test_a_study_judges_todays_settings_by_the_score_of_a_run(
     space = require_room(contract, "day.tune")
     config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
     files = contract.competition.locate(finished.raw, config)
-    work = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
+    work = Run(tmp_path / "run", finished.build / contract.name / "cache")
     tasks = [space.make_task(name, files, config, work) for name in space.list_tasks(config)]
     scores = {row["name"]: row["score"] for row in finished.record["ranking"]}
     for task in [one for one in tasks if one.metric == finished.record["metric"]]:

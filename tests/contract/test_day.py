@@ -82,7 +82,7 @@ def test_no_study_sees_the_split_that_judges_it(
     competition, space = contract.competition, require_room(contract, "day.tune")
     config = competition.load_config([*contract.small, *contract.quick], tuned=False)
     files, prepare = competition.locate(finished.raw, config), space.prepare
-    run = Run(tmp_path / "run", finished.build / contract.name / "cache", quiet=True)
+    run = Run(tmp_path / "run", finished.build / contract.name / "cache")
     before = {name: measure(space.make_task(name, files, config, run)) for name in space.list_tasks(config)}
     monkeypatch.setattr(
         space, "prepare", lambda *set_options: RUINS.get(contract.name, ruin_rows)(prepare(*set_options))

@@ -38,7 +38,7 @@ class ReadingRun(Run):
     def __init__(self, folder: Path, until: str) -> None:
         # No source is first-party: it stays as it is, and to read it takes longer than to read the tiny files.
         (folder / "no-source").mkdir(parents=True)
-        super().__init__(folder / "run", folder / "cache", quiet=True, root=folder / "no-source")
+        super().__init__(folder / "run", folder / "cache", root=folder / "no-source")
         self.until = until
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:

@@ -24,7 +24,7 @@ COUNT = 30
 def export_again(contract: Contract, finished: Finished, again: Path, *settings: str) -> tuple[Export, Run]:
     """A run with these settings in the folder ``again``, exported."""
     config = contract.competition.load_config(["seed=0", *contract.small, *settings], tuned=False)
-    run = Run(again, finished.build / contract.name / "cache", quiet=True)
+    run = Run(again, finished.build / contract.name / "cache")
     return export(contract.competition.locate(finished.raw, config), config, run, COUNT), run
 
 

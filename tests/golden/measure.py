@@ -49,7 +49,7 @@ def measure_run(name: str, folder: Path) -> Metrics:
     competition = find_competition(name)
     raw, _ = competition.simulate(folder / "raw", SCALES[name], SEED, folder)
     config = competition.load_config([f"seed={SEED}", *SETTINGS[name]], tuned=False)
-    run = Run(folder / "run", folder / "cache", quiet=True)
+    run = Run(folder / "run", folder / "cache")
     outcome = competition.solve(competition.locate(raw, config), config, run)
     judged, truth, oracle = competition.judge(outcome, config), competition.score_truth(outcome, raw), read_oracle(raw)
     assert judged.evidence is not None

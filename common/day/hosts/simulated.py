@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
-from common.engine.memory import MemoryNeed, warn_of_need
 from common.engine.progress import say
+from common.engine.resources import MemoryNeed, warn_of_need
 from common.simulation.oracle import read_oracle, read_report
 from common.simulation.writer import LARGEST
 

@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats
-from common.engine.meter import count_threads
 from common.engine.progress import track
+from common.engine.resources import count_threads
 from competitions.news.arrays import expand_spans, lookup_rows
 from competitions.news.sort_keys import sort_best
 

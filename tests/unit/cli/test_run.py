@@ -162,7 +162,7 @@ def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: p
 
 
 def interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt("7 steps are kept")
+    raise KeyboardInterrupt
 
 
 def fail_while_imported(*_: object) -> NoReturn:
@@ -172,12 +172,9 @@ def fail_while_imported(*_: object) -> NoReturn:
         raise ImportError("initialization failed") from stopped
 
 
-@pytest.mark.parametrize(("stop", "kept"), [(interrupt, "7 steps are kept"), (fail_while_imported, "finished steps")])
+@pytest.mark.parametrize("stop", [interrupt, fail_while_imported])
 def test_ctrl_c_ends_in_one_line_that_says_what_is_kept(
-    call: Call, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., NoReturn], kept: str
+    call: Call, monkeypatch: pytest.MonkeyPatch, stop: Callable[..., NoReturn]
 ) -> None:
-    monkeypatch.setattr(execution, "execute", stop)
-    code, out, err = call("run", "news")
-    assert (code, out, err.count("\n")) == (130, "", 2)  # ^C stands on the line before
-    assert err.strip().startswith(f"Stopped; {kept}")
-    assert err.rstrip().endswith("The same command continues.")
+    monkeypatch.setattr(execution, "execute", stop)  # ^C stands on the line before
+    assert call("run", "news") == (130, "", "\nStopped; finished steps are kept. The same command continues.\n")

@@ -32,7 +32,7 @@ def retrieved(world: World, fold: Fold, tmp_path_factory: pytest.TempPathFactory
 
 def list_all(world: World, fold: Fold, folder: Path) -> tuple[Channels, Run]:
     """The lists of all channels, and the run that made them."""
-    run = Run(folder / "run", folder / "cache", quiet=True)
+    run = Run(folder / "run", folder / "cache")
     inputs = FoldInputs("labelled", as_result(fold), as_result(world.articles), as_result(world.content))
     return retrieve(inputs, SETTINGS, run).value, run
 
@@ -82,7 +82,7 @@ def test_a_registered_block_is_built_beside_the_others_unless_it_is_left_out(
         (["rank.blocks=item,own"], ["item", "own"]),
         (["rank.blocks=-own"], ["item", "pair", "channel"]),
     ):
-        run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+        run = Run(tmp_path / "run", tmp_path / "cache")
         made = build_candidates(inputs, lists, votes, COMPETITION.load_config(settings), run)
         assert list(made.blocks.value) == blocks
         assert ("labelled.own_block" in {step.name for step in run.timings}) == ("own" in blocks)

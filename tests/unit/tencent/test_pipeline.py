@@ -80,7 +80,7 @@ def test_the_ranker_gets_the_same_columns_of_every_fold(
     """Whether or not its history has exposures, clicks, or more pairs than are counted: the whole log decides."""
     shorter = counts.count_pairs(end_at(draw_users(), ENDS["nearly all"]).history(draw_users().train))
     monkeypatch.setattr(counts, "AFFORDABLE_PAIRS", 10**6 if counted == "events" else shorter)
-    run, nothing = Run(tmp_path / "run", tmp_path / "cache", quiet=True), cast("Any", None)
+    run, nothing = Run(tmp_path / "run", tmp_path / "cache"), cast("Any", None)
     corpus = run.step(draw_users)
     plan = run.step(make_plan, corpus, 0, CONFIG)
     ready = pipeline.Folds(corpus, plan, nothing, nothing, [], {})

@@ -94,7 +94,7 @@ def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
     )
 
     def explain(name: str) -> tuple[Run, Diagnostics]:
-        run = Run(tmp_path / name, tmp_path / "cache", quiet=True)
+        run = Run(tmp_path / name, tmp_path / "cache")
         writer = RecordWriter(run, checked=True, began=0.0)
         writer.begin(START, judged)
         writer.add_evidence(judged)

@@ -62,7 +62,7 @@ def put_score(each: list[float], more: dict[str, float], *made: float) -> Method
 
 
 def make_run(folder: Path) -> Run:
-    return Run(folder / "run", folder / "cache", quiet=True)
+    return Run(folder / "run", folder / "cache")
 
 
 def make_ladder(

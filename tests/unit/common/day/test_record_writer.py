@@ -56,7 +56,7 @@ BREAKS: dict[str, Callable[[Judged], Judged]] = {
 
 
 def write(folder: Path, change: Callable[[Judged], Judged] = lambda judged: judged) -> tuple[RecordWriter, RunRecord]:
-    run = Run(folder, folder.parent / "cache", quiet=True)
+    run = Run(folder, folder.parent / "cache")
     writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged(INSIGHT)
     writer.begin(START, judged)
     writer.add_evidence(change(judged))
@@ -115,7 +115,7 @@ def test_a_full_disk_costs_the_parts_and_no_more(tmp_path: Path, monkeypatch: py
         raise UserError("x cannot be written: No space left on device; free some space or name another folder")
 
     monkeypatch.setattr(record_writer, "write_parquet", refuse)
-    run = Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    run = Run(tmp_path / "run", tmp_path / "cache")
     writer = RecordWriter(run, checked=True, began=0.0)
     monkeypatch.setattr(record_writer, "write_text", refuse)
     with writer.part("score", "The score on validation"):
@@ -126,7 +126,7 @@ def test_a_full_disk_costs_the_parts_and_no_more(tmp_path: Path, monkeypatch: py
 
 
 def test_what_fails_before_there_is_anything_to_keep_is_raised(tmp_path: Path) -> None:
-    writer = RecordWriter(Run(tmp_path / "run", tmp_path / "cache", quiet=True), checked=False, began=0.0)
+    writer = RecordWriter(Run(tmp_path / "run", tmp_path / "cache"), checked=False, began=0.0)
     with pytest.raises(ValueError, match="no such column"), writer.part("score", "The score on validation"):
         fail()
     writer.begin(START, make_judged())

@@ -69,7 +69,7 @@ def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
 
 
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
-    run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
+    run = Run(tmp_path / "run-1", tmp_path / "cache")
     run.step(len, "abc", name="count")
     written = read(run, tmp_path, files)
     assert written == read_record(tmp_path / "run-1" / "run.json")
@@ -88,7 +88,7 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
 
 
 def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:
-    run = Run(tmp_path / "run-1", tmp_path / "cache", quiet=True)
+    run = Run(tmp_path / "run-1", tmp_path / "cache")
 
     def digest(at: Files) -> object:
         return read(run, tmp_path, at).data.digest
@@ -162,7 +162,7 @@ def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, mo
     ranked = make_evidence(candidates=pl.DataFrame(items), rows=rows)
     for most, height in ((10, 5), (9, 3), (1, 2)):  # at least one query
         monkeypatch.setattr(evidence, "MOST_VALUES", most)
-        writer = RecordWriter(Run(folder, folder / "cache", quiet=True), checked=True, began=0.0)
+        writer = RecordWriter(Run(folder, folder / "cache"), checked=True, began=0.0)
         judged = make_judged(evidence=lambda: ranked)
         writer.begin(START, judged)
         writer.add_evidence(judged)

@@ -195,10 +195,10 @@ def test_a_method_of_a_value_counts_whatever_kind_of_class_it_is_of(shop: Path) 
 def test_what_is_edited_between_two_fits_is_not_what_the_second_was_computed_by(shop: Path) -> None:
     forget("shop")
     total = importlib.import_module("shop.steps").total
-    run = Run(shop / "run", shop / "cache", quiet=True, root=shop)
+    run = Run(shop / "run", shop / "cache", root=shop)
     run.step(total, 1)
     edit(shop, "steps", "2 * x", "3 * x")
-    again, anew = run.again(), Run(shop / "run", shop / "cache", quiet=True, root=shop)
+    again, anew = run.again(), Run(shop / "run", shop / "cache", root=shop)
     again.step(total, 1)
     anew.step(total, 1)
     assert [one.timings[-1].kept for one in (run, again, anew)] == [False, True, False]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.engine.result import list_leaves, trace_steps
+from common.engine.result import walk
 from common.engine.run import Result, Run, collect, derive
 
 
@@ -30,7 +30,7 @@ def add(pair: Pair) -> int:
 
 
 def make_run(tmp_path: Path) -> Run:
-    return Run(tmp_path / "run", tmp_path / "cache", quiet=True)
+    return Run(tmp_path / "run", tmp_path / "cache")
 
 
 def test_what_is_derived_is_made_anew_of_values_and_results_wherever_they_stand(tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ def test_the_steps_behind_a_result_are_found_through_all_that_is_made_of_others(
     two, three = run.step(give, 2, name="two"), run.step(give, 3, name="three")
     summed = run.step(add, derive(Pair, two, derive(Pair, 1, three).field("right")), name="sum")
     last = run.step(give, [Pair(Path(__file__), 1), collect([summed])], name="last")
-    assert {step.name for step in trace_steps([last]).values()} == {"last", "sum", "two", "three"}
-    assert list(list_leaves(last.step.args)) == [Path(__file__), 1, summed.step]  # type: ignore[union-attr]
+    assert {record.name for record in run.list_costs([last]).values()} == {"last", "sum", "two", "three"}
+    assert list(walk(last.step.args)) == [Path(__file__), 1, summed.step]  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import datetime
 import enum
 import functools
+import importlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine import step_key
 from common.engine.errors import UserError
 from common.engine.step_key import Digests, Keys
 from common.learning import gbdt
@@ -106,9 +108,13 @@ def test_what_cannot_be_hashed_is_refused_by_name(tmp_path: Path) -> None:
     def inner() -> int:
         return 1
 
+    def typed() -> int:
+        return 1
+
+    typed.__module__, typed.__qualname__ = "__main__", "typed"  # as in a notebook
     keys = Keys(tmp_path)
     frame, expression, method = pl.DataFrame({"a": [1]}), {"a": pl.col("a")}, Shape(1).__repr__
-    for value in (np.array([object()]), frame, object(), lambda: 1, [object()], expression, method, inner):
+    for value in (np.array([object()]), frame, object(), lambda: 1, [object()], expression, method, inner, typed):
         with pytest.raises(TypeError, match=r"argument 0 of step identity: .* cannot enter a key"):
             keys.key(identity, [value])
     with pytest.raises(TypeError, match="cannot enter a key"):
@@ -140,10 +146,11 @@ def test_a_file_is_read_once_it_has_settled_and_again_after_a_change(
     before = Digests(kept).digest(file)
     assert before != fresh
     with monkeypatch.context() as patch:
-        patch.setattr("common.engine.step_key._digest_file", lambda path: pytest.fail("it was read again"))
+        patch.setattr("hashlib.file_digest", lambda *_: pytest.fail("it was read again"))
         assert Digests(kept).digest(file) == before
-    kept.write_text('{"a": 1')
-    assert Digests(kept).digest(file) == before
+    for damaged in (b'{"a": 1', b'{"a\xff": [1, 2, 3, "x"]}'):
+        kept.write_bytes(damaged)
+        assert Digests(kept).digest(file) == before
     file.write_text("1,3\n")
     os.utime(file, ns=(1, 1))
     assert Digests(kept).digest(file) != before
@@ -172,3 +179,9 @@ def test_the_version_of_a_package_that_is_reached_changes_the_key(
     before = Keys(tmp_path).key(function, (1,))
     monkeypatch.setattr("common.engine.step_key._version", lambda package: "99" if package == changed else "1")
     assert (Keys(tmp_path).key(function, (1,)) != before) is changes
+
+
+def test_the_version_of_a_package_is_that_of_its_distribution_whatever_its_name() -> None:
+    for package in ("sklearn", "faiss", "xgboost"):  # of scikit-learn, faiss-cpu and, on some machines, xgboost-cpu
+        assert step_key._version(package) == importlib.import_module(package).__version__
+    assert step_key._version("nothing_of_this_name") == "unknown"

@@ -41,7 +41,7 @@ class Tried:
 def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     folder = tmp_path_factory.mktemp("news")
     fold, articles, settings = split.build_test_fold(world.clicks), world.articles, CONFIG.recall
-    run = Run(folder / "run", folder / "cache", quiet=True)
+    run = Run(folder / "run", folder / "cache")
     held, content = as_result(fold), as_result(world.content)
     inputs = FoldInputs("test", held, as_result(articles), content)
     lists = retrieve(inputs, settings, run).value

@@ -5,10 +5,9 @@ from typing import NoReturn
 
 import pytest
 
-from common.engine import memory
+from common.engine import resources
 from common.engine.errors import UserError
-from common.engine.memory import GIB, MemoryNeed, find_free_gib, find_total_gib, warn_of_need
-from common.engine.meter import count_threads
+from common.engine.resources import GIB, MemoryNeed, count_threads, find_free_gib, find_total_gib, warn_of_need
 from competitions.cli import execution
 from tests.conftest import Call
 
@@ -22,7 +21,7 @@ def test_between_the_sizes_that_were_measured_memory_grows_evenly() -> None:
 
 def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     version_1, version_2 = tmp_path / "limit_in_bytes", tmp_path / "max"
-    monkeypatch.setattr(memory, "CONTROL_GROUPS", (version_1, version_2))
+    monkeypatch.setattr(resources, "CONTROL_GROUPS", (version_1, version_2))
     for limits in ({}, {version_1: "9223372036854771712", version_2: "max"}):
         for path, text in limits.items():
             path.write_text(f"{text}\n")
@@ -35,7 +34,7 @@ def test_the_least_limit_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_one_warning_where_there_is_too_little(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, "find_free_gib", lambda: 2.0)
+    monkeypatch.setattr(resources, "find_free_gib", lambda: 2.0)
     warn_of_need(NEED, None, 0.1)
     warn_of_need(NEED, tmp_path, 5.0)  # a folder counts, and not the scale
     assert capsys.readouterr().err == ""
@@ -55,7 +54,7 @@ def test_a_law_asks_for_simulated_files_whatever_the_host_has(
         raise UserError("stop")
 
     monkeypatch.setattr(execution, "load_inputs", stop)
-    monkeypatch.setattr(memory, "find_free_gib", lambda: 0.001)
+    monkeypatch.setattr(resources, "find_free_gib", lambda: 0.001)
     raw = tmp_path / "data" / "tencent" / "raw"
     raw.mkdir(parents=True)
     (raw / "seq.jsonl").write_text("{}")

@@ -1,19 +1,25 @@
-"""How much memory a run will take, and how much there is: one warning before the system may end the run without a word.
+"""Memory, threads and time: what there is, what a step costs, and one warning where a whole run takes more memory than
+there is, before the system may end it without a word.
 
 A run's peak grows with its rows; it was measured at a few sizes, between which it is interpolated.
 """
 
 import contextlib
+import os
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import psutil
 
 from common.engine.progress import say
 
 GIB = 1 << 30
+SAMPLE_S = 0.05
 # Limits of a container, in bytes, of the second and of the first version of control groups; "max" or huge for none.
 CONTROL_GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 DEPTHS = ("*", "*/*", "*/*/*")  # deeper than the host's files lie: RAW=/ is a mistake that takes no hour
@@ -68,3 +74,46 @@ def warn_of_need(need: MemoryNeed, raw: Path | None, scale: float) -> None:
             f"WARNING: a run on {what} takes about {gib:.1f} GiB of memory, and there are {room:.1f} GiB: the system"
             f" may end it. Give it more memory or {'fewer rows' if raw else 'a smaller SCALE'}."
         )
+
+
+def count_threads() -> dict[str, int]:
+    """The threads that libraries take: ``openmp`` (LightGBM, XGBoost, PyTorch, BLAS) as OMP_NUM_THREADS says, else one
+    a core that this process may use; ``polars``.
+    """
+    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1
+    with contextlib.suppress(KeyError, ValueError):
+        cores = int(os.environ["OMP_NUM_THREADS"].partition(",")[0])
+    return {"openmp": cores, "polars": pl.thread_pool_size()}
+
+
+class Meter:
+    """Wall seconds of a block, and the resident memory of the process in MiB: at its start, and the highest."""
+
+    def __init__(self) -> None:
+        """Nothing is measured before the block begins."""
+        self._process = psutil.Process()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self.base_mib = self.peak_mib = 0.0
+        self.seconds = 0.0
+
+    def __enter__(self) -> "Meter":
+        """Begin: samples are taken by a thread."""
+        self._look()
+        self.base_mib, self._start = self.peak_mib, time.perf_counter()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, with a last look."""
+        self.seconds = time.perf_counter() - self._start
+        self._done.set()
+        self._thread.join()
+        self._look()
+
+    def _sample(self) -> None:
+        while not self._done.wait(SAMPLE_S):
+            self._look()
+
+    def _look(self) -> None:
+        self.peak_mib = max(self.peak_mib, self._process.memory_info().rss / 2**20)
