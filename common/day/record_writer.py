@@ -19,7 +19,7 @@ from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH, Simulate
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, is_stop
 from common.engine.run import Run
-from common.io.submission import write_parquet, write_text
+from common.io.submission import write_bytes, write_whole
 
 TRUTH_FIGURES = ("score", "error", "oracle", "scores")
 REASON = 300  # letters of an error that are shown
@@ -59,7 +59,7 @@ class RecordWriter:
         sentence = f"{title} failed: {reason[:REASON].rstrip('.: ')}; {kept}."
         path = self.run.folder / f"failed-{key}.txt"
         with contextlib.suppress(UserError):  # the disk may be full
-            write_text(path, "".join(traceback.format_exception(error)))
+            write_bytes(path, "".join(traceback.format_exception(error)).encode(errors="replace"))
             sentence += f" Details: {path}"
         self.failed.append(sentence)
         if self.record:
@@ -90,7 +90,7 @@ class RecordWriter:
 
     def add_scores(self, judged: Judged) -> None:
         """The scores, with queries.parquet beside them."""
-        write_parquet(judged.queries, self.run.folder / QUERIES)
+        write_whole(self.run.folder / QUERIES, judged.queries.write_parquet)
         cv = describe_queries(judged.queries)
         if judged.error is not None:
             cv.error, cv.why = judged.error, judged.why
@@ -112,7 +112,8 @@ class RecordWriter:
 
     def add_truth(self, truth: SimulatedTruth) -> None:
         """The scores on the simulated truth, with truth.parquet beside them."""
-        write_parquet(truth.queries.with_columns(fold=pl.lit("truth")), self.run.folder / TRUTH)
+        queries = truth.queries.with_columns(fold=pl.lit("truth"))
+        write_whole(self.run.folder / TRUTH, queries.write_parquet)
         tables = [*self._content["tables"], *list_tables(truth.tables)]
         self.add(truth={name: getattr(truth, name) for name in TRUTH_FIGURES}, tables=tables)
 
@@ -125,8 +126,8 @@ class RecordWriter:
             if judged.evidence:
                 evidence = judged.evidence()
                 self.add(rivals=list(evidence.rivals))
-                write_parquet(evidence.candidates, run.folder / CANDIDATES)
-                write_parquet(evidence.take_features(), run.folder / FEATURES)
+                write_whole(run.folder / CANDIDATES, evidence.candidates.write_parquet)
+                write_whole(run.folder / FEATURES, evidence.take_features().write_parquet)
         if insight is None:
             return
         with self.part("answers", "The account of right answers"):

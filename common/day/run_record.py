@@ -7,6 +7,7 @@ holds the same of the test, where a simulation knows the truth.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,6 @@ from common.day.record_schema import RECORD, Data, QueryScores, RunRecord, Score
 from common.day.record_schema import Row as Row
 from common.engine.errors import UserError
 from common.engine.result import walk
-from common.io.natural_order import natural_key
 from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
@@ -98,6 +98,12 @@ def split_slice(queries: pl.DataFrame, name: str) -> list[tuple[str, pl.DataFram
     """The queries of each value of a slice, in natural order."""
     parts = queries.drop_nulls(name).partition_by(name, as_dict=True)
     return [(str(value), part) for (value,), part in sorted(parts.items(), key=lambda each: natural_key(each[0][0]))]
+
+
+def natural_key(name: object) -> list[tuple[int, int, str]]:
+    """A key to sort names by as a person expects, 1-2, 3-5, 6-10, over 20: numbers by their size, and before words."""
+    parts = [part for part in re.split(r"(\d+)", str(name)) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def describe_data(folder: Path, files: object, cache: Path, *, sample: bool = False) -> Data:

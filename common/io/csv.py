@@ -108,10 +108,11 @@ class CsvFile:
         if b"\r" in line.rstrip(b"\r\n") and b"\n" not in line:
             raise UserError(f"{self.path}: its lines end in carriage returns only; save it as CSV with line feeds")
         try:
-            cells = self._split(line.removeprefix(BYTE_ORDER_MARK).decode())
+            text = line.removeprefix(BYTE_ORDER_MARK).decode()
+            cells = text.split("\t") if self.separator == "\t" else next(csv.reader([text], strict=True), [])
         except UnicodeDecodeError as error:
             raise UserError(f"{self.path}, line 1: the header is not UTF-8; save the file as UTF-8 CSV") from error
-        except csv.Error:
+        except csv.Error:  # such as a quote that does not close
             self._refuse(1, "the header has a quote or a carriage return out of place")
         names, marked = [name.strip() for name in cells], line.startswith(BYTE_ORDER_MARK)
         headers = [column.header for column in self.columns]
@@ -192,12 +193,6 @@ class CsvFile:
         except UNREADABLE as error:
             self._refuse(first, f"polars cannot read the lines from here ({describe_failure(error)})")
         return cells.rename({str(at): names[at] for at in read})
-
-    def _split(self, line: str) -> list[str]:
-        """The cells of a line; ``csv.Error`` for a quote that does not close."""
-        if self.separator == "\t":
-            return line.split("\t")
-        return next(csv.reader([line], strict=True), [])
 
     def _refuse(self, line: int, fault: str) -> NoReturn:
         raise UserError(f"{self.path}, line {line}: {fault}; {self.advice}")

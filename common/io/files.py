@@ -44,14 +44,12 @@ def make_private(folder: Path) -> None:
 
 
 def is_private(path: Path) -> bool:
-    """Whether it is there, this user's, and no other may write it: what is in it may be executed. Where files have no
-    owners, all are this user's.
-    """
+    """Whether it is there, this user's, and no other may write it: what is in it may be executed."""
     try:
         state = path.stat()
     except OSError:
         return False
-    return not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
+    return state.st_uid == os.getuid() and not state.st_mode & 0o022
 
 
 def refuse_folder(path: Path, advice: str) -> None:

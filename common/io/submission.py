@@ -40,28 +40,8 @@ class Checked(NamedTuple):
     rules: tuple[str, ...]
 
 
-def write_csv(frame: pl.DataFrame, path: Path) -> Path:
-    """Write a frame as CSV: ``path`` holds the old file or the new one, whole."""
-    return _write_whole(path, frame.write_csv)
-
-
-def write_parquet(frame: pl.DataFrame, path: Path) -> Path:
-    """Write a frame as parquet: ``path`` holds the old file or the new one, whole."""
-    return _write_whole(path, frame.write_parquet)
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8: ``path`` holds the old file or the new one, whole."""
-    return write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write bytes: ``path`` holds the old file or the new one, whole."""
-    return _write_whole(path, lambda file: file.write(content))
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
-    """Write under a temporary name, then rename."""
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Have ``write``, such as a frame's ``write_csv``, fill a file: ``path`` holds the old one or the new, whole."""
     part = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +57,11 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path} cannot be written: {reason}; free some space or name another folder") from error
     return path
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write bytes in the same way."""
+    return write_whole(path, lambda file: file.write(content))
 
 
 def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:

@@ -11,26 +11,29 @@ from pathlib import Path
 
 import msgspec
 
+from common.day.board import describe_standing
+from common.day.compare import find_change
 from common.day.hosts.simulated import check_memory, is_simulated
-from common.day.record_schema import RECORD, RunStart
+from common.day.record_schema import RECORD, RunRecord, RunStart
 from common.day.record_writer import RecordWriter
-from common.day.report.page import write_report
+from common.day.report.page import REPORT_PAGE, write_report
 from common.day.run_record import describe_data
 from common.day.stamp import find_revision, make_stamp
 from common.engine.cluster import connect
+from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.resources import count_threads
 from common.engine.run import Run, prune
 from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
-from competitions import find_competition
-from competitions.cli.closing import show_end
+from competitions import ROOM, find_competition
 from competitions.cli.data import copy_submission
 from competitions.cli.fits import add_fits
 from competitions.cli.options import CV, RunOptions
 from competitions.cli.settings import Inputs, load_inputs
 
 INCOMPLETE = 3  # the exit code of a run whose submission is checked, or score is known, but whose report is not whole
+ALONE = "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
 RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -109,6 +112,38 @@ def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
             print(f"To upload: {' or '.join(map(str, copies))}, a copy of this run's")
         if record.until:
             print(f"Stopped after validation: {cv_only or 'the same command without --until goes on to a submission'}")
+
+
+def show_end(record: RunRecord, folder: Path, queries: str) -> None:
+    """Print the last lines of a run: the score with its error over the ``queries``, as they are called, its change
+    against the most similar earlier run; the submission, the report.
+    """
+    cv, truth, metric = record.cv, record.truth, record.metric
+    models = [{"model": row.name, "score": row.score, "error": row.error} for row in record.ranking]
+    print_table(wide_console(), f"Models: {metric} on validation", models)
+    print()
+    if record.notes:
+        print(f"Notes from reading: {len(record.notes)}, in the report")
+    for warning in record.summary.get("warnings", ()):
+        print(f"WARNING: {warning}")
+    print(f"CV: {metric} {cv.score:.4f} +- {cv.error:.4f} on {cv.queries:,} {queries}")
+    if record.fits:
+        single = ", ".join(f"{score:.4f}" for score in record.fits)
+        print(f"This is the mean of {len(record.fits)} fits with different seeds: {single}")
+    change = find_change(folder)
+    print(change.sentence if change else ALONE)
+    if standing := describe_standing(record, ROOM / record.name):
+        print(standing)
+    if truth:
+        print(
+            f"Simulated truth: {metric} {truth.score:.4f} +- {truth.error:.4f}, oracle {truth.oracle:.4f},"
+            f" share of the best possible {truth.score / truth.oracle:.1%}"
+        )
+    print(f"Wall time {record.wall_seconds:.0f} s, peak memory {record.peak_mib / 1024:.2f} GiB")
+    if record.submission.paths:
+        board = f", for board {record.summary['board']}" if record.summary.get("board") else ""
+        print(f"Submission: {' and '.join(record.submission.paths)}, {record.submission.rows:,} rows, checked{board}")
+    print(f"Report: {(folder / REPORT_PAGE).resolve().as_uri()}")
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import polars as pl
+from msgspec import structs
 
 from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
 from common.day.judged import Judged
@@ -40,17 +41,13 @@ def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
     """
     competition, config, fits = inputs.competition, inputs.config, [first]
     others = [config.of_fit(number) for number in range(1, config.fits)]
-    validated: Iterable[Any] = (_validate(another, inputs, work) for another in others)
+    validated: Iterable[Any] = (competition.validate(inputs.files, another, work.again()) for another in others)
     if work.cluster is not None:  # all are stated before the first is waited for
         validated = list(validated)
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
         say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries).score:.4f}")
     return average_judged(fits) if others else first
-
-
-def _validate(config: Any, inputs: Inputs, work: Run) -> Any:
-    return inputs.competition.validate(inputs.files, config, work.again())
 
 
 def average_judged(fits: Sequence[Judged]) -> Judged:
@@ -98,7 +95,7 @@ def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> V
     competition = inputs.competition
     config: Any = competition.load_config(overrides, inputs.tuned)
     if config.fits == 1:
-        config = competition.load_config([*overrides, f"fits={ABLATION_FITS}"], inputs.tuned)
+        config = structs.replace(config, fits=ABLATION_FITS)
     build = options.build / options.name
     work, inputs = Run(build / FOLDER, build / "cache"), inputs._replace(config=config)
     first = competition.judge(competition.validate(inputs.files, config, work), config)

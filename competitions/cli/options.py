@@ -17,9 +17,15 @@ from competitions import NAMES, ROOM, find_room
 
 
 def name_folder(text: str | Path) -> Path:
-    """The folder of an option. ``UserError`` for an empty name, which would be the folder where one stands."""
+    """The folder of an option. ``UserError`` for an empty name, which would be the folder where one stands, and for one
+    that no record or report of a run could hold.
+    """
     if not str(text).strip():
         raise UserError("An empty name is no folder: leave the option out, or name one.")
+    try:
+        str(Path(text).resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"The name of the folder {text} is not UTF-8: rename it.") from error
     return Path(text)
 
 
@@ -36,18 +42,14 @@ OwnRaw = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
-Law = Annotated[
-    str | None,
-    typer.Option(help="The choice model of simulated users; tencent: round1, round2."),
-]
+Law = Annotated[str | None, typer.Option(help="The choice model of simulated users; tencent: round1, round2.")]
 Build = Annotated[Path, typer.Option(parser=name_folder, metavar="PATH", help="Folder for all results.")]
 Truth = Annotated[Path, typer.Option(help="The truth file: one row per answer, with the host's ids.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting: --set a.b=c, or --set @FILE (repeatable).")
 ]
 Words = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several."),
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several.")
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
 TwoRuns = Annotated[
@@ -116,9 +118,7 @@ class RunOptions(InputOptions):
 class LadderOptions(InputOptions):
     """The options of ``ladder``."""
 
-    only: Annotated[str | None, typer.Option(help="One step, with the one it builds on; a wrong name lists all.")] = (
-        None
-    )
+    only: Annotated[str | None, typer.Option(help="One step and the one it builds on; a wrong name lists all.")] = None
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def check(name: Name, submission: Submission, raw: OwnRaw = None) -> None:
 def score(name: Name, submission: Submission, truth: Truth, raw: OwnRaw = None) -> None:
     """Score a submission file against a truth file: every metric."""
     from common.day.record_schema import RECORD, SCORES
+    from common.io.submission import write_bytes
 
     competition = find_competition(name)
     files = competition.locate_known(raw) if raw is not None else None
@@ -141,4 +142,4 @@ def score(name: Name, submission: Submission, truth: Truth, raw: OwnRaw = None) 
     for metric, value in scores.items():
         print(f"{metric:24s} {value:.4f}")
     if (submission.parent / RECORD).exists():  # of a run: its page of figures shows them
-        (submission.parent / SCORES).write_text(json.dumps(dict(scores)), encoding="utf-8")
+        write_bytes(submission.parent / SCORES, json.dumps(dict(scores)).encode())

@@ -39,10 +39,7 @@ def runs(
     print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
-def compare(
-    two: TwoRuns = None,
-    build: Build = BUILD,
-) -> None:
+def compare(two: TwoRuns = None, build: Build = BUILD) -> None:
     """What changed from run A to run B: settings, features, and scores with the error of the difference."""
     from common.day import compare as comparing
 

@@ -28,15 +28,14 @@ SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the
 
 def serve(
     name: Name,
-    run: Annotated[str | None, typer.Argument(help="A run, by the name of its folder; default the latest.")] = None,
+    run: Annotated[str, typer.Argument(help="A run, by the name of its folder.")] = "last",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0: any free one.")] = 8000,
     build: Build = BUILD,
 ) -> None:
     """Serve a run of news over HTTP until Ctrl-C."""
-    require_service(name)
+    record = find_served(name, run, build)
     from competitions.news.day import serve as news
 
-    record = read_own_record(registry.find_run(build, [name], run or "last"), name)
     with news.listen(port) as server:  # a taken port is told before the models are loaded
         exported = export_run(record, build / name, 1)
         about = {"name": name, "run": record.run, "since": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -54,18 +53,18 @@ def recommend(
     build: Build = BUILD,
 ) -> None:
     """Five articles for a reader of some: as if these were read a minute apart, at the end of the run's log."""
-    require_service(name)
+    record = find_served(name, run, build)
     from competitions.news.day import recommend as news
 
-    record = read_own_record(registry.find_run(build, [name], run), name)
     rows = news.recommend(export_run(record, build / name, news.SAMPLED), articles)
     print_table(wide_console(), f"What {name}/{record.run} recommends to a reader of {len(articles)} articles", rows)
 
 
-def require_service(name: str) -> None:
-    """``UserError`` for a competition that is not served."""
+def find_served(name: str, run: str, build: Path) -> RunRecord:
+    """The record of a run. ``UserError`` for a competition that is not served."""
     if check_name(name) != SERVED:
         raise UserError(f"{SERVED} alone has a service: write one for {name} as competitions/{SERVED}/day/serve.py is.")
+    return read_own_record(registry.find_run(build, [name], run), name)
 
 
 def export_run(record: RunRecord, build: Path, requests: int) -> "Export":

@@ -8,14 +8,7 @@ from optuna.storages import BaseStorage
 
 from common.day.hosts.simulated import is_simulated
 from common.day.run_record import digest_files
-from common.day.tuning.study import (
-    count_finished,
-    fill,
-    fingerprint,
-    open_storage,
-    open_study,
-    show_storage,
-)
+from common.day.tuning.study import count_finished, fill, fingerprint, open_storage, open_study, show_storage
 from common.day.tuning.task import Task, Verdict, judge_params, judge_study
 from common.day.tuning.tuned_config import write_tuned
 from common.engine.console import print_table, wide_console

@@ -15,8 +15,7 @@ from common.io.submission import (
     read_back,
     read_truth,
     refuse,
-    write_csv,
-    write_parquet,
+    write_whole,
 )
 from common.io.tables import read_parquet
 from competitions.flight.io.parquet import open_source
@@ -41,8 +40,8 @@ def write_submission(ranks: pl.Series, test: Path, folder: Path) -> tuple[Path, 
     """Write ``ranks`` (1 is best; one per row of ``test``, in its order) as submission.parquet and submission.csv."""
     rows = open_source(test, labelled=False).collect("Id", "ranker_id")
     frame = rows.with_columns(ranks.cast(pl.Int64).alias("selected"))
-    path = folder / SUBMISSION
-    return write_parquet(frame, path.with_suffix(".parquet")), write_csv(frame, path.with_suffix(".csv"))
+    parquet, csv = folder / f"{SUBMISSION}.parquet", folder / f"{SUBMISSION}.csv"
+    return write_whole(parquet, frame.write_parquet), write_whole(csv, frame.write_csv)
 
 
 def check_submission(path: Path, files: RawFiles) -> Checked:

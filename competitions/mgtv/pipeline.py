@@ -16,7 +16,7 @@ import polars as pl
 from common.arrays import Floats
 from common.engine.decisions import Decision, say_decisions
 from common.engine.run import Result, Run, collect, derive
-from common.io.submission import Checked, write_csv
+from common.io.submission import Checked, write_whole
 from common.learning.chain import Chain
 from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
@@ -226,7 +226,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     test = predict_day(run, config, "test", day, scores, final)
     picked_by = judged.chain.value.answer
     answers = step(submission.answer, slates, test, judged.blend, fallback, tables.codes, picked_by)
-    path = write_csv(answers.value, run.folder / submission.FILE)
+    path = write_whole(run.folder / submission.FILE, answers.value.write_csv)
     return Outcome(**vars(judged), final=final, day=day, test=test, checked=submission.check_submission(path, files))
 
 

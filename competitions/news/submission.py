@@ -9,7 +9,7 @@ from common.engine.config import INT32_MAX
 from common.engine.errors import UserError
 from common.io.column import Column
 from common.io.csv import CsvFile, refuse_repeated
-from common.io.submission import Checked, Violation, are_whole, find_ids, find_rows, read_back, refuse, write_csv
+from common.io.submission import Checked, Violation, are_whole, find_ids, find_rows, read_back, refuse, write_whole
 from common.learning import metrics
 from common.learning.split import Fold
 from competitions.news.io.reader import CLICK_COLUMNS, RawFiles, read_articles
@@ -82,7 +82,7 @@ def _pad(listed: pl.DataFrame, test: Fold, catalogue: pl.Series) -> pl.DataFrame
 
 def write_submission(submission: pl.DataFrame, path: Path) -> Path:
     """Write the frame of ``recommend`` with the exact header; the file appears whole or not at all."""
-    return write_csv(submission.select(HEADER), path)
+    return write_whole(path, submission.select(HEADER).write_csv)
 
 
 def check_submission(path: Path, raw: RawFiles) -> Checked:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
-from common.io.submission import Checked, write_csv
+from common.io.submission import Checked, write_whole
 from common.learning.dataset import RankingDataset, pick_queries, to_matrix
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit
@@ -73,7 +73,7 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     candidates, built = build_features(judged.test, config, run, "test")
     scored = step(score_test, candidates, built, final)
     lists = step(submission.recommend, judged.test, scored, name="answer")
-    checked = submission.check_submission(write_csv(lists.value, run.folder / "submission.csv"), files)
+    checked = submission.check_submission(write_whole(run.folder / "submission.csv", lists.value.write_csv), files)
     return Outcome(**vars(judged), test_candidates=candidates, test_features=built, checked=checked)
 
 

@@ -78,7 +78,7 @@ def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) ->
     """Both files. ``ads`` holds ten a user, best first, user after user."""
     table, names = ads.reshape(-1, TOP), [name.decode() for name in users]
     csv, result = (folder / name for name in NAMES)
-    shared.write_csv(_make_frame(names, table), csv)
+    shared.write_whole(csv, _make_frame(names, table).write_csv)
     shared.write_bytes(result, msgspec.json.encode(ResultFile(0.0, table.tolist(), names)))
     return [csv, result]
 

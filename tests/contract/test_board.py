@@ -8,7 +8,7 @@ import pytest
 
 from common.day.board import Board, read_board
 from common.day.record_schema import RECORD, read_record
-from competitions.cli.closing import show_end
+from competitions.cli.execution import show_end
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from common.day.compare import SLICES, compare
+from common.day.run_record import natural_key
 from common.engine.run import Run
-from common.io.natural_order import natural_key
 from common.learning.metrics import weighted_mean
 from competitions import find_room
 from tests.conftest import Call

@@ -13,7 +13,7 @@ from common.day.report import formatting as numbers
 from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, make_table, shares
 from common.day.report.page import POLICY, load_templates
 from common.io.notes import Note, pool_notes
-from common.io.submission import write_text
+from common.io.submission import write_bytes
 
 STYLES = ("line", "other", "third")
 PAGE = "look.html"
@@ -35,7 +35,7 @@ class Look:
 
 def write_look(name: str, folder: Path, basis: str, look: Look, out: Path) -> Path:
     """Write ``look.html`` into a folder and return its path. ``basis``: what the files are, in words."""
-    return write_text(out / PAGE, build_look(name, folder, basis, look))
+    return write_bytes(out / PAGE, build_look(name, folder, basis, look).encode(errors="replace"))
 
 
 def build_look(name: str, folder: Path, basis: str, look: Look) -> str:

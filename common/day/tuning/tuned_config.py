@@ -9,7 +9,7 @@ import tomli_w
 
 from common.engine.config import PROVENANCE
 from common.engine.errors import UserError
-from common.io.submission import write_text
+from common.io.submission import write_bytes
 
 if TYPE_CHECKING:  # a run reads tuned.toml, and needs no Optuna
     from common.day.tuning.task import Verdict
@@ -41,7 +41,7 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     source = {"study": verdict.study, "trial": verdict.trial}
     provenance[verdict.task] = source | figures | {"data": data, "date": datetime.date.today()}
     text = tomli_w.dumps(tables) + "\n" + tomli_w.dumps({PROVENANCE: provenance})
-    write_text(path, HEAD.format(name=name) + text)
+    write_bytes(path, (HEAD.format(name=name) + text).encode())
 
 
 def holds_nothing_for(path: Path, digest: str) -> bool:

@@ -16,7 +16,7 @@ from common.day.record_schema import RunRecord, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
 from competitions import find_competition, find_room
-from competitions.cli import closing, execution
+from competitions.cli import execution
 from tests.conftest import Call, replace_part
 from tests.unit.common.day.records import make_record
 
@@ -33,14 +33,14 @@ RECORD = make_record(
 
 def show(capsys: pytest.CaptureFixture[str], record: RunRecord) -> list[str]:
     """The last lines of a run, without the table of models."""
-    closing.show_end(record, Path("/build/news/r"), "sessions")
+    execution.show_end(record, Path("/build/news/r"), "sessions")
     return capsys.readouterr().out.strip().splitlines()
 
 
 def test_a_run_ends_with_its_score_and_what_a_person_opens_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(capsys, RECORD)[-5:] == [
         "CV: HitRate@3 0.5000 +- 0.0100 on 1,077 sessions",
-        closing.ALONE,
+        execution.ALONE,
         "Wall time 61 s, peak memory 0.50 GiB",
         "Submission: x.parquet and x.csv, 21 rows, checked",
         "Report: file:///build/news/r/report.html",

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from common.engine.errors import UserError
-from common.io.submission import write_csv
+from common.io.submission import write_whole
 from competitions.mgtv import submission as submissions
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import clicks, locate, rows, shows
@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> reader.RawFiles:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     frame = submissions.build_submission(QUERIES, CHOSEN, (3, 0.5), CODES)
-    return write_csv(frame, tmp_path / "run" / "result.csv")
+    return write_whole(tmp_path / "run" / "result.csv", frame.write_csv)
 
 
 # --- check ---

@@ -114,10 +114,10 @@ def test_a_full_disk_costs_the_parts_and_no_more(tmp_path: Path, monkeypatch: py
     def refuse(*_: object) -> NoReturn:
         raise UserError("x cannot be written: No space left on device; free some space or name another folder")
 
-    monkeypatch.setattr(record_writer, "write_parquet", refuse)
+    monkeypatch.setattr(record_writer, "write_whole", refuse)
     run = Run(tmp_path / "run", tmp_path / "cache")
     writer = RecordWriter(run, checked=True, began=0.0)
-    monkeypatch.setattr(record_writer, "write_text", refuse)
+    monkeypatch.setattr(record_writer, "write_bytes", refuse)
     with writer.part("score", "The score on validation"):
         writer.begin(START, make_judged())
     reason = "x cannot be written: No space left on device; free some space or name another folder"
