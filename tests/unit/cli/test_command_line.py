@@ -1,12 +1,14 @@
 """The command line: bad input ends in one sentence on stderr and exit code 1, and never in a traceback."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from competitions import __main__ as command_line
 from competitions.cli import execution
 from competitions.cli.options import RunOptions
 from tests.conftest import Call, CommandResult
@@ -25,36 +27,38 @@ def assert_refused(result: CommandResult, *words: str) -> None:
         assert word in err
 
 
-# --- what is wrong before anything starts ---
+# --- what a person types ---
+
+FOLDERS = {"--raw /nope": "RAW /nope does not exist", "--raw log.csv": "RAW log.csv is a file"}
+SEEDS = {"--seed -1": "seed cannot be -1", f"--seed {1 << 40}": "<= 2147483647"}  # which no library takes
+SETTINGS = {  # none needs an option before it
+    "--seed 1 recal.candidates=200": "no key recal; the nearest is recall.",
+    "split.valid_queries=0 --raw .": "split.valid_queries cannot be 0: Expected `int` >= 1",
+    "fast": "fast is not of the form key=value",
+}
+
+
+def combine(verbs: tuple[str, ...], cases: dict[str, str]) -> list[tuple[str, str]]:
+    return [(f"{verb} {words}", said) for verb in verbs for words, said in cases.items()]
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("run",), ("simulate",), ("check", "x.csv"), ("score", "x.csv", "--truth", "t.csv"), ("runs",), ("data",)],
-    ids=lambda words: words[0],
+    ("words", "said"),
+    [
+        *combine(("run", "simulate", "runs", "data"), {"chess": "no competition chess; choose news or flight"}),
+        *combine(("run news", "simulate news", "ladder news", "tune news"), SEEDS),
+        *combine(("run news", "look news", "ladder news", "tune news"), SETTINGS),
+        *combine(("run news", "look news", "check news mine.csv"), FOLDERS),
+        *combine(("run news --build", "run news --raw"), {"''": "An empty name is no folder", "' '": "An empty name"}),
+        ("check chess x.csv", "no competition chess"),
+        ("score chess x.csv --truth t.csv", "no competition chess"),
+        ("simulate news --scale 0.0005 --build log.csv/build", "log.csv/build"),
+        ("compare news a b", "Two runs are compared, not 3: name them as news/A and news/B"),
+    ],
 )
-def test_an_unknown_competition_is_named_with_the_known_ones(call: Call, words: tuple[str, ...]) -> None:
-    verb, *rest = words
-    assert_refused(call(verb, "chess", *rest), "chess", "news")
-
-
-def test_a_build_folder_that_cannot_be_made_is_named(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert_refused(call("simulate", "news", "--scale", 0.0005, "--build", "file/build"), "file/build")
-
-
-# --- what a person types ---
-
-
-@pytest.mark.parametrize("verb", ["run", "simulate", "ladder", "tune"])
-def test_a_seed_that_no_library_takes_is_one_sentence(call: Call, verb: str) -> None:
-    assert_refused(call(verb, "news", "--scale", 0.001, "--seed", -1), "seed", "-1")
-    assert_refused(call(verb, "news", "--scale", 0.001, "--seed", 1 << 40), "seed", "<= 2147483647")
-
-
-@pytest.mark.parametrize("words", [("--build", ""), ("--raw", " ")])
-def test_an_empty_name_is_no_folder(call: Call, words: tuple[str, ...]) -> None:
-    assert_refused(call("run", "news", *words), "An empty name is no folder")
+def test_what_is_typed_wrong_is_one_sentence(call: Call, words: str, said: str) -> None:
+    Path("log.csv").touch()
+    assert_refused(call(*shlex.split(words)), said)
 
 
 @pytest.mark.parametrize("odd", ["line\nend", "half\udcff"])
@@ -64,31 +68,12 @@ def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: 
     assert err.rstrip("\n").isprintable()
 
 
-def test_three_runs_are_too_many_and_how_two_are_named_is_said(call: Call) -> None:
-    assert_refused(call("compare", "news", "a", "b"), "Two runs are compared, not 3: name them as news/A and news/B")
-
-
-@pytest.mark.parametrize("verb", ["run", "look", "ladder", "tune"])
-def test_a_setting_needs_no_option_before_it(call: Call, verb: str) -> None:
-    assert_refused(call(verb, "news", "--seed", 1, "recal.candidates=200"), "no key recal;", "recall")
-    assert_refused(call(verb, "news", "split.valid_queries=0", "--raw", "."), "split.valid_queries", "1")
-    assert_refused(call(verb, "news", "fast"), "fast is not of the form key=value")
-
-
 def test_settings_of_both_kinds_are_kept_and_recorded(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[RunOptions] = []
     monkeypatch.setattr(execution, "execute", given.append)
     settings = ["rank.rounds=2", "fits=1", "rank.blocks=[pair, item]"]
     call("run", "news", settings[1], "--set", settings[0], "--untuned", settings[2])
     assert [(options.overrides, options.untuned) for options in given] == [(settings, True)]
-
-
-@pytest.mark.parametrize("verb", [("run",), ("look",), ("check", "mine.csv")], ids=lambda words: words[0])
-def test_a_folder_that_is_not_there_is_named_as_that(call: Call, verb: tuple[str, ...], tmp_path: Path) -> None:
-    word, *rest = verb
-    assert_refused(call(word, "news", *rest, "--raw", "/nope"), "RAW /nope does not exist")
-    (tmp_path / "log.csv").write_text("")
-    assert_refused(call(word, "news", *rest, "--raw", "log.csv"), "RAW log.csv is a file")
 
 
 # --- score ---
@@ -113,6 +98,23 @@ def test_the_process_ends_with_one_sentence_and_code_1() -> None:
         [sys.executable, "-m", "competitions", "run", "chess"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert_refused((ended.returncode, ended.stdout, ended.stderr), "chess", "news")
+
+
+def miss(name: str) -> None:
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_a_verb_that_needs_torch_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "app", lambda: miss("torch"))
+    with pytest.raises(SystemExit, match="1"):
+        command_line.main()
+    expected = "error: This needs PyTorch, which the other competitions do without: run make install-torch.\n"
+    assert capsys.readouterr() == ("", expected)
+    monkeypatch.setattr(command_line, "app", lambda: miss("polars"))
+    with pytest.raises(ModuleNotFoundError):
+        command_line.main()
 
 
 @pytest.mark.parametrize(("said", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])

@@ -8,6 +8,7 @@ import pytest
 
 from common.day import compare
 from common.day.compare import find_change
+from common.day.report.page import write_report
 from common.engine.errors import UserError
 from tests.unit.common.day import records
 from tests.unit.common.day.conftest import Make
@@ -31,7 +32,9 @@ def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> 
     write_run(tmp_path, "3", WHOLE, 0.9)
     after = write_run(tmp_path, "4", QUICK, 0.5)
     write_run(tmp_path, "5", QUICK, 0.6)  # as like, and later
-    assert describe_change(after).startswith(f"Against news/{quick.name} (nothing changed): +0.1000 ± ")
+    said = f"Against news/{quick.name} (nothing changed): +0.1000 ± "
+    assert describe_change(after).startswith(said)
+    assert said in write_report(after).read_text()
 
 
 def test_the_settings_that_differ_are_named(tmp_path: Path) -> None:

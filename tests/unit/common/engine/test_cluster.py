@@ -4,6 +4,7 @@ import importlib
 import pickle
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,27 +59,6 @@ def refuse(word: str) -> None:
     raise UserError(f"{word} is refused.")
 
 
-class Future:
-    """What Dask gives for a task, done at once."""
-
-    def __init__(self, compute: Callable[[], str]) -> None:
-        try:
-            self._result, self._error, self.status = compute(), None, "finished"
-        except Exception as error:
-            self._result, self._error, self.status = "", pickle.loads(pickle.dumps(error)), "error"
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> str:
-        if self._error:
-            raise self._error
-        return self._result
-
-    def exception(self) -> Exception | None:
-        return self._error
-
-
 class Client:
     """One worker, in this process."""
 
@@ -89,10 +69,19 @@ class Client:
         self.before: dict[str, int] = {}  # how many tasks it waits for
 
     def submit(
-        self, compute: Callable[..., str], folder: Path, name: str, step: bytes, *before: Future, key: str
-    ) -> Future:
+        self, compute: Callable[..., str], folder: Path, name: str, step: bytes, *before: object, key: str
+    ) -> "Future[str]":
+        """What Dask gives for a task, done at once."""
         self.sent[name], self.before[name] = len(step), len(before)
-        return Future(lambda: compute(folder, name, step, *before))
+        future: Any = Future()
+        try:
+            future.set_result(compute(folder, name, step, *before))
+            future.status = "finished"
+        except Exception as error:
+            future.set_exception(pickle.loads(pickle.dumps(error)))
+            future.status = "error"
+        done: Future[str] = future
+        return done
 
 
 @pytest.fixture
