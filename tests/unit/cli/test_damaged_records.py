@@ -4,27 +4,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
+import msgspec
 import pytest
 
 from tests.conftest import Call
-from tests.unit.common.day.report.report_record import complete
+from tests.unit.common.day.records import make_record, write_run
 
 SOUND, DAMAGED = ("20260101-000000-000", "20260102-000000-000"), "20260103-000000-000"
-
-
-def write_run(build: Path, run: str) -> None:
-    folder = build / "mgtv" / run
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(complete() | {"run": run}))
-    queries = {"query": ["a", "b"], "fold": "day 29", "score": [0.5, 0.25], "devices": ["x", "y"]}
-    pl.DataFrame(queries).write_parquet(folder / "queries.parquet")
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     for run in (*SOUND, DAMAGED):
-        write_run(tmp_path / "build", run)
+        write_run(tmp_path / "build" / "mgtv" / run, [0.5, 0.25])
     return tmp_path / "build"
 
 
@@ -47,7 +39,7 @@ def check(call: Call, build: Path) -> int:
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "nothing in it": lambda path: path.write_bytes(b""),
-    "a part of another make": lambda path: path.write_text(json.dumps(complete() | {"cv": 5})),
+    "a part of another make": lambda path: path.write_text(json.dumps(msgspec.to_builtins(make_record()) | {"cv": 5})),
 }
 
 

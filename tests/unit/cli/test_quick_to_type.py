@@ -9,16 +9,14 @@ import pytest
 from competitions import NAMES
 from tests.unit.common.day.records import write_run
 
-HEAVY = ("catboost", "lightgbm", "matplotlib", "optuna", "scipy", "sklearn", "sqlalchemy", "torch", "xgboost")
+FITTING = {"catboost", "lightgbm", "matplotlib", "optuna", "sklearn", "torch", "xgboost"}
+HEAVY = FITTING | {"scipy", "sqlalchemy"}
 SCRIPT = """
 import sys
 from competitions.__main__ import app
 app(sys.argv[2:], standalone_mode=False)
 print("imported:", *sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
 """
-
-
-FITTING = {"catboost", "lightgbm", "matplotlib", "optuna", "sklearn", "torch", "xgboost"}
 
 
 @pytest.mark.parametrize("name", NAMES)

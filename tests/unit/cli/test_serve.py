@@ -14,13 +14,14 @@ from tests.unit.common.day.records import make_record, write_run
 
 def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None:
     other = write_run(tmp_path / "mgtv" / "20260101-000000-000")
-    for run, words in (
-        ("last", "no finished run"),
-        (str(other), "is a run of mgtv, not of news"),
-        ("mgtv/last", "mgtv/last is no run of news"),
+    for name, run, words in (
+        ("news", "last", "no finished run"),
+        ("news", str(other), "is a run of mgtv, not of news"),
+        ("news", "mgtv/last", "mgtv/last is no run of news"),
+        ("mgtv", "last", "news alone has a service: write one for mgtv as"),
     ):
         with pytest.raises(UserError, match=words):
-            serve.serve("news", run, build=tmp_path)
+            serve.serve(name, run, build=tmp_path)
 
 
 def test_settings_that_the_code_no_longer_has_are_named_in_a_sentence() -> None:
@@ -38,8 +39,3 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(tmp_path: Path) 
     write_run(tmp_path / "news" / "20260101-000000-000")
     with listen(0) as server, pytest.raises(UserError, match="choose another with --port"):
         serve.serve("news", port=server.getsockname()[1], build=tmp_path)
-
-
-def test_a_competition_without_a_service_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="news alone has a service: write one for mgtv as"):
-        serve.serve("mgtv", build=tmp_path)

@@ -206,3 +206,10 @@ def test_prune_removes_the_least_recently_used_entries(tmp_path: Path) -> None:
     assert [key[0] for key in keys if store.find("step", key)] == ["a", "c"]
     assert (tmp_path / "digests.json").exists()
     assert prune(tmp_path, 1.0) == 0
+    with hold(tmp_path.parent / "slow"), hold(tmp_path.parent / "later"):  # what the slow one has used stays
+        for name, began in (("slow", 500), ("later", os.stat(store.path("step", keys[2])).st_mtime + 5)):
+            for lock in (tmp_path.parent / name).iterdir():
+                os.utime(lock, (began, began))
+        os.utime(store.path("step", keys[0]), (400, 400))
+        assert prune(tmp_path, 0) == 1
+    assert prune(tmp_path, 0) == 1

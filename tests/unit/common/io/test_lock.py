@@ -8,10 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from common.engine.result_store import Store, prune
 from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
 from tests.contract.contract import ROOT
 
@@ -41,17 +39,12 @@ def start_holder(folder: Path, *words: str) -> Iterator["subprocess.Popen[str]"]
             process.kill()
 
 
-def find_lock(folder: Path) -> Path:
-    (lock,) = folder.iterdir()
-    return lock
-
-
 @pytest.mark.parametrize("words", [(), ("keep",)])
 def test_a_living_process_holds_its_folder_however_old_and_a_killed_one_keeps_only_what_it_said(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     with start_holder(tmp_path / "run", *words) as process:
-        lock = find_lock(tmp_path / "run")
+        (lock,) = (tmp_path / "run").iterdir()
         os.utime(lock, (5, 5))
         assert (is_kept(tmp_path / "run"), is_dead(lock), find_oldest_start(tmp_path)) == (bool(words), False, 5)
         process.kill()
@@ -72,16 +65,3 @@ def test_nothing_is_left_of_a_lock_at_the_end(tmp_path: Path, kept: bool) -> Non
         end()
     assert list((tmp_path / "run").iterdir()) == []
     assert not is_dead(tmp_path / "run" / f"1{RUNNING}")  # none is there
-
-
-def test_what_a_slow_run_has_used_is_not_pruned_beside_it(tmp_path: Path) -> None:
-    store, keys = Store(tmp_path / "cache"), ["a" * 64, "b" * 64]
-    for age, key in ((1_000, keys[0]), (3_000, keys[1])):
-        store.keep("step", key, lambda: np.zeros(10))
-        os.utime(store.path("step", key), (age, age))
-    with hold(tmp_path / "slow"), hold(tmp_path / "later"):
-        os.utime(find_lock(tmp_path / "slow"), (2_000, 2_000))
-        os.utime(find_lock(tmp_path / "later"), (4_000, 4_000))
-        assert prune(store.folder, 0) == 1
-    assert not store.path("step", keys[0]).exists()
-    assert prune(store.folder, 0) == 1
