@@ -230,8 +230,6 @@ def find_misshapen(lines: pl.Series, width: int, separator: str = ",", quotes: b
 
 def find_invalid_utf8(text: bytes) -> tuple[int, bytes] | None:
     """The line (from 0) of the first byte that is not UTF-8, and the bytes there up to the end of the line."""
-    if text.isascii():
-        return None
     try:
         text.decode()
     except UnicodeDecodeError as error:

@@ -57,8 +57,7 @@ def is_dead(lock: Path) -> bool:
 def find_oldest_start(build: Path) -> float:
     """When the oldest of the processes began that hold a folder in ``build``; infinity where there is none."""
     starts = [math.inf]
-    for name in (RUNNING, KEPT):
-        for lock in build.glob(f"*/*{name}"):
-            with contextlib.suppress(FileNotFoundError):  # it has ended
-                starts += [] if is_dead(lock) else [lock.stat().st_mtime]
+    for lock in (*build.glob(f"*/*{RUNNING}"), *build.glob(f"*/*{KEPT}")):
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            starts += [] if is_dead(lock) else [lock.stat().st_mtime]
     return min(starts)

@@ -149,10 +149,7 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
     if len(missing) or len(extra):
         first = [f"missing {name}" for name in missing.head(2)] + [f"unknown {name}" for name in extra.unique().head(2)]
         return [Violation(rule, len(missing) + len(extra), tuple(first))]
-    if ids.n_unique() < len(ids):
-        return []
-    moved = (ids != expected).arg_true()
-    if not len(moved):
+    if ids.n_unique() < len(ids) or not len(moved := (ids != expected).arg_true()):
         return []
     row = moved[0]
     first_moved = f"{label} {numbers[row]}: {ids[row]} where {expected[row]} is expected"
