@@ -82,7 +82,8 @@ def count_threads() -> dict[str, int]:
     """
     cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count() or 1
     with contextlib.suppress(KeyError, ValueError):
-        cores = int(os.environ["OMP_NUM_THREADS"].partition(",")[0])
+        given = int(os.environ["OMP_NUM_THREADS"].partition(",")[0])
+        cores = given if given > 0 else cores  # OpenMP passes over any other as well
     return {"openmp": cores, "polars": pl.thread_pool_size()}
 
 

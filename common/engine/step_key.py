@@ -89,6 +89,8 @@ class Keys:
         if (module, name) not in self._functions:
             self._functions[module, name] = self._definition_hash(module, name)
         yield f"definition {module} {name} {self._functions[module, name]}"
+        if inspect.isclass(owner):  # which may have inherited this method, and is given to it
+            yield from self._list_definition(owner)
 
     def _definition_hash(self, module: str, name: str) -> str:
         dependencies = self.code.dependencies_of(module, name.partition(".")[0])

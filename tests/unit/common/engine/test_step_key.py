@@ -30,6 +30,14 @@ class Shape(msgspec.Struct, frozen=True):
     size: int
     parts: tuple[int, ...] = ()
 
+    @classmethod
+    def unit(cls) -> "Shape":
+        return cls(1)
+
+
+class Grid(Shape, frozen=True):
+    pass
+
 
 @dataclass
 class Point:
@@ -83,6 +91,8 @@ VALUES: list[Callable[[], Any]] = [
     lambda: identity,
     lambda: constant,
     lambda: Shape,
+    lambda: Shape.unit,
+    lambda: Grid.unit,
     lambda: functools.partial(identity, 1),
     lambda: functools.partial(identity, 2),
     lambda: functools.partial(identity, value=1),
