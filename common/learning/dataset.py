@@ -223,11 +223,11 @@ def cut_by_time(
     ``times`` (queries,): when each was made. The first fold learns from the earliest ``first`` of all queries; what is
     left is judged in ``folds`` parts of as many queries each. Queries of one moment fall on one side.
 
-    >>> times = np.array([1, 2, 3, 4, 4, 5])
+    >>> times = np.array([4, 1, 3, 4, 2, 5])  # in any order
     >>> rows = RankingDataset(("time",), times[:, None].astype(np.float32), np.zeros(6), np.ones(6, np.int32))
     >>> folds = cut_by_time(rows, times, folds=2)
     >>> [(train.features.ravel().tolist(), valid.features.ravel().tolist()) for train, valid in folds]
-    [([1.0, 2.0], [3.0]), ([1.0, 2.0, 3.0], [4.0, 4.0, 5.0])]
+    [([1.0, 2.0], [3.0]), ([1.0, 3.0, 2.0], [4.0, 4.0, 5.0])]
     """
     # Only the last fold takes its upper edge in: an edge between two folds begins the later one.
     edges = np.quantile(times, np.linspace(first, 1.0, folds + 1), method="higher")

@@ -3,24 +3,25 @@
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.engine.run import Result, Run, derive
+from common.engine.run import Result, Run
 from common.learning.dataset import RankingDataset
 from competitions.mgtv import pipeline
-from competitions.mgtv.config import BLOCKS, FeatureSettings, SplitSettings
+from competitions.mgtv.config import BLOCKS, FeatureSettings, MgtvConfig, SplitSettings
 from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.target_encoding import tally_videos
 from competitions.mgtv.io.logs import DAY_SCHEMA
-from competitions.mgtv.models.dataset import DayFeatures, join_day
+from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates, build_slates, hide_outcome
 from tests.results import as_result
 
-SETTINGS = FeatureSettings(blocks=BLOCKS)
+FEATURES = FeatureSettings(blocks=BLOCKS)
 SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
 LOG = {**DAY_SCHEMA, "t": pl.Float32, "answer": pl.Boolean}
 LOG.pop("play")
@@ -150,35 +151,14 @@ def date_of(day: int) -> datetime.date:
     return datetime.date(2025, 4, 1) + datetime.timedelta(days=day)
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The values of the pipeline's sources."""
-
-    log: pl.DataFrame
-    tally: pl.DataFrame
-    videos: pl.DataFrame
-    profiles: pl.DataFrame
-    comments: pl.DataFrame
-    dates: Mapping[int, datetime.date]
-
-
-def make_sources(
-    log: pl.DataFrame,
-    videos: pl.DataFrame,
-    profiles: pl.DataFrame | None = None,
-    comments: pl.DataFrame | None = None,
-) -> Sources:
-    """The sources that belong to a log: its tally, and tables that are empty unless given."""
-    profiles = pl.DataFrame(schema={"device": pl.Int32}) if profiles is None else profiles
-    comments = pl.DataFrame(schema=COMMENTS) if comments is None else comments
-    return Sources(log, tally_videos(log), videos, profiles, comments, {1: date_of(1)})
-
-
 class DirectRun:
     """A run that calls every step and keeps nothing."""
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str) -> Result[Any]:
         return as_result(f(*(arg.value if isinstance(arg, Result) else arg for arg in args)))
+
+
+RUN = cast(Run, DirectRun())
 
 
 @dataclass(frozen=True)
@@ -188,37 +168,32 @@ class Read:
     frame: pl.DataFrame
 
 
-def make_tables(sources: Result[Sources]) -> pipeline.Tables:
+def make_tables(
+    log: pl.DataFrame, videos: pl.DataFrame, profiles: pl.DataFrame, comments: pl.DataFrame
+) -> pipeline.Tables:
     """What the blocks read, as results of steps."""
-    read = {name: derive(Read, sources.field(name)) for name in ("videos", "profiles", "comments")}
-    made = {name: sources.field(name) for name in ("log", "tally", "dates")}
-    unread = dict.fromkeys(("codes", "days", "test"), as_result(None))
-    return pipeline.Tables(**read, **made, **unread)  # type: ignore[arg-type]
+    read = {"videos": Read(videos), "profiles": Read(profiles), "comments": Read(comments)}
+    made = {"log": log, "tally": tally_videos(log), "dates": {1: date_of(1)}}
+    tables = read | made | dict.fromkeys(("codes", "days", "test"))
+    return pipeline.Tables(**{name: as_result(value) for name, value in tables.items()})  # type: ignore[arg-type]
 
 
-def describe(sources: Sources, slates: Slates, settings: FeatureSettings) -> dict[str, pl.DataFrame]:
-    """The frames of the chosen blocks, as the pipeline builds them."""
-    tables = make_tables(as_result(sources))
-    blocks = pipeline.build_blocks(cast(Run, DirectRun()), "day", tables, as_result(slates), settings)
-    return {name: frame.value for name, frame in blocks.items()}
+def build(tables: pipeline.Tables, slates: Slates) -> pl.DataFrame:
+    """One row per row of the slates, in order: the features of all blocks, as the pipeline builds them."""
+    blocks = pipeline.build_blocks(RUN, "day", tables, as_result(slates), FEATURES)
+    return join_blocks({name: frame.value for name, frame in blocks.items()}, slates.rows)
 
 
-def build(sources: Sources, slates: Slates, settings: FeatureSettings = SETTINGS) -> pl.DataFrame:
-    """One row per row of the slates, in order: the features of the chosen blocks."""
-    return join_blocks(describe(sources, slates, settings), slates.rows)
-
-
-def build_day(
-    sources: Sources, slates: Slates, outcome: pl.DataFrame | None = None, settings: FeatureSettings = SETTINGS
-) -> DayFeatures:
+def build_day(tables: pipeline.Tables, slates: Slates, outcome: pl.DataFrame | None = None) -> DayFeatures:
     """A day with its outcome; None: as the test."""
-    outcome = hide_outcome(slates) if outcome is None else outcome
-    return join_day(describe(sources, slates, settings), slates, sources.videos, outcome)
+    labels = as_result(hide_outcome(slates) if outcome is None else outcome)
+    config = cast(MgtvConfig, SimpleNamespace(features=FEATURES))
+    return pipeline.build_day(RUN, "day", tables, as_result(slates), labels, config).value
 
 
-def draw_sources(seed: int = 0) -> Sources:
-    """Sources of a drawn log, with profiles and comments."""
-    return make_sources(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
+def draw_tables(seed: int = 0) -> pipeline.Tables:
+    """Those of a drawn log, with profiles and comments."""
+    return make_tables(draw_log(seed), draw_videos(seed), PROFILES, draw_comments(seed))
 
 
 # Of the day: lists of two to five videos; the last device has no past.

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from common.learning import dataset
-from common.learning.dataset import ColumnsError, RankingDataset, attach, cut_by_time, gather, pick_queries, to_matrix
+from common.learning.dataset import ColumnsError, RankingDataset, attach, gather, pick_queries, take_columns, to_matrix
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,17 @@ def test_a_part_with_other_columns_is_refused(names: tuple[str, ...]) -> None:
         gather([whole, whole, rows_of(*names)], ["a"])
 
 
-def test_folds_by_time_learn_from_what_came_before_and_judge_each_later_query_once() -> None:
-    """Ten queries, out of order and of unequal sizes; two of one moment fall on one side."""
-    times = np.array([90, 10, 40, 20, 60, 30, 50, 50, 80, 70])
-    sizes = np.arange(1, 11, dtype=np.int32)
-    by_row = np.repeat(times, sizes).astype(np.float32)[:, None]
-    rows = RankingDataset(("time",), by_row, by_row[:, 0], sizes)
-    folds = cut_by_time(rows, times, folds=2)
-    assert [sorted({*train.features.ravel()}) for train, _ in folds] == [[10, 20, 30, 40], [10, 20, 30, 40, 50, 60]]
-    assert [sorted({*valid.features.ravel()}) for _, valid in folds] == [[50, 60], [70, 80, 90]]
-    assert [len(valid.group_sizes) for _, valid in folds] == [3, 3]
-    assert all((part.labels == part.features[:, 0]).all() for fold in folds for part in fold)
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a_1", "b_2", "a_2"), r"missing here: b_1; only here: b_2\."),
+        (("a_1", "a_2", "b_1"), r"the same in another order, a_2, b_1 in place of b_1, a_2\."),
+    ],
+)
+def test_other_columns_are_refused_with_both_lists(names: tuple[str, ...], said: str) -> None:
+    expected, features = ("a_1", "b_1", "a_2"), np.zeros((2, 3), np.float32)
+    for blocks in (None, ("a", "b")):
+        with pytest.raises(ColumnsError, match=f"^The ranker has other columns: {said} Features must"):
+            take_columns(names, features, expected, blocks, "The ranker")
+    with pytest.raises(ColumnsError, match="given 2 columns under 3 names"):
+        take_columns(expected, features[:, :2], expected, None, "The ranker")

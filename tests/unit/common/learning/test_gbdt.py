@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from common.learning import gbdt
-from common.learning.dataset import ColumnsError, Matrix, RankingDataset, gather
+from common.learning.dataset import ColumnsError, RankingDataset, gather
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
@@ -199,51 +198,17 @@ def test_a_fit_ends_where_its_metric_is_best(
     assert len(stopped) > 1 if judge is judge_ndcg else max(stopped) < 40
 
 
-# --- scores of several rankers ---
+# --- columns ---
 
 
-@pytest.fixture
-def adding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ranker's score weighs its features by their position: with other columns it would be another."""
-
-    def add(ranker: Ranker, features: Matrix) -> np.ndarray:
-        return np.asarray(features.astype(np.float64) @ np.arange(len(ranker.gain), 0, -1) ** 2)
-
-    monkeypatch.setattr(gbdt, "_predict_one", add)
-
-
-def ranker_on(*names: str, blocks: tuple[str, ...] | None = None) -> Ranker:
-    return Ranker("trees", None, 1, dict.fromkeys(names, 0.0), blocks=blocks)
-
-
-COLUMNS = ("a_1", "b_1", "a_2")
-THREE = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
-
-
-@pytest.mark.usefixtures("adding")
-def test_a_ranker_takes_the_columns_of_its_blocks_whatever_stands_beside_them() -> None:
-    fits = [ranker_on(*COLUMNS), ranker_on("a_1", "a_2", blocks=("a",)), ranker_on("b_1", blocks=("b",))]
-    expected = [[9 * 1 + 4 * 2 + 3, 4 * 1 + 3, 2], [9 * 4 + 4 * 5 + 6, 4 * 4 + 6, 5]]
-    assert score_rows(COLUMNS, THREE, fits).tolist() == expected
-    more = np.hstack([THREE[:, :1] + 7, THREE])
-    assert score_rows(("c_1", *COLUMNS), more, fits[1:]).tolist() == [row[1:] for row in expected]
-    assert score_rows(COLUMNS, THREE[:0], fits).shape == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        (("a_1", "b_2", "a_2"), r"missing here: b_1; only here: b_2\."),
-        (("a_1", "a_2", "b_1"), r"the same in another order, a_2, b_1 in place of b_1, a_2\."),
-    ],
-)
-@pytest.mark.usefixtures("adding")
-def test_other_columns_are_refused_with_both_lists(names: tuple[str, ...], said: str) -> None:
-    for blocks in (None, ("a", "b")):
-        with pytest.raises(ColumnsError, match=f"^What trees is to score has other columns: {said} Features must"):
-            predict(ranker_on(*COLUMNS, blocks=blocks), names, THREE)
-    with pytest.raises(ColumnsError, match="given 2 columns under 3 names"):
-        predict(ranker_on(*COLUMNS), COLUMNS, THREE[:, :2])
+def test_a_ranker_takes_the_columns_of_its_blocks_whatever_stands_beside_them(early: dict[str, Ranker]) -> None:
+    whole, noise = early["lightgbm_lambdarank"], fit(Recipe("xgboost", {}, 2, 0, 0, blocks=("noise",)), TRAIN)
+    both = score_rows(NAMES, FRESH.features, [whole, noise])
+    np.testing.assert_array_equal(both, np.column_stack([score(whole), score(noise)]))
+    more = ("holes_more", *NAMES), np.hstack([FRESH.features[:, :1] + 7, FRESH.features])
+    np.testing.assert_array_equal(predict(noise, *more), score(noise))
+    with pytest.raises(ColumnsError, match=r"^What lightgbm_lambdarank is to score has other columns: .* holes_more\."):
+        predict(whole, *more)
 
 
 # --- what scores start from ---

@@ -11,28 +11,20 @@ from common.engine.errors import UserError
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.features.build import join_blocks
 from competitions.mgtv.features.comment import find_date
+from competitions.mgtv.pipeline import Tables
 from competitions.mgtv.split import Slates, draw_slates, look_up_outcome, plan_days
-from tests.unit.mgtv.mgtv_world import (
-    DAY,
-    SLATES,
-    SPLIT,
-    Sources,
-    build,
-    build_day,
-    date_of,
-    draw_sources,
-    make_sources,
-)
+from tests.results import as_result
+from tests.unit.mgtv.mgtv_world import DAY, SLATES, SPLIT, Read, build, build_day, date_of, draw_tables, make_tables
 
 
 @pytest.fixture(scope="module")
-def sources() -> Sources:
-    return draw_sources()
+def tables() -> Tables:
+    return draw_tables()
 
 
 @pytest.fixture(scope="module")
-def features(sources: Sources) -> pl.DataFrame:
-    return build(sources, SLATES)
+def features(tables: Tables) -> pl.DataFrame:
+    return build(tables, SLATES)
 
 
 # --- order and names ---
@@ -54,10 +46,11 @@ def test_a_column_that_does_not_begin_with_its_block_is_refused() -> None:
         join_blocks({"my": named.rename({"my_block_a": "myblock_a"})}, rows)
 
 
-def test_twice_the_same(sources: Sources, features: pl.DataFrame) -> None:
-    shuffled = sources.log.sample(fraction=1, shuffle=True, seed=2)
-    again = make_sources(shuffled, sources.videos, sources.profiles, sources.comments)
-    assert build(again, SLATES).equals(features)
+def test_the_same_to_the_bit_in_whatever_order_the_log_comes(tables: Tables, features: pl.DataFrame) -> None:
+    others = (tables.videos.value.frame, tables.profiles.value.frame, tables.comments.value.frame)
+    for seed in range(3):
+        shuffled = tables.log.value.sample(fraction=1, shuffle=True, seed=seed)
+        assert build(make_tables(shuffled, *others), SLATES).equals(features)
 
 
 # --- dates ---
@@ -79,16 +72,15 @@ def test_a_day_without_a_date_is_counted_on_from_the_nearest(second: int, day: i
 # --- the matrix ---
 
 
-def ask(sources: Sources) -> Slates:
-    plan = plan_days(sources.log, SLATES.rows, SPLIT)
-    return draw_slates(sources.log, plan, DAY, SPLIT, 0)
+def draw(log: pl.DataFrame) -> Slates:
+    return draw_slates(log, plan_days(log, SLATES.rows, SPLIT), DAY, SPLIT, 0)
 
 
-def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -> None:
-    slates = ask(sources)
-    outcome = look_up_outcome(sources.log, slates)
-    day = build_day(sources, slates, outcome)
-    frame = build(sources, slates)
+def test_a_served_day_has_the_features_and_what_came_of_them(tables: Tables) -> None:
+    slates = draw(tables.log.value)
+    outcome = look_up_outcome(tables.log.value, slates)
+    day = build_day(tables, slates, outcome)
+    frame = build(tables, slates)
     assert (day.day, day.queries, day.rows.names) == (DAY, slates.queries.height, tuple(frame.columns))
     expected = frame.select(pl.all().cast(pl.Float32)).to_numpy()
     np.testing.assert_array_equal(day.rows.features, expected)
@@ -100,11 +92,11 @@ def test_a_served_day_has_the_features_and_what_came_of_them(sources: Sources) -
     assert day.scorable.all()
 
 
-def test_the_test_is_served_like_a_day_without_an_outcome(sources: Sources) -> None:
+def test_the_test_is_served_like_a_day_without_an_outcome(tables: Tables) -> None:
     """A video without a duration, here of code 3, cannot be scored."""
-    slates = ask(sources)
-    lost = replace(sources, videos=sources.videos.with_columns(sources.videos["duration"].scatter([3], None)))
-    test, labelled = build_day(lost, slates), build_day(lost, slates, look_up_outcome(sources.log, slates))
+    slates, videos = draw(tables.log.value), tables.videos.value.frame
+    lost = replace(tables, videos=as_result(Read(videos.with_columns(videos["duration"].scatter([3], None)))))
+    test, labelled = build_day(lost, slates), build_day(lost, slates, look_up_outcome(tables.log.value, slates))
     np.testing.assert_array_equal(test.rows.features, labelled.rows.features)
     assert test.rows.labels.tolist() == [0] * slates.rows.height
     assert np.isnan(test.completions).all()

@@ -7,49 +7,33 @@ import pytest
 from numpy.typing import NDArray
 
 from common.learning.fitters import Recipe
-from common.learning.gbdt import Ranker, fit, refit
+from common.learning.gbdt import fit, refit
 from common.learning.listwise_softmax import softmax_within
+from common.learning.model_diagnostics import share_gains
 from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.models import click_ranker
-from competitions.mgtv.models.click_ranker import (
-    find_blend,
-    make_recipe,
-    mix,
-    mix_across,
-    score,
-)
+from competitions.mgtv.models.click_ranker import find_blend, make_recipe, mix, mix_across, score
 from competitions.mgtv.models.dataset import DayFeatures
+from competitions.mgtv.models.decision import pick
 from tests.unit.mgtv.mgtv_world import Floats, make_day
 
 PARAMETERS: dict[str, Any] = {"num_leaves": 4, "learning_rate": 0.2, "num_threads": 1}
-BLOCKS = ("video", "pair")
-
-
-def draw_day(number: int, lists: int = 150, pull: float = 2.0) -> DayFeatures:
-    """Lists of one to eight videos; one is chosen by a softmax of ``pair_taste``, which others do not tell."""
-    rng = np.random.default_rng(number)
-    sizes = rng.integers(1, 9, lists)
-    rows = int(sizes.sum())
-    features = {name: rng.normal(size=rows) for name in ("video_noise", "pair_taste", "device_leak", "pair_noise")}
-    answers = choose(pull * features["pair_taste"], sizes, rng)
-    day = make_day(sizes.tolist(), answers, features, day=number)
-    features["device_leak"] = day.rows.labels.astype(float)
-    return make_day(sizes.tolist(), answers, features, day=number)
 
 
 def choose(utilities: Floats, sizes: NDArray[np.int64], rng: np.random.Generator) -> list[int]:
-    """The place in each list that a softmax of the utilities draws."""
+    """The position in each list that a softmax of the utilities draws."""
     noisy = np.split(utilities + rng.gumbel(size=len(utilities)), np.cumsum(sizes)[:-1])
     return [int(own.argmax()) for own in noisy]
 
 
-DAYS = [draw_day(number) for number in (1, 2, 3, 4)]
-
-
-def hit_rate(day: DayFeatures, scores: Floats) -> float:
-    lists = np.split(scores, np.cumsum(day.rows.group_sizes)[:-1])
-    labels = np.split(day.rows.labels, np.cumsum(day.rows.group_sizes)[:-1])
-    return float(np.mean([own[right.argmax()] == own.max() for own, right in zip(lists, labels, strict=True)]))
+def draw_day(number: int) -> DayFeatures:
+    """Lists of one to eight videos; a softmax of ``pair_taste`` chooses one, and ``device_leak`` says which."""
+    rng = np.random.default_rng(number)
+    sizes = rng.integers(1, 9, 150)
+    features = {name: rng.normal(size=sizes.sum()) for name in ("video_noise", "pair_taste", "device_leak")}
+    answers = choose(2 * features["pair_taste"], sizes, rng)
+    features["device_leak"][np.cumsum(sizes) - sizes + answers] += 9
+    return make_day(sizes.tolist(), answers, features, day=number)
 
 
 # --- fits ---
@@ -57,23 +41,20 @@ def hit_rate(day: DayFeatures, scores: Floats) -> float:
 
 def make(**changes: Any) -> Recipe:
     """The recipe of a small fit on the two blocks that do not tell the answer."""
-    plain: dict[str, Any] = {"blocks": BLOCKS, "rounds": 60, "negatives": 100, "patience": 8, "answer": "auto"}
-    return make_recipe(WatchSettings(**plain | {"lightgbm_softmax": PARAMETERS} | changes), 1)
-
-
-def fit_watch(train: list[DayFeatures], valid: DayFeatures, **changes: Any) -> Ranker:
-    return fit(make(**changes), [day.rows for day in train], valid.rows)
+    plain: dict[str, Any] = {"blocks": ("video", "pair"), "rounds": 60, "negatives": 100, "patience": 8}
+    return make_recipe(WatchSettings(**plain | {"answer": "auto", "lightgbm_softmax": PARAMETERS} | changes), 1)
 
 
 def test_a_planted_choice_is_learned() -> None:
-    model = fit_watch(DAYS[:2], DAYS[2])
-    assert set(model.gain) == {"video_noise", "pair_taste", "pair_noise"}
-    assert max(model.gain, key=model.gain.__getitem__) == "pair_taste"
+    train, valid, fresh = [draw_day(1), draw_day(2)], draw_day(3), draw_day(4)
+    model = fit(make(), [day.rows for day in train], valid.rows)
+    assert list(share_gains([model])) == ["pair_taste", "video_noise"]
     assert 1 <= model.rounds <= 60
-    truth = DAYS[3].rows.features[:, 1].astype(float)
-    assert hit_rate(DAYS[3], score(DAYS[3], model)) > hit_rate(DAYS[3], truth) - 0.08
-    again = refit(make(), [model], [day.rows for day in DAYS[:2]])
-    np.testing.assert_allclose(score(DAYS[3], again), score(DAYS[3], model), rtol=1e-5, atol=1e-5)
+    scores, truth = score(fresh, model), fresh.rows.features[:, 1].astype(float)
+    hits = [fresh.rows.labels[pick(values, fresh.rows.group_sizes)].mean() for values in (scores, truth)]
+    assert hits[0] > hits[1] - 0.08
+    again = refit(make(), [model], [day.rows for day in train])
+    np.testing.assert_allclose(score(fresh, again), scores, rtol=1e-5, atol=1e-5)
 
 
 def test_lists_of_one_are_no_training_rows() -> None:

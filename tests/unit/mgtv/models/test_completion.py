@@ -118,24 +118,17 @@ def take(rows: slice) -> Plays:
     return Plays(KEYS, FEATURES[rows], RATES[rows])
 
 
-def fitted() -> Completion:
-    return fit([take(slice(1000))], [take(slice(1000, None))], make_settings(60), 1)
-
-
-def test_a_planted_distribution_is_learned() -> None:
-    model = fitted()
-    drawn = predict(model, KEYS, np.array([[0, 0.5], [1, 0.5], [2, 0.5]], np.float32))
+def test_a_planted_distribution_is_learned_from_the_columns_of_its_blocks() -> None:
+    model = fit([take(slice(1000))], [take(slice(1000, None))], make_settings(60), 1)
+    rows = np.array([[0, 0.5], [1, 0.5], [2, 0.5]], np.float32)
+    drawn = predict(model, KEYS, rows)
     np.testing.assert_allclose(drawn.sum(axis=1), 1)
     answers, expected = best_answers(drawn, model.bins)
     np.testing.assert_allclose(answers, [0.11, 0.51, 1.01], atol=0.02)
     assert expected.min() > 0.8
     assert model.names == KEYS
-
-
-def test_the_columns_of_its_blocks_are_taken_and_others_refused() -> None:
-    model, rows = fitted(), np.array([[0, 0.5], [2, 0.5]], np.float32)
     beside = predict(model, ("list_size", *KEYS), np.hstack([rows[:, :1] + 7, rows]))
-    np.testing.assert_array_equal(beside, predict(model, KEYS, rows))
+    np.testing.assert_array_equal(beside, drawn)
     with pytest.raises(ColumnsError, match=r"^What the completion model is to score has other columns"):
         predict(model, KEYS[::-1], rows)
     with pytest.raises(ColumnsError, match=r"^A day of plays"):
