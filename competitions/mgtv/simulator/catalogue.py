@@ -14,17 +14,9 @@ import numpy as np
 
 from common.arrays import Bools, Floats, Ints
 from common.simulation.sampling import Pool, make_pool
-from competitions.mgtv.simulator.constants import (
-    CHANNELS,
-    COLLECTIONS,
-    FEATURE,
-    KINDS,
-    SHORT,
-    TEST_DAY,
-    TRAILER,
-    VIDEOS,
-)
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, KINDS, SHORT, TEST_DAY, TRAILER
 
+VIDEOS, COLLECTIONS = 17_000, 2_500  # sizes of the embedding tables of a team of the 2025 edition
 LEAST_VIDEOS, LEAST_COLLECTIONS = 400, 60
 ZIPF, ZIPF_SHIFT = 0.9, 3.0
 WALK = 0.12  # deviation of a day's step of the heat

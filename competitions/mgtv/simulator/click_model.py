@@ -10,8 +10,6 @@ that the public baseline's design earns about the .256 that it is said to have o
 as many devices click on a day as was published (FIGURES.md).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import expit
 
@@ -38,15 +36,6 @@ ANY_CLICK = (-1.42, 0.40, 0.45)  # A, B, C
 MORE, MORE_ACTIVITY = -1.1, 0.2  # logit of one more click
 MOST_CLICKS = 7
 MOST_SEEN = 3
-
-
-@dataclass(frozen=True)
-class Clicks:
-    """Who clicks what: ``row`` of each click, its ``rank`` (0: the device's first); and every row's ``chance``."""
-
-    row: Ints
-    rank: Ints
-    chance: Floats  # that the first click of a slate that has one is this row
 
 
 def utilities(state: SimulationState, slates: Slates) -> Floats:
@@ -78,8 +67,10 @@ def utilities(state: SimulationState, slates: Slates) -> Floats:
     return SHARPNESS * value
 
 
-def draw_clicks(state: SimulationState, slates: Slates, rng: np.random.Generator) -> Clicks:
-    """Draw what is clicked."""
+def draw_clicks(state: SimulationState, slates: Slates, rng: np.random.Generator) -> tuple[Ints, Ints, Floats]:
+    """What is clicked: the row of each click, and its rank (0: the device's first); and for every row the chance that
+    it is the first click of a slate that has one.
+    """
     value = utilities(state, slates)
     size = np.diff(slates.first)
     weight = np.logaddexp.reduceat(value, slates.first[:-1])
@@ -91,5 +82,4 @@ def draw_clicks(state: SimulationState, slates: Slates, rng: np.random.Generator
     order = np.lexsort((-(value + rng.gumbel(size=len(value))), slates.owner))
     owner = np.repeat(np.arange(len(count)), count)
     rank = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
-    row = order[slates.first[owner] + rank]
-    return Clicks(row, rank, softmax_within(value, size.astype(np.int32)))
+    return order[slates.first[owner] + rank], rank, softmax_within(value, size.astype(np.int32))

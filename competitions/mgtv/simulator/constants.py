@@ -15,8 +15,6 @@ from common.io.tables import read_csv
 
 Codes: TypeAlias = NDArray[np.int32]
 
-# Devices, videos, collections: sizes of the embedding tables of a team of the 2025 edition.
-DEVICES, VIDEOS, COLLECTIONS = 1_500_000, 17_000, 2_500
 DAYS = 30  # with a log; the day after is the test day
 TEST_DAY = DAYS + 1
 START = datetime(2025, 6, 1)  # assumed; day 1

@@ -11,15 +11,15 @@ import polars as pl
 from common.arrays import Bools, Floats, Ints
 from common.simulation.oracle import Oracle, summarise
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.simulator.click_model import Clicks
 from competitions.mgtv.simulator.slates import SimulationState, Slates
 from competitions.mgtv.simulator.watch_time_model import GRID, make_gains, part_weights
 
 BLOCK = 50_000  # rows whose answers are tried at once
 
 
-def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: Ints, completion: Floats) -> pl.DataFrame:
-    """Answer the slates of the truth's rows, of which ``row`` was clicked first and played to ``completion``.
+def score_slates(state: SimulationState, slates: Slates, chance: Floats, row: Ints, completion: Floats) -> pl.DataFrame:
+    """Answer the slates of the truth's rows, of which ``row`` was clicked first and played to ``completion``; by the
+    ``chance`` of every row to be it.
 
     One row a truth row: whether the oracle's video is right (``hit``), its s (``gain``), and what it ``expected`` of
     them (``expected_hit``).
@@ -28,7 +28,7 @@ def score_slates(state: SimulationState, slates: Slates, clicks: Clicks, row: In
     size = np.diff(slates.first)[asked]
     owner, first = np.repeat(np.arange(len(size)), size), np.cumsum(size) - size
     rows = np.arange(len(owner)) + (slates.first[asked] - first)[owner]
-    chance = clicks.chance[rows]
+    chance = chance[rows]
     expected, rates = best_rates(state, slates.row_device[rows], slates.video[rows], slates.next[rows])
     value = chance * expected
     chosen = np.lexsort((-value, owner))[first]

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.arrays import Ints
+from common.arrays import Floats, Ints
 from common.day.hosts import TRUTH
 from common.engine.progress import track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, append_csv, check_request, write_simulation
 from competitions.mgtv.io import schema
 from competitions.mgtv.simulator.catalogue import make_catalogue, rate_day
-from competitions.mgtv.simulator.click_model import Clicks, draw_clicks
+from competitions.mgtv.simulator.click_model import draw_clicks
 from competitions.mgtv.simulator.constants import DAYS, START, TEST_DAY
 from competitions.mgtv.simulator.oracle import score_slates, summarise_scores
 from competitions.mgtv.simulator.slates import SimulationState, Slates, draw_slates
@@ -94,22 +94,22 @@ def draw_devices(users: Users, day: int, seed: int) -> Iterator[tuple[Ints, np.r
         yield devices[start : start + PART], np.random.default_rng([31, seed, day, number])
 
 
-def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator) -> tuple[Slates, Clicks, Watched]:
-    """A day of some devices: what they are shown, click and play, and what they will remember of it."""
+def simulate_day(state: SimulationState, devices: Ints, rng: np.random.Generator) -> tuple[Slates, Floats, Watched]:
+    """A day of some devices: what they are shown, each row's chance of the first click, and what they watch."""
     slates = draw_slates(state, devices, rng)
-    clicks = draw_clicks(state, slates, rng)
-    device, video = slates.row_device[clicks.row], slates.video[clicks.row]
-    weights = part_weights(state, device, video, slates.next[clicks.row])
-    return slates, clicks, Watched(device, video, clicks.rank, draw_completion(weights, rng), rng.random(len(video)))
+    row, rank, chance = draw_clicks(state, slates, rng)
+    device, video = slates.row_device[row], slates.video[row]
+    weights = part_weights(state, device, video, slates.next[row])
+    return slates, chance, Watched(row, device, video, rank, draw_completion(weights, rng), rng.random(len(video)))
 
 
 def write_test_day(folder: Path, state: SimulationState, seed: int) -> tuple[dict[str, int], Oracle]:
     """Write the test day's devices, their slates and the truth; the rows of the files, and the oracle."""
     rows, scores = {"shown": 0, "truth": 0}, []
     for devices, rng in draw_devices(state.users, TEST_DAY, seed):
-        slates, clicks, watched = simulate_day(state, devices, rng)
-        first = np.flatnonzero((clicks.rank == 0) & (rng.random(len(clicks.rank)) < TEST_SHARE))
-        row, completion = clicks.row[first], watched.completion[first]
+        slates, chance, watched = simulate_day(state, devices, rng)
+        first = np.flatnonzero((watched.rank == 0) & (rng.random(len(watched.rank)) < TEST_SHARE))
+        row, completion = watched.row[first], watched.completion[first]
         truth = pair_rows(state, watched.device[first], watched.video[first])
         append_csv(folder / ASKED, truth.select("did"))
         append_csv(folder / TRUTH, truth.with_columns(completion_rate=pl.Series(completion)))
@@ -118,7 +118,7 @@ def write_test_day(folder: Path, state: SimulationState, seed: int) -> tuple[dic
         append_csv(folder / SHOWN, shown)
         rows["shown"] += shown.height
         rows["truth"] += len(row)
-        scores.append(score_slates(state, slates, clicks, row, completion))
+        scores.append(score_slates(state, slates, chance, row, completion))
     return rows, summarise_scores(pl.concat(scores))
 
 

@@ -17,8 +17,9 @@ from scipy.special import expit
 from common.arrays import Bools, Floats, Ints, Singles
 from common.simulation.sampling import make_pool
 from competitions.mgtv.simulator.catalogue import Catalogue
-from competitions.mgtv.simulator.constants import CHANNELS, DEVICES, FEATURE, Codes
+from competitions.mgtv.simulator.constants import CHANNELS, FEATURE, Codes
 
+DEVICES = 1_500_000  # rows of the embedding table of a team of the 2025 edition
 RATE, ACTIVITY = 0.1025, 1.2  # slates a day: RATE * exp(ACTIVITY * activity); 16% of the devices have one on a day
 SLOTS, CLICKED, SHOWN = 4, 8, 16  # followed programmes, clicked and shown videos that a device remembers
 FINISHED = 0.6
@@ -51,8 +52,9 @@ class UserHistory:
 
 @dataclass(frozen=True)
 class Watched:
-    """Clicks to remember: one entry a click, those of a device in the order of ``rank`` (0, 1, ...)."""
+    """One entry a click: its ``row`` of the slates; those of a device in the order of ``rank`` (0, 1, ...)."""
 
+    row: Ints
     device: Ints
     video: Ints
     rank: Ints

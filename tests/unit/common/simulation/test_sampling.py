@@ -8,18 +8,15 @@ from common.simulation.sampling import draw_between, draw_columns, make_pool
 AT = (np.arange(100_000) + 0.5) / 100_000  # every level alike: shares are exact
 
 
-@pytest.mark.parametrize(("group", "expected"), [(0, [0.25, 0, 0.75, 0, 0]), (1, [0, 1.0, 0, 0, 0])])
-def test_a_group_is_drawn_from_by_weight(group: int, expected: list[float]) -> None:
+EVERY = [0.1, 0.5, 0.3, 0.0, 0.1]
+
+
+@pytest.mark.parametrize(("group", "expected"), [(0, [0.25, 0, 0.75, 0, 0]), (1, [0, 1, 0, 0, 0]), (2, EVERY)])
+def test_a_group_is_drawn_from_by_weight_and_all_items_for_one_without(group: int, expected: list[float]) -> None:
     pool = make_pool(np.array([0, 1, 0, 2, 3]), 4, np.array([1.0, 5.0, 3.0, 0.0, 1.0]))
     assert pool.weights.tolist() == [4, 5, 0, 1]
-    drawn = pool.draw(np.full(len(AT), group), AT)
-    np.testing.assert_allclose(np.bincount(drawn, minlength=5) / len(AT), expected, atol=1e-4)
-
-
-def test_a_group_without_weight_draws_from_all() -> None:
-    pool = make_pool(np.array([0, 1, 0, 2]), 3, np.array([1.0, 5.0, 4.0, 0.0]))
-    for drawn in (pool.draw(np.full(len(AT), 2), AT), pool.draw_any(AT)):
-        np.testing.assert_allclose(np.bincount(drawn, minlength=4) / len(AT), [0.1, 0.5, 0.4, 0.0], atol=1e-4)
+    for drawn, shares in ((pool.draw(np.full(len(AT), group), AT), expected), (pool.draw_any(AT), EVERY)):
+        np.testing.assert_allclose(np.bincount(drawn, minlength=5) / len(AT), shares, atol=1e-4)
     assert pool.draw(np.array([[0], [1]]), np.array([0.1, 0.9])).tolist() == [[0, 2], [1, 1]]
 
 

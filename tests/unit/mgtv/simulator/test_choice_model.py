@@ -42,13 +42,13 @@ def test_the_oracle_is_the_best_of_all_answers() -> None:
         users.record_impressions(history, slates.row_device, slates.position, slates.video)
         users.record_clicks(catalogue, history, watched)
     state, rng = SimulationState(catalogue, people, history, rate_day(catalogue, TEST_DAY)), np.random.default_rng(7)
-    slates, clicks, watched = simulate.simulate_day(state, everybody, rng)
-    first, completion = clicks.row[clicks.rank == 0], watched.completion[watched.rank == 0]
-    scores = oracle.score_slates(state, slates, clicks, first, completion)
+    slates, chance, watched = simulate.simulate_day(state, everybody, rng)
+    first, completion = watched.row[watched.rank == 0], watched.completion[watched.rank == 0]
+    scores = oracle.score_slates(state, slates, chance, first, completion)
     for at, row in enumerate(first[:40]):
         rows = np.flatnonzero(slates.owner == slates.owner[row])
         parts = watch_time_model.part_weights(state, slates.row_device[rows], slates.video[rows], slates.next[rows])
-        values = clicks.chance[rows, None] * (parts @ watch_time_model.make_gains())
+        values = chance[rows, None] * (parts @ watch_time_model.make_gains())
         best, rate = np.unravel_index(values.argmax(), values.shape)
         hit, gain = rows[best] == row, score_rates(completion[at], GRID[rate])
         assert scores["hit"][at] == hit
