@@ -117,17 +117,13 @@ def load(
 
 
 @pytest.mark.parametrize(
-    ("digest", "simulated", "taken"), [(None, False, True), ("0", False, False), ("0", True, True)]
+    ("digest", "simulated", "untuned", "taken"),
+    [(None, False, False, True), (None, False, True, False), ("0", False, False, False), ("0", True, False, True)],
 )
-def test_tuned_settings_count_where_they_were_found(
+def test_tuned_settings_count_where_they_were_found_unless_they_are_left_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], digest: str | None,
-    simulated: bool, taken: bool,
+    simulated: bool, untuned: bool, taken: bool,
 ) -> None:  # fmt: skip
-    inputs = load(tmp_path, monkeypatch, digest, simulated)
+    inputs = load(tmp_path, monkeypatch, digest, simulated, untuned=untuned)
     assert (inputs.tuned, inputs.config.watch.rounds == 7, inputs.config.seed) == (taken, taken, 3)
-    assert ("is ignored" in capsys.readouterr().err) is not taken
-
-
-def test_tuned_settings_are_left_aside_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs = load(tmp_path, monkeypatch, None, untuned=True)
-    assert (inputs.tuned, inputs.config.watch.rounds == 7) == (False, False)
+    assert ("is ignored" in capsys.readouterr().err) is not (taken or untuned)
