@@ -113,11 +113,11 @@ def order_rows(values: NDArray[np.floating], queries: NDArray[np.int64]) -> Floa
 
 
 def score_rule(rows: RankingDataset, order: Order) -> Floats:
-    """The scores of rows by a plain rule.
+    """The scores of rows by a plain rule, or as they stand.
 
     >>> rows = RankingDataset(("price",), np.array([[3], [2], [5], [9]]), np.zeros(4), np.array([2, 2]))
-    >>> score_rule(rows, ("price", -1.0)).tolist()
-    [-1.0, 0.0, -2.0, -3.0]
+    >>> score_rule(rows, ("price", -1.0)).tolist(), score_rule(rows, None).tolist()
+    ([-1.0, 0.0, -2.0, -3.0], [0.0, -1.0, -2.0, -3.0])
     """
     values = np.zeros(len(rows.features)) if order is None else order[1] * rows.features[:, rows.names.index(order[0])]
     return order_rows(values, rows.query_numbers)

@@ -51,20 +51,14 @@ WATCH = {f"{EARLY}.fit.lightgbm_softmax", "refit.lightgbm_softmax"}
 FITS = {f"{EARLY}.fit.completion", "refit.completion", *WATCH}
 
 
-def answer_rate(text: str) -> Mutation:
-    """The third line's rate as this text."""
-    return Mutation(submission.RATES, edit_row(lambda row: [*row[:2], text]), (submission.RATES, "line 3"))
-
-
-def answer_video(text: str) -> Mutation:
-    """The third line's video as this text, which is not a whole number."""
-    return Mutation(submission.INTEGERS, edit_row(lambda row: [row[0], text, row[2]]), (submission.INTEGERS, "line 3"))
-
-
 MUTATIONS = {
     "byte-order mark": Mutation(submission.FORMAT, lambda content: b"\xef\xbb\xbf" + content, ("byte-order mark",)),
-    "a float for a video": answer_video("5001.0"),
-    "a negative rate": answer_rate("-0.25"),
+    "a float for a video": Mutation(
+        submission.INTEGERS, edit_row(lambda row: [row[0], "5001.0", row[2]]), (submission.INTEGERS, "line 3")
+    ),
+    "a negative rate": Mutation(
+        submission.RATES, edit_row(lambda row: [*row[:2], "-0.25"]), (submission.RATES, "line 3")
+    ),
     "a device twice": Mutation(submission.ONCE, REPEAT_LAST, (submission.ONCE,)),
     "a device left out": Mutation(submission.SAME_ORDER, DROP_LAST, (submission.SAME_ORDER, "missing")),
     "a video not shown": Mutation(

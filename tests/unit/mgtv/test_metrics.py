@@ -8,15 +8,10 @@ from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Predictions
 from tests.unit.mgtv.mgtv_world import Floats, make_day
 
-NONE = np.empty(0)
 
-
-def reward(rate: list[float], expected: list[float]) -> ExpectedReward:
-    return ExpectedReward(np.array(rate), np.array(expected), np.array(rate) + 1, np.array(rate) + 2)
-
-
-def predict(day: DayFeatures, rate: list[float], expected: list[float], scores: Floats = NONE) -> Predictions:
-    return Predictions(day, scores, reward(rate, expected))
+def predict(day: DayFeatures, rate: list[float], expected: list[float]) -> Predictions:
+    rates = np.array(rate)
+    return Predictions(day, np.empty(0), ExpectedReward(rates, np.array(expected), rates + 1, rates + 2))
 
 
 # --- scores ---

@@ -13,10 +13,6 @@ from tests.unit.mgtv.mgtv_world import SPLIT, make_day, make_log, row
 SHOWN = pl.DataFrame({"device": [1, 1, 1, 2, 2], "video": [0, 1, 2, 0, 1]})
 
 
-def frame_of(*devices: int) -> pl.DataFrame:
-    return pl.DataFrame({"device": devices}, schema={"device": pl.Int32})
-
-
 def answered(*days: int) -> pl.DataFrame:
     return make_log(*(row(day, 1, 0, 0.5) for day in days))
 
@@ -156,7 +152,9 @@ def test_the_outcome_follows_the_rows() -> None:
         row(7, 1, 9, 0.75),
         row(6, 4, 9, 0.125),
     )
-    slates = build_slates(7, frame_of(4, 1), log.filter(pl.col("day") == 7))
+    slates = build_slates(
+        7, pl.DataFrame({"device": [4, 1]}, schema={"device": pl.Int32}), log.filter(pl.col("day") == 7)
+    )
     assert look_up_outcome(log, slates).rows() == [
         (False, False, None),
         (True, True, 0.5),

@@ -15,10 +15,10 @@ from common.engine.run import Run
 from common.learning.adversarial_validation import find_drift
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
-from common.learning.gbdt import Ranker
+from common.learning.fitters import Recipe
+from common.learning.gbdt import Ranker, fit
 from common.learning.metrics import rank_answers
 from tests.unit.common.day.records import START, make_evidence, make_judged
-from tests.unit.rankers import fit_rows
 
 QUERIES, SIZE = 80, 5
 
@@ -40,8 +40,8 @@ def mix(weights: tuple[float, ...], scores: Any, sizes: Any) -> Any:
 def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no_say() -> None:
     rows = draw_rows(0)
     parameters = {"num_leaves": 4, "min_data_in_leaf": 5, "num_threads": 1}
-    good = fit_rows("lightgbm_softmax", parameters, rows, None, 20, 0, 0)
-    other = fit_rows("lightgbm_softmax", parameters, draw_rows(1), None, 1, 0, 0)
+    good = fit(Recipe("lightgbm_softmax", parameters, 20, 0, 0), rows)
+    other = fit(Recipe("lightgbm_softmax", parameters, 1, 0, 0), draw_rows(1))
 
     def lose(rows: RankingDataset, rankers: list[Ranker], *blend: Any) -> dict[str, float | None]:
         return {row.feature: row.permutation for row in measure_importance(rows, rankers, 40, 150, *blend)}

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from common.engine.errors import UserError
-from common.learning.chain import Chain, compare_scores, judge_chain, score_rule
-from common.learning.dataset import RankingDataset
+from common.learning.chain import Chain, compare_scores, judge_chain
 
 AUTO = ("rank.answer", "auto")
 
@@ -65,16 +64,3 @@ def test_a_stage_that_is_set_is_taken_whatever_it_scores_and_another_is_refused(
     assert judge_chain(("rank.answer", "ranker"), {**scores, "rule": np.full(40, 2.0)}).answer == "ranker"
     with pytest.raises(UserError, match=r'^rank\.answer: this run has no "coin"; choose among "auto", "ranker", "popu'):
         judge_chain(("rank.answer", "coin"), scores)
-
-
-def test_a_rule_orders_the_rows_of_a_query_missing_ones_last_and_equal_ones_as_they_stand() -> None:
-    features = np.array([[2], [np.nan], [2], [5], [1], [0]], np.float32)
-    rows = RankingDataset(("price",), features, np.zeros(6, np.float32), np.array([4, 2], np.int32))
-
-    def order(rule: tuple[str, float] | None) -> list[list[int]]:
-        scores = score_rule(rows, rule)
-        return [np.argsort(-scores[part]).tolist() for part in (slice(0, 4), slice(4, 6))]
-
-    assert order(("price", -1.0)) == [[0, 2, 3, 1], [1, 0]]
-    assert order(("price", 1.0)) == [[3, 0, 2, 1], [0, 1]]
-    assert order(None) == [[0, 1, 2, 3], [0, 1]]

@@ -73,20 +73,15 @@ def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() ->
     np.testing.assert_array_equal(model.predict(more.names, more.features), plain.predict(rows.names, rows.features))
 
 
-def with_holes(seed: int) -> RankingDataset:
+def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
     """Where x is missing the row is chosen far more often than an average x would be; y is never missing."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(20)
     sizes = np.full(1500, 6, np.int32)
     features = rng.normal(size=(9000, 2))
     missing = rng.random(9000) < 0.3
     utilities = np.where(missing, 1.5, features[:, 0] * 0.8)
-    rows = choose(features, utilities, sizes, seed + 1)
+    rows = choose(features, utilities, sizes, 21)
     rows.features[missing, 0] = np.nan
-    return rows
-
-
-def test_a_missing_value_is_the_mean_and_a_mark_of_its_own() -> None:
-    rows = with_holes(20)
     model = fit_logit(rows, 0.0)
     assert model.valued.tolist() == [0, 1]
     assert model.flagged.tolist() == [0]

@@ -18,7 +18,6 @@ from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, refit, score_rows, shorten
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import reciprocal_ranks
-from tests.unit.rankers import fit_rows
 
 NAMES = ("noise_a", "planted", "noise_b", "holes")
 PER_QUERY = 12
@@ -57,7 +56,7 @@ CHANCE = float(np.mean(1 / np.arange(1, PER_QUERY + 1)))
 
 
 def fitted(kind: str, valid: RankingDataset | None, rounds: int, patience: int = 8, seed: int = 5) -> Ranker:
-    return fit_rows(kind, SETTINGS[kind], TRAIN, valid, rounds, patience, seed)
+    return fit(Recipe(kind, SETTINGS[kind], rounds, patience, seed), TRAIN, valid)
 
 
 def score(ranker: Ranker) -> np.ndarray:
@@ -134,7 +133,7 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
     rows = RankingDataset(
         ("planted", "size"), np.column_stack([planted, sizes[query]]).astype(np.float32), labels, sizes
     )
-    ranker = fit_rows(kind, SETTINGS[kind], rows, None, 20, 0, 1)
+    ranker = fit(Recipe(kind, SETTINGS[kind], 20, 0, 1), rows)
     assert reciprocal_ranks(predict(ranker, rows.names, rows.features), labels, sizes, 5).mean() > 0.8
     share = ranker.gain["size"] / ranker.gain["planted"]
     assert share < 0.1
@@ -153,7 +152,7 @@ def test_queries_of_unequal_sizes_are_kept_apart(kind: str) -> None:
 )
 def test_a_wrong_kind_or_parameter_is_refused(kind: str, parameters: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        fit_rows(kind, parameters, TRAIN, None, 1, 0, 1)
+        fit(Recipe(kind, parameters, 1, 0, 1), TRAIN)
 
 
 # --- the early stop ---
@@ -192,7 +191,7 @@ def test_a_fit_ends_where_its_metric_is_best(
     stopped = set()
     for cutoff in (1, 3, 5, PER_QUERY):
         judged = [judge(each, held, cutoff) for each in scores]
-        rounds = fit_rows(kind, SETTINGS[kind], TRAIN, held, 40, 40, 5, cutoff=cutoff).rounds
+        rounds = fit(Recipe(kind, SETTINGS[kind], 40, 40, 5, cutoff=cutoff), TRAIN, held).rounds
         assert judged[rounds - 1] == pytest.approx(max(judged), abs=1e-7)
         stopped.add(rounds)
     assert len(stopped) > 1 if judge is judge_ndcg else max(stopped) < 40
@@ -216,7 +215,7 @@ def test_a_ranker_takes_the_columns_of_its_blocks_whatever_stands_beside_them(ea
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_a_prediction_is_the_start_and_what_the_trees_add_whatever_the_seeds(kind: str) -> None:
-    ranker = fit_rows(kind, SETTINGS[kind], TRAIN, None, 4, 0, 0, base_margin="planted", seeds=2)
+    ranker = fit(Recipe(kind, SETTINGS[kind], 4, 0, 0, base_margin="planted", seeds=2), TRAIN)
     added = score(replace(ranker, base_margin=None, others=(replace(ranker.others[0], base_margin=None),)))
     np.testing.assert_allclose(score(ranker), FRESH.features[:, 1] + added, rtol=1e-6)
     assert np.ptp(added) > 0
@@ -227,10 +226,9 @@ def test_a_prediction_is_the_start_and_what_the_trees_add_whatever_the_seeds(kin
 
 @pytest.mark.parametrize("kind", SOFTMAX)
 def test_scores_of_several_seeds_are_the_mean_of_the_seeds_that_follow(kind: str) -> None:
-    several = fit_rows(kind, SETTINGS[kind], TRAIN, None, 6, 0, 5, seeds=3)
+    several, three = (fit(Recipe(kind, SETTINGS[kind], rounds, 0, 5, seeds=3), TRAIN) for rounds in (6, 3))
     alone = [score(fitted(kind, None, 6, 0, seed)) for seed in (5, 6, 7)]
-    shortened, three = shorten(several, 3), fit_rows(kind, SETTINGS[kind], TRAIN, None, 3, 0, 5, seeds=3)
-    np.testing.assert_allclose(score(shortened), score(three), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(score(shorten(several, 3)), score(three), rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(score(several), np.mean(alone, axis=0), rtol=1e-6)
     assert not np.array_equal(alone[0], alone[1])
 

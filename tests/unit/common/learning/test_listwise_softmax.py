@@ -1,5 +1,7 @@
 """Softmax choices: probabilities and slopes by hand and by finite differences, temperatures against a grid."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,6 +9,8 @@ from numpy.typing import NDArray
 from common.learning.listwise_softmax import (
     TINY,
     fit_temperatures,
+    lightgbm_likelihood,
+    lightgbm_softmax,
     log_likelihoods,
     softmax_gradients,
     softmax_within,
@@ -47,6 +51,16 @@ def test_a_query_without_a_positive_weighs_nothing_and_a_certain_choice_hardly_a
     assert second[:3].min() > 0.01
     first, second = softmax_gradients(np.array([1e4, 0.0]), np.array([1, 0], np.float32), np.array([2], np.int32))
     assert (first.tolist(), second.tolist()) == ([0, 0], [TINY, TINY])
+
+
+def test_lightgbm_gets_gradients_and_the_mean_likelihood_of_its_own_groups() -> None:
+    """LightGBM hands groups over as int32 or int64; a query without a positive counts as one."""
+    for sizes in (SIZES, SIZES.astype(np.int64)):
+        data = SimpleNamespace(get_label=lambda: LABELS, get_group=lambda sizes=sizes: sizes)
+        np.testing.assert_array_equal(lightgbm_softmax(SCORES, data), softmax_gradients(SCORES, LABELS, SIZES))
+        name, value, higher = lightgbm_likelihood(SCORES, data)
+        assert (name, higher) == ("likelihood", True)
+        assert value == pytest.approx(log_likelihoods(SCORES, LABELS, SIZES).sum() / 4)
 
 
 def test_the_factor_that_made_the_choices_is_recovered_whatever_the_scale() -> None:

@@ -68,8 +68,7 @@ def test_sampled_queries_are_whole_and_in_their_order() -> None:
     assert (drawn.features[:, 0] == np.repeat(kept, sizes[kept.astype(int)])).all()
     assert (drawn.group_sizes == sizes[kept.astype(int)]).all()
     assert (drawn.labels == drawn.features[:, 0] % 2).all()
-    again = sample_queries(drawn, 3, 100, seed=1)
-    assert again is drawn
+    assert sample_queries(drawn, 3, 100, seed=1) is drawn
 
 
 # --- calibration ---

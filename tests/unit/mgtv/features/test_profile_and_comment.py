@@ -31,10 +31,10 @@ def comment(
     return video, date_of(day), comments, sentiment, offset, length
 
 
-def describe_said(*said: tuple[object, ...], day: int = 5, videos: pl.DataFrame | None = None) -> pl.DataFrame:
+def describe_said(*said: tuple[object, ...], day: int = 5) -> pl.DataFrame:
     frame = pl.DataFrame(list(said), schema=COMMENTS, orient="row")
-    known = make_videos(collection=[0, 0, None, 1], duration=[60.0, 600.0, 120.0, None])
-    return describe_comments(frame, DATES, known if videos is None else videos, day)
+    videos = make_videos(collection=[0, 0, None, 1], duration=[60.0, 600.0, 120.0, None])
+    return describe_comments(frame, DATES, videos, day)
 
 
 def test_comments_by_hand() -> None:

@@ -7,8 +7,14 @@ import polars as pl
 import pytest
 
 from competitions.mgtv.features.device_history import build_history
-from competitions.mgtv.features.target_encoding import before_day, count_events, decay, tally_videos
-from tests.unit.mgtv.mgtv_world import make_log, make_slates, make_videos, row
+from competitions.mgtv.features.target_encoding import (
+    before_day,
+    count_events,
+    decay,
+    decay_weight,
+    tally_videos,
+)
+from tests.unit.mgtv.mgtv_world import draw_log, make_log, make_slates, make_videos, row
 
 
 def count(*rows: dict[str, Any], weight: float = 1.0) -> dict[str, float]:
@@ -47,6 +53,18 @@ def test_the_day_itself_and_later_ones_do_not_count() -> None:
     assert tally.select("video", "day", "clicks").rows() == [(0, 4, 1), (0, 5, 1), (0, 6, 1), (1, 5, 1)]
     assert decay(tally, 5, 1.0).select("video", "clicks").rows() == [(0, 1)]
     assert before_day(log, make_slates(5, {0: [0]})).collect()["day"].to_list() == [4]
+
+
+def test_the_order_of_the_rows_does_not_change_a_bit() -> None:
+    log = draw_log(3, devices=60)
+    tally = tally_videos(log)
+    shuffled = tally_videos(log.sample(fraction=1, shuffle=True, seed=1))
+    assert shuffled.equals(tally)
+    one, other = (decay(frame, 7, 1.7) for frame in (tally, tally.reverse()))
+    assert one.equals(other)
+    faded = count_events(decay_weight(9, 1.7))
+    counted = log.with_columns(residual=pl.lit(0.1)).sort("video")
+    assert counted.select(faded).equals(counted.reverse().select(faded))
 
 
 # --- the past of the asked devices ---

@@ -113,19 +113,9 @@ def test_what_a_rule_settles_is_counted(
     assert counted(table) == notes
 
 
-@pytest.mark.parametrize(
-    ("text", "sentiment"),
-    [
-        ("好看", 1),
-        ("好看喜欢但是无聊", 1),
-        ("不好看", -1),
-        ("今天星期三", 0),
-        (None, 0),
-    ],
-)
-def test_the_mood_of_a_text(text: str | None, sentiment: int) -> None:
-    frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
-    assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [sentiment]
+def test_the_sentiment_of_a_text() -> None:
+    frame = pl.DataFrame({"text": ["好看", "好看喜欢但是无聊", "不好看", "今天星期三", None]})
+    assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [1, 1, -1, 0, 0]
 
 
 # --- workbooks that are none, were cut or damaged on their way ---

@@ -96,18 +96,7 @@ def test_the_factorisation_machine_adds_up_all_pairs() -> None:
     """With the layers and the first order silenced, the score is the sum over pairs of inner products."""
     torch.manual_seed(0)
     model = DeepFM(Shape(2, (3, 4), (), 3, (2,), 0.0)).eval()
-    day = draw_batch()
-    for layer in (model.weights.table, model.linear, *model.deep):
-        for weights in layer.parameters():
-            torch.nn.init.zeros_(weights)
-    ids = model.vectors(day.video)
-    inputs = [ids[:, 0], ids[:, 1], day.numbers[:, [0]] * model.factors[0], day.numbers[:, [1]] * model.factors[1]]
-    pairs = sum((inputs[i] * inputs[j]).sum(1) for i in range(4) for j in range(i))
-    torch.testing.assert_close(model(day), pairs)
-
-
-def draw_batch() -> Batch:
-    return Batch(
+    day = Batch(
         torch.randn(3, 2),
         torch.tensor([[0, 1], [2, 3], [1, 0]]),
         torch.zeros(3, 0, dtype=torch.int64),
@@ -116,3 +105,10 @@ def draw_batch() -> Batch:
         torch.zeros(1, 2),
         torch.zeros(1, 2),
     )
+    for layer in (model.weights.table, model.linear, *model.deep):
+        for weights in layer.parameters():
+            torch.nn.init.zeros_(weights)
+    ids = model.vectors(day.video)
+    inputs = [ids[:, 0], ids[:, 1], day.numbers[:, [0]] * model.factors[0], day.numbers[:, [1]] * model.factors[1]]
+    pairs = sum((inputs[i] * inputs[j]).sum(1) for i in range(4) for j in range(i))
+    torch.testing.assert_close(model(day), pairs)
