@@ -46,10 +46,6 @@ class FoldTables:
         """The same with other widths of the channels' kernels."""
         return replace(self, fusion=replace(self.fusion, widths=widths))
 
-    def only(self, channel: str) -> "FoldTables":
-        """The same with one channel."""
-        return replace(self, tables={channel: self.tables[channel]})
-
     @property
     def contents(self) -> list[tuple[Content, float]]:
         """Vectors of ads that channels retrieve by, the files' and those of the log, and the width of their kernels."""

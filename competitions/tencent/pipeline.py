@@ -17,12 +17,10 @@ from common.engine.progress import say
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
 from common.learning.chain import Chain
-from common.learning.dataset import RankingDataset
 from common.learning.gbdt import Ranker
 from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, RawFiles
-from competitions.tencent.expected_score import expect_score, say_expected
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables, Fusion
@@ -100,7 +98,8 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     early = early.submit(chain.value.answer)
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, host, name="measure")
     if len(ready.valid.value.users):
-        say_expected(expect_score(ready.valid.value, early.answers.value.best, config.host, ready.plan.value.times))
+        best, times = early.answers.value.best, ready.plan.value.times
+        metrics.say_expected(metrics.expect_score(ready.valid.value, best, config.host, times))
     return Validated(config, ready, early, chain, measured)
 
 
@@ -183,7 +182,10 @@ def rank(
     """
     step, settings, seed = run.step, config.ranker, config.model_seed
     fusion = fusion or fuse(ready, earlier[:1], config, run, name)
-    lists = [list_fold(ready, each, fusion, config, run) for each in earlier]
+    lists = []
+    for each in earlier:
+        inputs = ready.corpus, each, fit_tables(ready, each, fusion, config, run), settings.features, config.seed
+        lists.append(step(ranking.list_candidates, *inputs, name="describe"))
     ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
     tables = fit_tables(ready, fold, fusion, config, run)
     pools = tables.field("pools")
@@ -193,14 +195,6 @@ def rank(
     ]
     answers = step(ranking.join_answers, fold, pools, collect(parts), name=f"{name}.answer")
     return RankedFold(fold, tables, fusion, ranker, answers)
-
-
-def list_fold(
-    ready: Folds, fold: Result[Fold], fusion: Result[Fusion], config: TencentConfig, run: Run
-) -> Result[RankingDataset | None]:
-    """The lists of a fold that the ranker learns from."""
-    tables, features = fit_tables(ready, fold, fusion, config, run), config.ranker.features
-    return run.step(ranking.list_candidates, ready.corpus, fold, tables, features, config.seed, name="describe")
 
 
 def fit_tables(
@@ -238,7 +232,7 @@ def fit_tables(
 def fuse(ready: Folds, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
     settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
-    even = derive(weigh_evenly, {name: find_channel(name) for name in channels})
+    even = derive(weigh_evenly, channels)
     if not folds:
         return even
     tables, kept = fit_tables(ready, folds[0], even, config, run), settings.channels != AUTO

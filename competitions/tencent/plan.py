@@ -17,7 +17,6 @@ from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval import content, counts, covisits, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
-from competitions.tencent.sequences import whole
 from competitions.tencent.split import Rewind, find_reference
 
 EARLIER = {"days": 2, "clicks": 1}  # folds
@@ -100,8 +99,8 @@ def decide_counted(train: Sequences, given: str) -> tuple[str, str]:
     """All events in pairs where that takes seconds, else clicks alone."""
     if given != AUTO:
         return given, "set"
-    pairs = counts.count_pairs(whole(train))
-    return counts.choose_counts(pairs), f"{pairs:,} pairs of events: all are counted up to {counts.AFFORDABLE_PAIRS:,}"
+    pairs, most = counts.count_pairs(np.diff(train.offsets)), counts.AFFORDABLE_PAIRS
+    return "events" if pairs <= most else "clicks", f"{pairs:,} pairs of events: all are counted up to {most:,}"
 
 
 def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSettings) -> tuple[Rewind, str]:

@@ -23,7 +23,7 @@ from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_featu
 from competitions.tencent.features.popularity import ALWAYS, AROUND, Pools, Popularity
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.retrieval.search import Candidates, Queries, Search
+from competitions.tencent.retrieval.search import Candidates, Queries, Search, take_queries
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
@@ -49,12 +49,6 @@ def each_block(work: Callable[[Int64s], T], queries: int, label: str) -> Iterato
             yield from track(pool.map(work, blocks(queries, BLOCK)), label, -(-queries // BLOCK))
     finally:
         torch.set_num_threads(workers)
-
-
-def take_queries(corpus: Corpus, fold: Fold, rows: slice | Int64s = slice(None)) -> Queries:
-    """The queries of a fold, some or all."""
-    queries = Queries.of(fold, corpus.test if fold.target is None else corpus.train)
-    return queries.take(np.arange(len(queries))[rows])
 
 
 def list_candidates(

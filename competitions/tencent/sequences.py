@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from competitions.tencent.corpus import Bools, Int64s, Sequences
+from competitions.tencent.io.schema import CLICK
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ class Padded:
     action: Int64s
     time: Int64s
     mask: Bools
+
+    @property
+    def clicked(self) -> Bools:
+        """Where there is a click, or more."""
+        return np.asarray(self.mask & (self.action >= CLICK))
 
 
 def pad(histories: Histories, length: int) -> Padded:

@@ -10,13 +10,12 @@ its own target. A hold-out asks the same question earlier (``Rewind``):
 - **clicks**: where the log is natural up to each user's own end, some users are rewound by one click, each to before
   the last one, and the others stay whole, as in the test.
 
-Either way makes a ``Question`` a step, and ``rewind`` folds of these, from the latest, the hold-out, to the earliest;
-all that an earlier one asks for lies in what the later one shows.
+Either way makes a fold a step, from the latest, the hold-out, to the earliest; all that an earlier one asks for lies in
+what the later one shows.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -75,16 +74,6 @@ class Rewind:
     reference: int = 0
     days: int = 0
     actions: bool = False
-
-
-class Question(NamedTuple):
-    """What a fold asks: the history of each user of the log stops before event ``ends`` [users], and those of ``users``
-    are asked which of the ``candidates`` stands there.
-    """
-
-    ends: Int64s
-    users: Int64s
-    candidates: CatalogueRows
 
 
 def take_history(sequences: Sequences, ends: Int64s) -> Histories:
@@ -157,13 +146,12 @@ def rewind(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
             "No event of the sequences is a click: there is nothing to learn from, and nothing can be held out."
             " Check their action_type."
         )
-    questions = (_rewind_clicks if how.kind == "clicks" else _rewind_days)(train, test, how, seed)
-    folds = [build_fold(train, question, how.actions) for question in questions if len(question.users)]
-    nobody = Question(train.offsets[1:], np.empty(0, np.int64), test.candidates)
-    return folds or [build_fold(train, nobody, how.actions)]
+    folds = (_rewind_clicks if how.kind == "clicks" else _rewind_days)(train, test, how, seed)
+    nobody = np.empty(0, np.int64)
+    return [*folds] or [build_fold(train, train.offsets[1:], nobody, test.candidates, how.actions)]
 
 
-def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Question]:
+def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Fold]:
     """Users in parts; those of a part, and of all parts before it, end before their last click."""
     last = _last_click(train)
     users = np.flatnonzero(last > train.offsets[:-1])
@@ -174,10 +162,11 @@ def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iter
     for part in np.split(users, np.cumsum([int(size * share) for size in how.queries]))[:-1]:
         ends = ends.copy()
         ends[part] = last[part]
-        yield Question(ends, np.sort(part), test.candidates)
+        if len(part):
+            yield build_fold(train, ends, np.sort(part), test.candidates, how.actions)
 
 
-def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Question]:
+def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Fold]:
     """Everybody's reference some days earlier, again and again; what the step before shows is all that there is."""
     last = _last_click(train)
     # A click behind the common reference says that the user's own is later: it lies behind that click.
@@ -194,7 +183,7 @@ def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterat
         if len(users):
             later, further = take_history(train, visible), max(len(test.users) - len(users), 0)
             candidates = _draw_candidates(later, ends, ends[users], further, mix, how.reference - step, rng)
-            yield Question(ends, users, candidates)
+            yield build_fold(train, ends, users, candidates, how.actions)
         visible = ends
 
 
@@ -234,9 +223,10 @@ def _draw_candidates(
     return sample_candidates(history, target, hidden, mix, reference, rng)
 
 
-def build_fold(train: Sequences, question: Question, actions: bool = False) -> Fold:
-    """The fold of a question; ``actions``: whether queries say those of their targets."""
-    ends, users, candidates = question
+def build_fold(train: Sequences, ends: Int64s, users: Int64s, candidates: CatalogueRows, actions: bool = False) -> Fold:
+    """The history of each user of the log stops before event ``ends`` [users], and those of ``users`` are asked which
+    of the ``candidates`` stands there; ``actions``: whether queries say those of their targets.
+    """
     history, event = take_history(train, ends), ends[users]
     target = train.item[event].astype(np.int64)
     action = train.action[event] if actions else None

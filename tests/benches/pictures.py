@@ -100,7 +100,7 @@ FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
     "tencent": (
         ("io/reader.py", "split.py"), ("retrieval/registry.py", "retrieval/content.py"), ("retrieval/fusion.py",),
         ("features/popularity.py", "features/pair_features.py"), ("ranking.py",),
-        ("expected_score.py", "submission.py"),
+        ("metrics.py", "submission.py"),
     ),
 }  # fmt: skip
 

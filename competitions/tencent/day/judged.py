@@ -17,11 +17,10 @@ from common.learning.diagnostics import Drift
 from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
 from common.time_units import HOUR_S
-from competitions.tencent import submission
+from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.day.validation import collect_evidence, list_queries, measure_columns
-from competitions.tencent.expected_score import expect_score
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.io.schema import CLICK, TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
@@ -47,7 +46,7 @@ FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     valid, times, ways = outcome.ready.valid.value, outcome.ready.plan.value.times, dict(outcome.measured.value)
-    expected = expect_score(valid, outcome.early.answers.value.best, outcome.config.host, times)
+    expected = metrics.expect_score(valid, outcome.early.answers.value.best, outcome.config.host, times)
     best = next(iter(ways))
     ways[best] = ways[best] | {"score_error": expected["error"]}  # what is submitted: its error is the headline's
     whole = outcome if isinstance(outcome, Outcome) else None

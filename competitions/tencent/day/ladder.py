@@ -16,7 +16,7 @@ from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import RawFiles
-from competitions.tencent.lab import plain_rules, rungs
+from competitions.tencent.lab import encoders, plain_rules, semantic_ids
 from competitions.tencent.lab.plain_rules import ALS, AROUND, BITS, CONTENT_RULES, KERNEL, LANGUAGE, LINEAR, NEAREST
 from competitions.tencent.pipeline import Folds, add_embeddings, fuse, name_embeddings, prepare_folds, rank
 from competitions.tencent.retrieval.content import Content
@@ -93,11 +93,11 @@ def list_rungs() -> Iterator[Rung]:
     for key, bits in BITS.items():
         title, code = f"kernel, vectors of {bits} bits a number", plain_rules.answer_in_bits
         yield Rung(key, title, families.QUANTISATION, quantise, code, (key,), KERNEL, lacks=lack_of)
-    for key, rung in rungs.SEQUENCE_RUNGS.items():
-        below = None if key == rungs.WITH_CONTENT else BASE
+    for key, rung in encoders.SEQUENCE_RUNGS.items():
+        below = None if key == encoders.WITH_CONTENT else BASE
         yield Rung(key, rung.title, families.SEQUENCE, answer_by_network, rung.build, (key,), below)
     title = "generative, the same network"
-    yield Rung("generative", title, families.GENERATIVE, generate, rungs.answer_generatively)
+    yield Rung("generative", title, families.GENERATIVE, generate, semantic_ids.answer_generatively)
     title = "first search: all channels, weighted"
     yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
     yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
@@ -135,21 +135,21 @@ def quantise(bench: TencentBench, key: str) -> Result[tuple[TopK, dict[str, floa
 
 def fit_network(bench: TencentBench, key: str) -> Result[SequenceTable]:
     """A network."""
-    folds, contents = bench.folds, bench.read_contents(rungs.SEQUENCE_RUNGS[key].settings.content)
+    folds, contents = bench.folds, bench.read_contents(encoders.SEQUENCE_RUNGS[key].settings.content)
     inputs = folds.corpus, contents, folds.valid, key, bench.config.model_seed
-    return bench.run.step(rungs.fit_rung, *inputs, name=f"ladder.{key}.fit")
+    return bench.run.step(encoders.fit_rung, *inputs, name=f"ladder.{key}.fit")
 
 
 def answer_by_network(bench: TencentBench, key: str) -> Result[TopK]:
     """The answer of a sequence model."""
     inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, key), key
-    return bench.run.step(rungs.answer_rung, *inputs, name=f"ladder.{key}.answer")
+    return bench.run.step(encoders.answer_rung, *inputs, name=f"ladder.{key}.answer")
 
 
 def generate(bench: TencentBench) -> Result[TopK]:
     """The answer of the same network by semantic ids."""
-    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, rungs.WITH_CONTENT), bench.config.model_seed
-    return bench.run.step(rungs.answer_generatively, *inputs, name="ladder.generative")
+    inputs = bench.folds.corpus, bench.folds.valid, fit_network(bench, encoders.WITH_CONTENT), bench.config.model_seed
+    return bench.run.step(semantic_ids.answer_generatively, *inputs, name="ladder.generative")
 
 
 def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:

@@ -20,8 +20,8 @@ from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import Validated
-from competitions.tencent.ranking import BLOCK, WAYS, count_events, find_hits, score_candidates, take_queries
-from competitions.tencent.retrieval.search import Search
+from competitions.tencent.ranking import BLOCK, WAYS, count_events, find_hits, score_candidates
+from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.sequences import blocks
 from competitions.tencent.split import Fold
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from common.arrays import Singles
+from common.arrays import Floats, Singles
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s, number_rows
 from competitions.tencent.io import schema
@@ -39,7 +39,6 @@ LONG_H = 2_000.0  # hours from which on an age is one class
 EVENTS, CLICKS = "events", "clicks"  # what windows count
 SIDES = ("before", "behind")
 ALWAYS = f"{EVENTS} in all"  # a column, see ``describe``
-Floats = npt.NDArray[np.float64]
 
 
 class Window(NamedTuple):

@@ -157,7 +157,8 @@ def _encode(
         raise LineError(rows[index], f"{brief(ids[index])} is not an original id")
     vectors = flat.reshape(-1, width)
     beyond = f"a vector with a number that is not finite, or beyond {LARGEST:.0f} (float16)"
-    refuse_any(~(np.abs(vectors) <= LARGEST).all(axis=1), beyond, rows)
+    # Both sides: the least of whole numbers has itself as its absolute value.
+    refuse_any(~np.all((vectors >= -LARGEST) & (vectors <= LARGEST), axis=1), beyond, rows)
     return oids, vectors.astype(np.float16)
 
 

@@ -1,14 +1,33 @@
-"""Other encoders of histories, trained as the channel's is: HSTU, BERT4Rec, and the user's side of two towers."""
+"""Other encoders of histories, trained as the channel's is: HSTU, BERT4Rec, and the user's side of two towers. The
+rungs of the ladder: the channel alone, with one encoder after the other.
+"""
 
+from typing import NamedTuple
+
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.retrieval.sequence_model.encoder import HistoryEncoder, TransformerBlock, small_embedding
+from competitions.tencent.corpus import Corpus, Int64s
+from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.plain_rules import rank_all
+from competitions.tencent.retrieval.content import Content
+from competitions.tencent.retrieval.sequence import BuildEncoder, SequenceTable, fit
+from competitions.tencent.retrieval.sequence_model.encoder import (
+    CausalEncoder,
+    HistoryEncoder,
+    TransformerBlock,
+    small_embedding,
+)
+from competitions.tencent.split import Fold
+from competitions.tencent.top_k import TopK
 
 HIDDEN = 0.3  # of the events
 LAST_ONLY = 0.5  # of the histories hide their last event and no other, see LOG.md
+WITH_CONTENT = "sasrec-content"
+QUERY_BLOCK = 256
 
 
 class Hstu(HistoryEncoder):
@@ -124,3 +143,40 @@ class TwoTower(HistoryEncoder):
         total, count = torch.cumsum(events * mask.unsqueeze(-1), 1), torch.cumsum(mask, 1)
         mean = functional.pad(total / count.clamp(min=1).unsqueeze(-1), (0, 0, 1, 0))
         return self.norm(mean + self.dropout(self.hidden_layer(mean))), mask
+
+
+class SequenceRung(NamedTuple):
+    """The ``title`` of a rung, its encoder, and the settings of its training."""
+
+    title: str
+    build: BuildEncoder
+    settings: SequenceSettings
+
+
+IDS = SequenceSettings(content=False)
+SEQUENCE_RUNGS = {
+    "two-towers": SequenceRung("two towers, ids only", TwoTower, IDS),
+    "bert4rec": SequenceRung("BERT4Rec, ids only", Bert4Rec, IDS),
+    "hstu": SequenceRung("HSTU, ids only", Hstu, msgspec.structs.replace(IDS, blocks=2)),
+    # The channel is SASRec: a dot product with one block's output; arXiv 2508.06450 for the loss.
+    "sasrec": SequenceRung("SASRec with sampled softmax, ids only", CausalEncoder, IDS),
+    WITH_CONTENT: SequenceRung("+ content", CausalEncoder, SequenceSettings()),  # the channel, alone
+}
+
+
+def fit_rung(corpus: Corpus, contents: list[Content], fold: Fold, key: str, seed: int) -> SequenceTable:
+    """The model of the rung of this ``key``, of what the fold shows."""
+    rung = SEQUENCE_RUNGS[key]
+    return fit(fold.history(corpus.train), corpus.catalogue, contents, rung.settings, seed, rung.build)
+
+
+@torch.inference_mode()
+def answer_rung(corpus: Corpus, fold: Fold, table: SequenceTable, key: str) -> TopK:
+    """The ten candidates of the largest scores, seen ads masked."""
+    tower, rows = table.load(SEQUENCE_RUNGS[key].build(table.settings)), fold.candidates
+    queries, ads = fold.queries(corpus.train), table.take(rows).T
+
+    def score(block: Int64s) -> Tensor:
+        return table.encode(tower, queries.take(block), fold.condition[block]) @ ads
+
+    return rank_all(score, queries, rows, TOP, QUERY_BLOCK)

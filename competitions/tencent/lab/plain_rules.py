@@ -18,14 +18,13 @@ from common.learning.als import FactorSettings, factorise, find_users
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
 from competitions.tencent.features import popularity
 from competitions.tencent.features.popularity import FLOOR, AdLog, count_slots, make_slots
-from competitions.tencent.io import schema
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import RECENT, weigh_events
 from competitions.tencent.retrieval.content import BETA, Content, score_kernel
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
 from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
-from competitions.tencent.sequences import Histories, blocks, pad
+from competitions.tencent.sequences import Histories, blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK, find_seen
 
@@ -160,10 +159,9 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
     """The cosine of each candidate and the mean of a history: an event weighs ``RECENT`` for each event behind it, a
     click ``CLICKED`` times as much. 0 where either has no content.
     """
-    padded = pad(queries, EVENTS)
-    back = np.maximum(padded.mask.sum(1)[:, None] - 1 - np.arange(padded.mask.shape[1]), 0)
-    weights = RECENT**back * np.where(padded.action >= schema.CLICK, CLICKED, 1.0) * padded.mask
-    seen = content[torch.from_numpy(padded.item)]
+    past = weigh_events(queries, EVENTS)
+    weights = RECENT**past.recency * np.where(past.clicked, CLICKED, 1.0) * past.mask
+    seen = content[torch.from_numpy(past.item)]
     mean = torch.einsum("qe,qed->qd", torch.from_numpy(weights.astype(np.float32)), seen)
     return functional.normalize(mean, dim=1) @ content[torch.from_numpy(rows)].T
 

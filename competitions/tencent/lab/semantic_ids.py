@@ -22,12 +22,14 @@ from torch.nn import functional
 from common.arrays import Singles
 from common.determinism import deterministic_torch
 from common.engine.progress import track
-from competitions.tencent.corpus import CatalogueRows, Int64s
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.io.schema import TOP
+from competitions.tencent.lab.encoders import SEQUENCE_RUNGS, WITH_CONTENT
 from competitions.tencent.retrieval.sequence import SequenceTable
 from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
-from competitions.tencent.retrieval.sequence_model.training import Examples
+from competitions.tencent.retrieval.sequence_model.training import Examples, choose_examples
 from competitions.tencent.sequences import Histories, blocks, pad
+from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK
 
 LEVELS, CODES = 3, 256
@@ -36,6 +38,19 @@ ROUNDS = 20
 BATCH, EPOCHS, RATE, DROPOUT = 1_024, 8, 2e-3, 0.2
 BLOCK = 256  # windows or queries at a time
 BEAM = 32  # semantic IDs followed at a time
+
+
+def answer_generatively(corpus: Corpus, fold: Fold, table: SequenceTable, seed: int) -> TopK:
+    """The ten likeliest semantic IDs, among those of the candidates, by the encoder of ``WITH_CONTENT``."""
+    history, rows, queries = fold.history(corpus.train), fold.candidates, fold.queries(corpus.train)
+    examples = choose_examples(history, len(corpus.catalogue.oid), table.settings)
+    tower = table.load(SEQUENCE_RUNGS[WITH_CONTENT].build(table.settings))
+    vectors = functional.normalize(torch.from_numpy(table.vectors.astype(np.float32)), dim=1).numpy()
+    tables = fit_codebooks(vectors[1:], LEVELS, CODES, seed)  # row 0: padding
+    ids = add_tie_digit(encode(vectors, tables), examples.known.share)
+    head = train_head(table, tower, examples, ids, seed)
+    parts = [table.encode(tower, queries.take(block), fold.condition[block]) for block in blocks(len(queries), BLOCK)]
+    return beam_search(head, torch.cat(parts), build_trie(ids[rows]), queries, rows)
 
 
 def fit_codebooks(vectors: Singles, levels: int, codes: int, seed: int) -> list[Singles]:
@@ -179,7 +194,7 @@ def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) 
         padded = examples.pad(block)
         ads = table.take(padded.item)
         outputs = tower.encode_targets(ads, Events.of(padded, ads.device))[0]
-        chosen = torch.from_numpy(examples.mark_targets(padded))
+        chosen = torch.from_numpy(padded.clicked)
         hidden.append(outputs[chosen])
         target.append(torch.from_numpy(padded.item)[chosen])
     return torch.cat(hidden), torch.cat(target)

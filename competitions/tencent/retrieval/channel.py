@@ -17,7 +17,6 @@ from torch import Tensor
 from common.arrays import Singles
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Bools, CatalogueRows, Int64s
-from competitions.tencent.io import schema
 from competitions.tencent.sequences import Histories, pad
 
 TINY = 1e-9
@@ -53,7 +52,7 @@ KINDS = ("recent", "clicked", "shown", "now")
 def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     """The last ``events`` events of each query."""
     padded = pad(queries, events)
-    mask, clicked = padded.mask, (padded.action >= schema.CLICK) & padded.mask
+    mask, clicked = padded.mask, padded.clicked
     width = mask.shape[1]
     back = np.maximum(mask.sum(1)[:, None] - 1 - np.arange(width), 0)
     recent = RECENT**back * np.where(clicked, CLICKED, 1.0) * mask

@@ -66,14 +66,14 @@ CLICK_COUNTS = {PLAIN_COUNTS: CLICKED, LAST_COUNTS: replace(CLICKED, history=1),
 COUNTED = {"events": RANKER_COUNTS, "clicks": CLICK_COUNTS}
 
 
-def count_pairs(histories: Histories) -> int:
-    """How many pairs of events the tables of all events count, either way."""
-    return 2 * sparse.count_neighbour_pairs(histories.lengths, WHOLE.reach)
+def count_pairs(lengths: Int64s, reach: int = WHOLE.reach) -> int:
+    """How many pairs of events the tables of all events count, either way, in histories of these ``lengths``.
 
-
-def choose_counts(pairs: int) -> str:
-    """Which tables of ``COUNTED``: of all events where that takes seconds, else of clicks alone."""
-    return "events" if pairs <= AFFORDABLE_PAIRS else "clicks"
+    >>> count_pairs(np.array([4, 1]), reach=2)  # of four events 0-1, 0-2, 1-2, 1-3, 2-3 and back; of one none
+    10
+    """
+    near = np.minimum(lengths, reach + 1)  # events that have all those before them within reach
+    return int((near * (near - 1) + 2 * (lengths - near) * reach).sum())
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Counts:
 
 
 def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> PartTables[Counts]:
-    """Co-occurrence in these histories with the candidates. ``counted``: see ``choose_counts``."""
+    """Co-occurrence in these histories with the candidates. ``counted``: which tables of ``COUNTED``."""
     settings = COUNTED[counted]
     tables = fit_all_counts(
         history, catalogue, sparse.attribute_matrix(catalogue), tuple(settings.values()), candidates

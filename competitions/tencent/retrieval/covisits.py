@@ -95,7 +95,7 @@ class Covisits:
 
 
 def fit(history: Histories, catalogue: Catalogue, counted: str) -> Covisits:
-    """The events of these histories, in order; those that ``counts`` takes, see ``choose_counts``."""
+    """The events of these histories, in order; those that ``counts`` takes, see ``counts.COUNTED``."""
     weights, events = CLICK_WEIGHTS if counted == "clicks" else RANKER_WEIGHTS, history.events()
     log = flatten_log(history, weights)
     time = history.sequences.time[events[weight_actions(history.sequences.action[events], weights) > 0]]

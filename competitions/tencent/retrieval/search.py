@@ -10,18 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from common.arrays import Singles, take
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import CatalogueRows, Int64s, Sequences, number_rows
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import (
     NOW,
     Channel,
     QueryBlock,
     Scorer,
-    Scores,
     WeightedHistories,
     heaviest_events,
     weigh_events,
@@ -45,11 +43,6 @@ class Queries:
     time: Int64s
     action: Int64s
 
-    @classmethod
-    def of(cls, fold: Fold, sequences: Sequences) -> "Queries":
-        """Those of a fold, users of these ``sequences``."""
-        return cls(fold.queries(sequences), fold.query_times, fold.condition)
-
     def __len__(self) -> int:
         """How many."""
         return len(self.action)
@@ -57,6 +50,12 @@ class Queries:
     def take(self, rows: Int64s) -> "Queries":
         """These queries."""
         return Queries(self.histories.take(rows), self.time[rows], self.action[rows])
+
+
+def take_queries(corpus: Corpus, fold: Fold, rows: slice | Int64s = slice(None)) -> Queries:
+    """The queries of a fold, some or all."""
+    queries = fold.queries(corpus.test if fold.target is None else corpus.train)
+    return Queries(queries.take(np.arange(len(queries))[rows]), fold.query_times[rows], fold.condition[rows])
 
 
 @dataclass(frozen=True)
@@ -120,27 +119,27 @@ class Search:
         """What each query has seen of the pool, as pairs: index of the query, index in the pool."""
         return find_seen(histories, self.index_of_row)
 
-    def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, Scores]]:
-        """The scores of each channel by part, float32 [queries, pool]; 0 for seen ads where the ranker gets them."""
+    def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, str, Singles]]:
+        """The scores of each part of each channel, float32 [queries, pool]; 0 for seen ads where the ranker gets them.
+        ``channel.parts[name]`` makes logarithms of them, which can be added up.
+        """
         for channel, scorer in self.channels:
-            scores = scorer(block)
-            if channel.features:
-                for each in scores.values():
-                    each[seen] = 0.0
-            yield channel, scores
+            for name, scores in scorer(block).items():
+                if channel.features:
+                    scores[seen] = 0.0
+                yield channel, name, scores
 
     @torch.inference_mode()
     def retrieve(self, queries: Queries) -> Candidates:
         """The best of the pool for each query. Seen ads have the score -inf."""
         block, seen = self.block(queries), self.find_seen(queries.histories)
         slot = self.popularity.slots.find(queries.time)
-        total, described = self.popular[torch.from_numpy(slot)], []
-        for channel, scores in self.score(block, seen):
-            for name, each in scores.items():
-                if name in self.tables.fusion.weights:
-                    total.add_(scale_part(channel, name, each), alpha=self.tables.fusion.weights[name])
+        total, weights, described = self.popular[torch.from_numpy(slot)], self.tables.fusion.weights, []
+        for channel, name, scores in self.score(block, seen):
+            if name in weights:
+                total.add_(torch.from_numpy(channel.parts[name](scores)), alpha=weights[name])
             if channel.features:
-                described.append((channel.features, scores))
+                described.append((name, channel.features, scores))
         total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
         retrieved = best.indices.numpy()
@@ -152,14 +151,5 @@ class Search:
             scores=best.values.numpy(),
             rank=np.broadcast_to(np.arange(retrieved.shape[1]), retrieved.shape),
             best=best.values[:, :1].numpy(),
-            features={
-                name: features.compute(each, retrieved)
-                for features, scores in described
-                for name, each in scores.items()
-            },
+            features={name: features.compute(scores, retrieved) for name, features, scores in described},
         )
-
-
-def scale_part(channel: Channel, name: str, scores: Singles) -> Tensor:
-    """The scores of a channel's part as logarithms, which can be added up."""
-    return torch.from_numpy(channel.parts[name](scores))

@@ -81,16 +81,6 @@ def _offsets(owner: Int32s, histories: int) -> Int64s:
     return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=histories))])
 
 
-def count_neighbour_pairs(lengths: Int64s, reach: int) -> int:
-    """How many pairs of events are at most ``reach`` events apart in histories of these ``lengths``.
-
-    >>> count_neighbour_pairs(np.array([4, 1]), reach=2)  # of four events 0-1, 0-2, 1-2, 1-3, 2-3; of one none
-    5
-    """
-    near = np.minimum(lengths, reach + 1)  # events that have all those before them within reach
-    return int((near * (near - 1) // 2 + (lengths - near) * reach).sum())
-
-
 def weight_histories(
     histories: Histories, rows: int, weights: ActionWeights, fade: float = 1.0, last: int = 0
 ) -> Sparse:

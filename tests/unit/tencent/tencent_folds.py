@@ -10,12 +10,11 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import choose_pools, measure_popularity
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table, heaviest_events, weigh_events
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel, name_channels
-from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.retrieval.search import Queries, Search, take_queries
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold, build_test_fold
 from tests.unit.tencent.training_inputs import CONFIG

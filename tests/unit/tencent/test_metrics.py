@@ -1,4 +1,4 @@
-"""Ranks, the Score by hand, weights of round 2, ways side by side, and which is handed in."""
+"""Ranks, the Score by hand, weights of round 2, ways side by side, which is handed in, what to expect of the truth."""
 
 import math
 from dataclasses import replace
@@ -10,9 +10,11 @@ from competitions.tencent.corpus import CatalogueRows, Int64s
 from competitions.tencent.metrics import (
     FEWEST_LEARNED,
     evaluate_ways,
+    expect_score,
     judge_ways,
     mean_scores,
     rank_targets,
+    say_expected,
 )
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
@@ -75,3 +77,30 @@ def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
     assert chain.weights.tolist() == [1.0] * 59 + [2.5]  # the last one converts
     if chosen == "ranker":
         assert chain.decision.reason.startswith("the hold-out's ranker learned from 999 queries, the test's from 1,059")
+
+
+# Three users whose last click is ad 2, and one whose last is ad 1.
+LOG = make_sequences(*[[(1, 1, 1), (2, 1, 2)]] * 3, [(2, 1, 1), (1, 1, 2)])
+ROWS = CatalogueRows(np.arange(1, 13))
+
+
+def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three of four queries ask for one ad, which is first in their lists; the error is by ad, and 11 % of .75
+    where the truth is one event further on.
+    """
+    fold, top = hide_from(LOG, LOG.offsets[1:] - 1, ROWS), top_by(*[[2, 1]] * 3, [2, 5])
+    expected = expect_score(fold, top, CONFIG.host, times=True)
+    by_ad = math.hypot(0.75, 0.75) / 4
+    assert expected == pytest.approx({"score": 0.75, "error": by_ad, "error by ad": by_ad})
+    further = expect_score(fold, top, CONFIG.host, times=False)
+    assert further == pytest.approx(expected | {"error": math.hypot(by_ad, 0.11 * 0.75)})
+    say_expected(further)
+    assert capsys.readouterr().err == "  expected Score on the truth: 0.7500 ± 0.2777 (by ad ± 0.2652)\n"
+
+
+def test_where_nobody_was_asked_every_figure_is_zero_without_a_warning() -> None:
+    fold, none = hide_from(LOG, LOG.offsets[1:], ROWS), TopK.empty(0, 10)
+    assert set(expect_score(fold, none, CONFIG.host, times=False).values()) == {0.0}
+    measured = evaluate_ways(fold, FoldAnswers({"ranker": none}), CONFIG.host)["ranker"]
+    assert (measured["score"], measured["score_error"], measured["users"]) == (0.0, 0.0, 0.0)
+    assert (measured["seen"], measured["unseen"]) == (None, None)

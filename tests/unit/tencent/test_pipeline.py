@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from common.engine.run import Run, derive
-from competitions.tencent import pipeline, split, submission
+from competitions.tencent import pipeline, ranking, split, submission
 from competitions.tencent.corpus import CatalogueRows, Corpus, Oids
 from competitions.tencent.plan import make_plan
 from competitions.tencent.retrieval import counts
 from competitions.tencent.retrieval.fusion import weigh_evenly
-from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_corpus, make_sequences, name_users
@@ -66,8 +65,8 @@ def draw_users() -> Corpus:
 def end_at(corpus: Corpus, ends: tuple[int, int]) -> Fold:
     """Of users of even and of odd number so many events are shown; who has any is asked for the next one, a click."""
     shown = np.tile(ends, USERS // 2)
-    question = split.Question(corpus.train.offsets[:-1] + shown, np.flatnonzero(shown), corpus.candidates)
-    fold = split.build_fold(corpus.train, question)
+    ends = corpus.train.offsets[:-1] + shown
+    fold = split.build_fold(corpus.train, ends, np.flatnonzero(shown), corpus.candidates)
     assert fold.target_action is not None
     assert (fold.target_action == 1).all()
     return fold
@@ -78,17 +77,18 @@ def test_the_ranker_gets_the_same_columns_of_every_fold(
     counted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether or not its history has exposures, clicks, or more pairs than are counted: the whole log decides."""
-    shorter = counts.count_pairs(end_at(draw_users(), ENDS["nearly all"]).history(draw_users().train))
+    shorter = counts.count_pairs(end_at(draw_users(), ENDS["nearly all"]).history(draw_users().train).lengths)
     monkeypatch.setattr(counts, "AFFORDABLE_PAIRS", 10**6 if counted == "events" else shorter)
     run, nothing = Run(tmp_path / "run", tmp_path / "cache"), cast("Any", None)
     corpus = run.step(draw_users)
     plan = run.step(make_plan, corpus, 0, CONFIG)
     ready = pipeline.Folds(corpus, plan, nothing, nothing, [], {})
-    fusion = derive(weigh_evenly, {name: find_channel(name) for name in ("counts", "values")})
+    fusion = derive(weigh_evenly, ("counts", "values"))
     names = {}
     for name, ends in ENDS.items():
         fold = run.step(end_at, corpus, ends)
-        lists = pipeline.list_fold(ready, fold, fusion, CONFIG, run).value
+        tables = pipeline.fit_tables(ready, fold, fusion, CONFIG, run).value
+        lists = ranking.list_candidates(corpus.value, fold.value, tables, CONFIG.ranker.features, 0)
         assert lists is not None
         assert lists.features.shape[1] == len(lists.names)
         names[name] = lists.names

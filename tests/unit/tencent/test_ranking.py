@@ -19,8 +19,8 @@ from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.features import pair_features, popularity
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates, take_queries
-from competitions.tencent.retrieval.search import Candidates, Search
+from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates
+from competitions.tencent.retrieval.search import Candidates, Search, take_queries
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
 from tests.unit.tencent.tencent_folds import fit_fold

@@ -13,7 +13,7 @@ from competitions.tencent.corpus import Catalogue, CatalogueRows, Corpus, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.plan import check_names
 from competitions.tencent.sequences import Histories, whole
-from competitions.tencent.split import Fold, Question, build_fold
+from competitions.tencent.split import Fold, build_fold
 
 
 def load_settings(*overrides: str) -> TencentConfig:
@@ -87,4 +87,4 @@ def make_corpus(log: Sequences, ads: int, test: Sequences | None = None, catalog
 def hide_from(log: Sequences, ends: Int64s, candidates: CatalogueRows) -> Fold:
     """Every user with an event at ``ends`` [users] is asked for it; what stands there and behind it is hidden."""
     users = np.flatnonzero(ends < log.offsets[1:])
-    return build_fold(log, Question(ends, users, candidates))
+    return build_fold(log, ends, users, candidates)

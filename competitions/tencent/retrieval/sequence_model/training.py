@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from common.determinism import deterministic_torch
 from common.engine.progress import track
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.corpus import Bools, Catalogue, Halves, Int64s
+from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
 from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
@@ -50,10 +50,6 @@ class Examples:
         steps = ((time[ends - 1] - time[ends - lengths]) / np.maximum(lengths - 1, 1))[lengths > 1]
         timed = len(steps) and np.ptp(steps) > 0
         return np.asarray(time[index_events(self.windows, self.length)] if timed else time[:0])
-
-    def mark_targets(self, padded: Padded) -> Bools:
-        """Which events are, bool [windows, length]."""
-        return np.asarray(padded.mask & (padded.action >= schema.CLICK))
 
     def pad(self, batch: Int64s) -> Padded:
         """The events of some windows."""
@@ -183,7 +179,7 @@ def compute_loss(
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)
     hidden, learned = queries.encode_targets(functional.embedding(item, vectors), Events.of(padded, device))
-    wanted = torch.from_numpy(examples.mark_targets(padded)).to(device)
+    wanted = torch.from_numpy(padded.clicked).to(device)
     chosen = (wanted & learned).flatten().nonzero().squeeze(1)
     encoded = functional.embedding(chosen, hidden.flatten(0, 1))
     own = functional.embedding(item.flatten()[chosen], vectors)

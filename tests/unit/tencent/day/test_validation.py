@@ -13,8 +13,7 @@ from competitions.tencent.day import validation
 from competitions.tencent.day.validation import count_stages, list_candidates
 from competitions.tencent.features.popularity import GROUPS
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ranking import take_queries
-from competitions.tencent.retrieval.search import Search
+from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.split import Fold
 from tests.unit.tencent.features.test_popularity import plant_halves
 from tests.unit.tencent.tencent_folds import fit_fold

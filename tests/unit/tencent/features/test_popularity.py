@@ -30,8 +30,8 @@ from competitions.tencent.features.popularity import (
     measure_popularity,
 )
 from competitions.tencent.io import schema
-from competitions.tencent.ranking import answer_queries, take_queries
-from competitions.tencent.retrieval.search import Search
+from competitions.tencent.ranking import answer_queries
+from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, rewind
 from tests.unit.tencent.tencent_folds import fit_fold

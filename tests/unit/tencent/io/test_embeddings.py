@@ -93,6 +93,14 @@ def test_a_number_that_is_not_finite(tmp_path: Path, form: str, vectors: list[An
     assert reason in refusal(FORMS[form](tmp_path, {BASE + at: one for at, one in enumerate(vectors)}), read)
 
 
+def test_whole_numbers_are_refused_beyond_float16_on_either_side(tmp_path: Path) -> None:
+    """Of the least 32-bit number the absolute value is itself, below any limit."""
+    path = write_pickle(tmp_path / "emb_81_2.pkl", {str(BASE + 3): np.array([np.iinfo(np.int32).min, -3], np.int32)})
+    with pytest.raises(UserError, match=r"not finite, or beyond 65504"):
+        read(path)
+    assert read(write_pickle(path, {str(BASE + 3): np.array([-7, -128], np.int8)}))[2].tolist() == [-7, -128]
+
+
 @pytest.mark.parametrize("value", [[1.0, 2.0], "a text", np.ones((2, 2)), np.array(["a", "b"]), 7])
 def test_a_pickled_value_that_is_no_vector_is_refused(tmp_path: Path, value: Any) -> None:
     path = write_pickle(tmp_path / "emb_81_2.pkl", {str(BASE + 3): np.ones(2), str(BASE + 1): value})

@@ -32,7 +32,7 @@ from competitions.tencent.lab.plain_rules import (
 )
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.sequences import Histories, last_times, whole
-from competitions.tencent.split import Fold, Question, build_fold
+from competitions.tencent.split import Fold, build_fold
 from competitions.tencent.top_k import TopK
 from tests.unit.tencent.training_inputs import draw_log, make_catalogue, make_sequences, write_log
 
@@ -50,7 +50,7 @@ ROWS = CatalogueRows(np.array([1, 3, 4]))
 def ask(histories: Histories, rows: np.ndarray, catalogue: Catalogue) -> tuple[Corpus, Fold]:
     """Every user of a log, at the user's last event."""
     corpus: Any = SimpleNamespace(catalogue=catalogue, train=histories.sequences)
-    fold = build_fold(histories.sequences, Question(histories.ends, histories.users[:0], CatalogueRows(rows)))
+    fold = build_fold(histories.sequences, histories.ends, histories.users[:0], CatalogueRows(rows))
     everybody = {"users": histories.users, "query_ends": histories.ends, "query_times": last_times(histories)}
     return corpus, replace(fold, **everybody)
 

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Corpus
-from competitions.tencent.lab import rungs, semantic_ids
-from competitions.tencent.lab.rungs import SEQUENCE_RUNGS, SequenceRung, answer_generatively, answer_rung, fit_rung
+from competitions.tencent.lab import encoders as rungs
+from competitions.tencent.lab import semantic_ids
+from competitions.tencent.lab.encoders import SEQUENCE_RUNGS, SequenceRung, answer_rung, fit_rung
+from competitions.tencent.lab.semantic_ids import answer_generatively
 from competitions.tencent.split import Fold
 from tests.unit.tencent.retrieval.test_sequence import ADS, SMALL, make_circle, make_contents
 from tests.unit.tencent.training_inputs import hide_from, make_corpus

@@ -14,7 +14,6 @@ from competitions.tencent.corpus import Bools, Catalogue, CatalogueRows, Corpus,
 from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io import schema
-from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import content, registry
 from competitions.tencent.retrieval.channel import (
     CLICKED,
@@ -32,7 +31,7 @@ from competitions.tencent.retrieval.channel import (
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import learn_fusion
 from competitions.tencent.retrieval.registry import CHANNELS, find_channel
-from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.retrieval.search import Queries, Search, take_queries
 from competitions.tencent.sequences import Histories, whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.tencent_folds import SEQUENCE, fit_channel, fit_fold, make_block

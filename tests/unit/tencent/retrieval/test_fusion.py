@@ -19,7 +19,7 @@ from competitions.tencent.retrieval.fusion import (
     log_likelihoods,
     weigh_evenly,
 )
-from competitions.tencent.retrieval.registry import find_channel, name_channels
+from competitions.tencent.retrieval.registry import name_channels
 
 QUERIES, POOL = 1_500, 400
 LIVELY = "events 24 h behind"
@@ -42,7 +42,7 @@ def draw(weights: dict[str, float], possible: float = 1.0) -> ChannelScores:
     for part in (values, allowed):
         part[each, target], part[:, 0] = part[:, 0].copy(), part[each, target].copy()
     popular = tuple(name for name in weights if name in POPULAR)
-    return ChannelScores(tuple(weights), values, allowed, np.ones(allowed.shape, np.float32), popular)
+    return ChannelScores(tuple(weights), values, allowed.astype(np.float32), popular)
 
 
 @pytest.mark.parametrize("possible", [1.0, 0.5])
@@ -59,8 +59,7 @@ def test_a_draw_of_the_candidates_gives_the_weights_of_all(monkeypatch: pytest.M
     positions, weights = draw_sample(even, target, np.random.default_rng(1))
     assert positions.shape[1] < POOL / 3
     part = np.take_along_axis(values, positions[:, :, None], 1)
-    stands_for = np.where(weights > 0, weights, 1.0)
-    sampled = ChannelScores(tuple(PLANTED), part, weights > 0, stands_for, (LIVELY,))
+    sampled = ChannelScores(tuple(PLANTED), part, weights, (LIVELY,))
     found = fit_weights(sampled)
     assert found == pytest.approx(list(PLANTED.values()), abs=0.1)
     assert found == pytest.approx(fit_weights(draw(PLANTED, 0.8)), abs=0.05)
@@ -94,8 +93,7 @@ def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -
 
 
 def test_before_anything_is_learned_all_count_alike() -> None:
-    named = {name: find_channel(name) for name in name_channels(["counts", "content"], ["81", "82"])}
-    even = weigh_evenly(named)
+    even = weigh_evenly(name_channels(["counts", "content"], ["81", "82"]))
     assert even.channels == ("81", "82", "counts")
     assert set(even.weights.values()) == {1.0}
     assert {*POPULAR} <= {*even.weights}
@@ -120,7 +118,7 @@ def test_parts_of_no_weight_stay_where_channels_are_set_and_windows_of_none_neve
 def test_a_column_that_does_not_vary_weighs_nothing() -> None:
     """In the next fold it may vary: whatever it weighs then decides."""
     scores = draw(PLANTED)
-    flat = [np.full((*scores.possible.shape, 1), value, np.float32) for value in (0.0, 1.0, -1.2)]
+    flat = [np.full((*scores.stands_for.shape, 1), value, np.float32) for value in (0.0, 1.0, -1.2)]
     flat[2][::7] += np.float32(1e-6)
     names = (*scores.names, "unseen", "100 within a day", "rounded")
     weights = fit_weights(dataclasses.replace(scores, names=names, values=np.concatenate([scores.values, *flat], 2)))

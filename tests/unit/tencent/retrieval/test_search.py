@@ -10,12 +10,11 @@ import torch
 
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.fold_tables import FoldTables, Fusion
-from competitions.tencent.ranking import take_queries
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import BETA, Content
 from competitions.tencent.retrieval.fusion import ChannelScores, collect_scores, learn_fusion
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Queries, Search
+from competitions.tencent.retrieval.search import Queries, Search, take_queries
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.features.test_popularity import plant_halves
 from tests.unit.tencent.tencent_folds import fit_fold
@@ -75,9 +74,9 @@ def test_scores_of_seen_ads_are_nothing_where_the_ranker_gets_them(name: str, le
     alike = {"part": np.ones((len(queries), len(search.pool)), np.float32)}
     search.channels = [(find_channel(name), lambda _: alike)]
     seen = search.find_seen(queries.histories)
-    ((_, scores),) = search.score(search.block(queries), seen)
-    assert (scores["part"][seen] == left).all()
-    assert scores["part"].sum() == len(queries) * len(search.pool) - len(seen[0]) * (1 - left)
+    ((_, _, scores),) = search.score(search.block(queries), seen)
+    assert (scores[seen] == left).all()
+    assert scores.sum() == len(queries) * len(search.pool) - len(seen[0]) * (1 - left)
 
 
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
@@ -89,9 +88,9 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
     totals, target = [], np.array([4, 5])
     for seed in range(200):
         scores = collect_scores(search.tables, SETTINGS, queries, target, np.random.default_rng(seed))
-        totals.append((scores.stands_for * scores.possible).sum(1))
+        totals.append(scores.stands_for.sum(1))
     assert np.mean(totals, 0) == pytest.approx([8, 8], abs=0.3)  # ten ads, of which each user has seen two
-    assert scores.stands_for[scores.possible].min() < 1  # more are drawn than there are
+    assert scores.stands_for[scores.stands_for > 0].min() < 1  # more are drawn than there are
     assert scores.names == ("81", "81 now", *search.popularity.names)
     retrieved = search.retrieve(queries)
     weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)

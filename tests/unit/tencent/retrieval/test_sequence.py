@@ -148,7 +148,7 @@ def test_clicks_are_targets_and_frequencies_those_of_the_windows_that_are_traine
     assert examples.known.share.tolist() == [0, 0, 0, 0.25, 0, 0.75, 0]
     padded = examples.pad(np.arange(2))
     assert padded.item.tolist() == [[3, 5], [5, 5]]
-    assert examples.mark_targets(padded).tolist() == [[True, True], [False, True]]
+    assert padded.clicked.tolist() == [[True, True], [False, True]]
 
 
 def test_the_id_of_an_ad_that_no_window_holds_says_nothing() -> None:
