@@ -14,7 +14,6 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.column import Column, as_it_stands
 from common.io.csv import BYTE_ORDER_MARK, CsvFile, find_invalid_utf8, find_misshapen, split_lines
-from common.io.files import refuse_folder
 from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
@@ -88,7 +87,6 @@ def read_back(path: Path, header: Sequence[str]) -> pl.DataFrame:
 
 
 def _read_utf8(path: Path) -> bytes:
-    refuse_folder(path, NAME_IT)
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -158,7 +156,6 @@ def find_moved(ids: pl.Series, expected: pl.Series, rule: str, label: str, numbe
 
 def read_truth(truth: Path, columns: Mapping[str, type[pl.DataType]], key: str) -> pl.DataFrame:
     """The answers of a truth file: ``columns`` in their types, one row a ``key``. ``UserError`` for anything else."""
-    refuse_folder(truth, "name the truth file")
     read = [Column(name, dtype, parse=as_it_stands if dtype == pl.String else None) for name, dtype in columns.items()]
     return CsvFile(truth, read, "name the truth file").read(key).frame.drop("line")
 
