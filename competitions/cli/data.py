@@ -17,12 +17,15 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import find_competition, find_room
-from competitions.cli.options import BUILD, Build, Name
+from competitions.cli.options import BUILD, Build, Name, name_folder
 
 
 def data(
     name: Name,
-    raw: Annotated[Path | None, typer.Option(help="Folder for the host's files; default data/NAME/raw.")] = None,
+    raw: Annotated[
+        Path | None,
+        typer.Option(parser=name_folder, metavar="PATH", help="Folder for the host's files; default data/NAME/raw."),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Download nothing, only check the files.")] = False,
 ) -> None:
     """Download the host's files, or say how to get them, and check them."""
