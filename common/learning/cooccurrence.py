@@ -51,6 +51,7 @@ def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFr
 
 def exact_sum(value: pl.Expr) -> pl.Expr:
     """Sum in fixed point, to 2^-32: whole numbers add up to the same bits in whatever order threads take the rows.
+    A sum of 2^31 and more overflows.
 
     >>> pl.DataFrame({"x": [0.5, 0.25]}).select(exact_sum(pl.col("x"))).item()
     0.75

@@ -9,6 +9,7 @@ from common.learning.cooccurrence import exact_sum
 from common.learning.dataset import attach
 
 COUNTED = ("comments", "sentiment", "offset_s", "length")
+UNIT = 16  # a power of 2: the seconds of a million comments on a long episode are more than ``exact_sum`` holds
 
 
 def list_dates(days: Sequence[int], dates: Sequence[datetime.date | None]) -> dict[int, datetime.date]:
@@ -37,7 +38,7 @@ def describe_comments(
     """
     until = find_date(dates, day)
     before = comments.filter(pl.col("date") < until) if until else comments.clear()
-    sums = before.group_by("video").agg(exact_sum(pl.col(name)).alias(name) for name in COUNTED)
+    sums = before.group_by("video").agg((exact_sum(pl.col(name) / UNIT) * UNIT).alias(name) for name in COUNTED)
     frame = attach(videos.select("video", "collection", "duration"), sums, ["video"])
     number, sentiment = pl.col("comments").fill_null(0.0), pl.col("sentiment").fill_null(0.0)
     collected = pl.when(pl.col("collection").is_not_null())

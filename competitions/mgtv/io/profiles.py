@@ -38,15 +38,11 @@ def read_profiles(files: RawFiles, codes: Codes) -> Profiles:
     frame = first.drop(empty)
     if WORD in frame.columns:
         frame = frame.with_columns(encode_words(pl.col(WORD)))
-    name = short_name(files.profiles)
+    name, listed = short_name(files.profiles), ", ".join(empty[:3]) + ", …" * (len(empty) > 3)
     notes += (
         Note(name, "device in neither a log nor the test", rows - known.height, "left out"),
         Note(name, "further row of a device", known.height - first.height, "the first kept"),
         Note(name, "device of a log or the test that is not in the table", codes.devices.height - first.height, "kept"),
-        Note(name, f"column without a value ({_shorten(empty)})", len(empty), "left out"),
+        Note(name, f"column without a value ({listed})", len(empty), "left out"),
     )
     return Profiles(frame, keep_notes(notes))
-
-
-def _shorten(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -57,6 +57,12 @@ def test_comments_by_hand() -> None:
     assert tones == [pytest.approx(-1 / 11), pytest.approx(-1 / 11), None, 0]
 
 
+def test_the_comments_of_a_hit_are_added_up_to_the_end() -> None:
+    """Two million comments on each of three days, 450 s into a video of 600 s: 2.7 billion seconds."""
+    described = describe_said(*(comment(1, day, 2 * 10**6, offset=9e8) for day in (1, 2, 3)))
+    assert described["comment_offset"][1] == pytest.approx(0.75)
+
+
 def test_only_comments_dated_before_the_day_count() -> None:
     said = [comment(0, 4, 1), comment(0, 5, 10), comment(0, 6, 100)]
     described = describe_said(*said)["comment_log_number"]
