@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from common.day.hosts.layout import FileSpec, Source
+from common.day.look.columns import scan
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.files import UNREADABLE, describe_failure
-from common.io.tables import scan_csv, scan_parquet
 
 OK, DIFFERS, MISSING, ABSENT = "ok", "differs", "missing", "missing, not needed"
 
@@ -91,22 +91,16 @@ def _is_alike(unit: str, there: float, known: float) -> bool:
     return known * 0.985 <= there <= known * 1.015 * 2**20 / 1e6 if unit == "MB" else there == known
 
 
-def _scan(path: Path) -> pl.LazyFrame:
-    if path.suffix == ".parquet":
-        return scan_parquet(path)
-    return scan_csv(path, infer_schema=False, raise_if_empty=False)
-
-
 def count_rows(path: Path) -> int:
     """Rows of a CSV after its header, or of a parquet file."""
     with running(f"rows of {path.name}"):
-        return int(_scan(path).select(pl.len()).collect().item())
+        return int(scan([path]).select(pl.len()).collect().item())
 
 
 def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]:
     """The first column that a file lacks."""
     for path in paths if columns else ():
-        there = _scan(path).collect_schema()
+        there = scan([path]).collect_schema()
         lacking = [name for name in columns if name not in there]
         if lacking:
             more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""

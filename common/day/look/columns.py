@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from common.day.look.distributions import DIFFERS, draw_column, measure_distance
+from common.day.look.distributions import LEAST_DISTANCE, draw_column, measure_distance
 from common.day.record_schema import Row
 from common.engine.errors import UserError
 from common.io.files import UNREADABLE, describe_failure
@@ -65,16 +65,16 @@ def describe_columns(table: RawTable) -> list[Row]:
                 row[f"{key}, {side}" if len(table.sides) > 1 else key] = figures.get(side, {}).get(key)
         picture, known = draw_column(name, sides), [share or 0.0 for share in shares.values()]
         gap = abs(known[1] - known[0]) if len(known) > 1 else 0.0
-        drift = max(measure_distance(picture) if picture else 0.0, gap if gap >= DIFFERS else 0.0)
+        drift = max(measure_distance(picture) if picture else 0.0, gap if gap >= LEAST_DISTANCE else 0.0)
         rows.append(row | {"drift": drift or None})
     filled = {key for row in rows for key, value in row.items() if value is not None}
     return [{key: value for key, value in row.items() if key in filled} for row in rows]
 
 
-def count_rows(frame: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
+def count_by(frame: pl.DataFrame, keys: Sequence[str], name: str) -> pl.DataFrame:
     """A row each value of the keys that occurs: under ``name`` the number of its rows.
 
-    >>> count_rows(pl.DataFrame({"user": [7, 7, 9]}), ["user"], "clicks of a user").to_series().sort().to_list()
+    >>> count_by(pl.DataFrame({"user": [7, 7, 9]}), ["user"], "clicks of a user").to_series().sort().to_list()
     [1, 2]
     """
     return frame.group_by(keys).agg(pl.len().alias(name)).select(name)
@@ -117,7 +117,7 @@ def scan(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of all files; a CSV as text."""
     if all(path.suffix == ".parquet" for path in paths):
         return scan_parquet(list(paths))
-    return scan_csv(list(paths), infer_schema=False)
+    return scan_csv(list(paths), infer_schema=False, raise_if_empty=False)
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:

@@ -18,9 +18,9 @@ MOST_LABELS = 1_000  # different texts of a column whose most frequent ones are 
 CLIPPED = 0.005  # of the values at either end are put into the outermost bins
 MOST_VALUES = 5_000_000  # of a longer log values are taken evenly
 SKEWED = 10.0  # times the median, beyond which the highest values ask for an axis of powers of ten
-DIFFERS = 0.1  # distance of two distributions, from which on it is worth a sentence
+LEAST_DISTANCE = 0.1  # distance of two distributions, from which on it is worth a sentence
 CRITICAL = 1.36  # of Kolmogorov and Smirnov: two samples of one distribution keep below it in 95 of 100 draws
-ALIKE = 1.5  # times that, since the events of a user are alike
+DEPENDENT = 1.5  # times that, since the events of a user are alike
 Values = NDArray[np.float64]
 
 
@@ -133,7 +133,7 @@ def measure_distance(picture: Picture) -> float:
     gap = np.asarray(other) - np.asarray(one)
     distance = np.abs(gap).sum() / 2 if picture.labels else np.abs(gap.cumsum()).max()
     chance = CRITICAL * math.sqrt(1 / one_size + 1 / other_size)
-    return min(float(distance), 1.0) if distance >= max(DIFFERS, ALIKE * chance) else 0.0
+    return min(float(distance), 1.0) if distance >= max(LEAST_DISTANCE, DEPENDENT * chance) else 0.0
 
 
 def describe_difference(picture: Picture) -> str:

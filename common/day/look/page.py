@@ -85,19 +85,13 @@ def list_drifting(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"{title}: {len(drifting)} of {len(rows)} columns drift: {named}{more}."] if drifting else []
 
 
-def describe_sides(picture: Picture) -> list[str]:
-    """Each side of a histogram with its median, else the most frequent labels."""
-    medians = [f"{side}, median {numbers.significant(median)}" for side, median in picture.medians.items()]
-    return medians or [f"the most frequent: {', '.join(picture.labels[:3])}"]
-
-
 def draw(picture: Picture) -> dict[str, Any]:
     """A picture as its template takes it."""
     if picture.labels:
         most = 100 * max(max(values) for values in picture.shares.values())
         columns = [replace(shares(side, values), most=most) for side, values in picture.shares.items()]
         return {"title": picture.title, "marks": MarkTable("", picture.labels, columns)}
-    sides = describe_sides(picture)
+    sides = [f"{side}, median {numbers.significant(median)}" for side, median in picture.medians.items()]
     description = "; ".join([picture.title, *sides])
     drawn = {"title": picture.title, "plot": draw_steps(picture), "across": picture.unit, "description": description}
     return drawn | {"legend": list(zip(STYLES, sides, strict=False))}
@@ -105,7 +99,7 @@ def draw(picture: Picture) -> dict[str, Any]:
 
 def draw_steps(picture: Picture) -> Plot:
     """Steps from edge to edge, a line each side."""
-    edges = picture.edges or range(len(picture.labels) + 1)
+    edges = picture.edges
     lines = [
         Line([(edges[0], 0.0), *zip(edges[:-1], values, strict=True), (edges[-1], 0.0)], f"step {style}")
         for style, values in zip(STYLES, picture.shares.values(), strict=False)

@@ -78,21 +78,16 @@ def significant(value: float) -> str:
 
 
 def alone(value: Any) -> str:
-    """A number of a table: whole ones with commas, below 1 as a score, others with three significant digits; anything
-    else as its text.
+    """A cell of a table: whole numbers with commas, below 1 as a score, others with three significant digits; a truth
+    value as yes or no; nothing where there is no value; anything else as it is written.
     """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if not is_number(value):
-        return text(value)
+        return "" if value is None or isinstance(value, float) else str(value)
     if value == int(value) and (type(value) is int or abs(value) > 1):
         return count(value)
     return score(value) if 0.001 <= abs(value) <= 1 or value == 0 else significant(value)
-
-
-def text(value: Any) -> str:
-    """A value that is no finite number: empty where there is none, yes or no, else as it is written."""
-    if value is None or isinstance(value, float):
-        return ""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 FILTERS: tuple[Callable[..., str], ...] = (score, count, share, duration)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from common.day.look.columns import RawTable, count_rows
+from common.day.look.columns import RawTable, count_by
 from common.day.look.page import Look
 from common.engine.run import Run
 from common.time_units import MINUTE_MS
@@ -24,7 +24,7 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
         frames={
             "Searches": {"train": list_sessions(train), "test": list_sessions(test)},
             "Travellers": {
-                side: count_rows(searches.sessions, ["profile"], "searches of a traveller")
+                side: count_by(searches.sessions, ["profile"], "searches of a traveller")
                 for side, searches in (("train", train), ("test", test))
             },
             "Options": {side: frame.drop("booked") for side, frame in options.items()},

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from common.day.look.columns import RawTable, count_rows
+from common.day.look.columns import RawTable, count_by
 from common.day.look.page import Look
 from common.engine.decisions import AUTO
 from common.engine.run import Run, collect
@@ -42,8 +42,8 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
         tables=list_tables(files),
         frames={
             "Lists": {
-                "log": count_rows(shown["log"], ["day", "device"], "videos of a list"),
-                "test": count_rows(shown["test"], ["device"], "videos of a list"),
+                "log": count_by(shown["log"], ["day", "device"], "videos of a list"),
+                "test": count_by(shown["test"], ["device"], "videos of a list"),
             },
             "Days": {name: log.filter(rows).select("day") for name, rows in PARTS.items()},
             "Answers": {"watched": watched.select(COMPLETION), "clicked": log.filter("clicked").select("position")},
@@ -51,9 +51,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
                 **{side: frame.select(VIDEO) for side, frame in described.items()},
                 "watched": watched.select(VIDEO),
             },
-            "Popularity": {
-                side: count_rows(frame, ["video"], "impressions of a video") for side, frame in shown.items()
-            },
+            "Popularity": {side: count_by(frame, ["video"], "impressions of a video") for side, frame in shown.items()},
         },
         notes=notes,
     )

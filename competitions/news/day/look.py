@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from common.day.look.columns import RawTable, count_rows
+from common.day.look.columns import RawTable, count_by
 from common.day.look.page import Look
 from common.engine.run import Run
 from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
@@ -27,8 +27,8 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
         ],
         frames={
             "Clicks": {side: derive_columns(frame) for side, frame in sides.items()},
-            "Users": {side: count_rows(frame, ["user"], "clicks of a user") for side, frame in sides.items()},
-            "Articles": {side: count_rows(frame, ["item"], "clicks of an article") for side, frame in sides.items()},
+            "Users": {side: count_by(frame, ["user"], "clicks of a user") for side, frame in sides.items()},
+            "Articles": {side: count_by(frame, ["item"], "clicks of an article") for side, frame in sides.items()},
         },
         notes=(*files.notes, *articles.value.notes, *clicks.value.notes),
     )

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from common.day.look.columns import RawTable, count_rows
+from common.day.look.columns import RawTable, count_by
 from common.day.look.page import Look
 from common.engine.run import Run
 from competitions.template.config import TemplateConfig
@@ -19,7 +19,7 @@ def look(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Look:
         tables=[RawTable("events", {"all": [files.events]}), RawTable("users", {"test": [files.users]})],
         frames={
             "Events": {side: frame.select(pl.col("time").cast(pl.Datetime("ms"))) for side, frame in sides.items()},
-            "Users": {side: count_rows(frame, ["user"], "events of a user") for side, frame in sides.items()},
-            "Items": {side: count_rows(frame, ["item"], "events of an item") for side, frame in sides.items()},
+            "Users": {side: count_by(frame, ["user"], "events of a user") for side, frame in sides.items()},
+            "Items": {side: count_by(frame, ["item"], "events of an item") for side, frame in sides.items()},
         },
     )
