@@ -10,7 +10,7 @@ import polars as pl
 
 from common.day.difference import FEW, Difference, compute_difference, pair_truth, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.run_record import NO_SLICE, WEIGHT, average_queries, split_slice
+from common.day.run_record import NO_SLICE, average, find_weights, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
 
@@ -173,9 +173,9 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     ]
     rows = []
     for label, part in parts:
-        means = {name: _measure(part, side) for name, side in (("A", "before"), ("B", "after"))}
-        found = compute_difference(part, compared=len(parts))
-        marks = {"B - A": found.mean, "error": found.error, "": "*" if found.beyond else ""}
+        weights, difference = find_weights(part), compute_difference(part, compared=len(parts))
+        means = {name: average(part[side].to_numpy(), weights)[0] for name, side in (("A", "before"), ("B", "after"))}
+        marks = {"B - A": difference.mean, "error": difference.error, "": "*" if difference.beyond else ""}
         rows.append({"slice": label, **means, **marks, **part.select(WON, LOST, queries=pl.len()).row(0, named=True)})
     return rows
 
@@ -216,9 +216,3 @@ def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
         names = [", ".join(f"{name} {count}" for name, count in run.threads.items()) for run in (one, other)]
         warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings
-
-
-def _measure(joined: pl.DataFrame, side: str) -> float:
-    """The score of a run, ``before`` or ``after``."""
-    score: float = average_queries(joined.select(pl.col(side).alias("score"), pl.col(f"^{WEIGHT}$")))["score"]
-    return score

@@ -15,11 +15,8 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
-from common.day.run_record import QUERIES, TRUTH, find_clusters, find_weights
+from common.day.run_record import QUERIES, TRUTH_QUERIES, average, find_clusters, find_weights, read_frame
 from common.engine.errors import UserError
-from common.io.files import UNREADABLE, describe_failure
-from common.io.tables import read_parquet
-from common.learning.metrics import cluster_error, weighted_mean
 
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known
@@ -93,8 +90,8 @@ def compute_difference(
     """The paired difference of queries with ``before``, ``after`` and, where there are such columns, ``weight`` and
     ``cluster``; with the ``noise`` of the fits in its error, each score being the mean of so many ``fits``.
     """
-    gains, weights = (joined["after"] - joined["before"]).to_numpy(), find_weights(joined)
-    mean, error = weighted_mean(gains, weights), cluster_error(gains, weights, find_clusters(joined))
+    gains = (joined["after"] - joined["before"]).to_numpy()
+    mean, error = average(gains, find_weights(joined), find_clusters(joined))
     plain = Difference(mean, error, joined.height, int((gains != 0).sum()), compared=compared)
     if noise is None or not plain.changed:
         return plain
@@ -175,7 +172,7 @@ def read_pair(first: Path, second: Path) -> Pair:
             f"{first} and {second} are of different files ({one.data.folder} and {other.data.folder}), so their queries"
             " are not the same: compare two runs on the same files."
         )
-    joined = pair_scores(_read_queries(first / QUERIES), _read_queries(second / QUERIES))
+    joined = pair_scores(*(read_frame(run / QUERIES) for run in (first, second)))
     if not joined.height:
         raise UserError(
             f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
@@ -185,9 +182,10 @@ def read_pair(first: Path, second: Path) -> Pair:
 
 def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
     """One row per query of the test; None where a run does not know their truth."""
-    if not ((first / TRUTH).exists() and (second / TRUTH).exists()):
+    paths = first / TRUTH_QUERIES, second / TRUTH_QUERIES
+    if not all(path.exists() for path in paths):
         return None
-    joined = pair_scores(_read_queries(first / TRUTH), _read_queries(second / TRUTH))
+    joined = pair_scores(*map(read_frame, paths))
     return joined if joined.height else None
 
 
@@ -195,12 +193,3 @@ def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """One row per query of both: the second's columns with its score as ``after``, the first's as ``before``."""
     before = first.select("fold", "query", before="score")
     return second.rename({"score": "after"}).join(before, on=["fold", "query"], maintain_order="left")
-
-
-def _read_queries(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        raise UserError(f"{path} does not exist: the run did not finish its record; run again.")
-    try:
-        return read_parquet(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error

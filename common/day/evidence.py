@@ -6,16 +6,17 @@ A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND`
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 
 from common.arrays import Floats, Ints
-from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, Scored, Stage
+from common.day.record_schema import AnswerRecord, Example, RankCount, Scored, Stage
+from common.day.run_record import average
 from common.learning.chain import Chain
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import cluster_error, rank_answers, weighted_mean
+from common.learning.metrics import rank_answers
 
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))
@@ -23,15 +24,6 @@ EXAMPLES = 3  # of each kind
 MOST_VALUES = 10_000_000  # of features, that a run keeps beside its candidates: 40 MB
 BLEND = "blend"
 RANDOM = "Random order"
-
-
-class Example(NamedTuple):
-    """A query for a person to read: the user, the list that was handed in, and the right answer."""
-
-    query: str
-    context: str
-    listed: Sequence[str]
-    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +115,16 @@ def count_ranks(ranks: Ints, missed: str, repeats: int = 1) -> list[RankCount]:
     return [RankCount(name, count / repeats, count / max(len(ranks), 1)) for name, count in rows]
 
 
-def pick_examples(ranks: Ints, cutoff: int, describe: Callable[[int], Example]) -> list[ExampleQuery]:
+def pick_examples(ranks: Ints, cutoff: int, describe: Callable[[int], Example]) -> list[Example]:
     """Some queries that were answered right and some that were not, evenly spread over all of each kind."""
     right = (ranks > 0) & (ranks <= cutoff)
     rows = []
     for kind, chosen in (("right", np.flatnonzero(right)), ("wrong", np.flatnonzero(~right))):
         inner = np.linspace(0, len(chosen) - 1, EXAMPLES + 2).round().astype(int)[1:-1]
         for query in np.unique(chosen[inner]) if len(chosen) else chosen:
-            (text, context, listed, answer), rank = describe(int(query)), int(ranks[query])
+            example, rank = describe(int(query)), int(ranks[query])
             known = rank if rank > 0 else None
-            rows.append(ExampleQuery(kind, text, context, list(listed), answer, known, rank != MISSED))
+            rows.append(structs.replace(example, kind=kind, rank=known, candidate=rank != MISSED))
     return rows
 
 
@@ -161,8 +153,4 @@ def list_rivals(chain: Chain, random: Floats, rules: Mapping[str, str]) -> list[
     weights = chain.weights
     earned = {RANDOM: random} | {title: chain.scores[name] for name, title in rules.items() if name in chain.scores}
     padded = {name: np.pad(values, (0, len(weights) - len(values))) for name, values in earned.items()}
-    return [
-        Scored(name, weighted_mean(values, weights), cluster_error(values, weights, chain.clusters))
-        for name, values in padded.items()
-        if weights.any()
-    ]
+    return [Scored(name, *average(values, weights, chain.clusters)) for name, values in padded.items() if weights.any()]

@@ -1,5 +1,5 @@
 """The files that runs and ladders leave, in their types: run.json is a ``RunRecord``, written, read and shown by its
-attributes; the tables of a ladder and of an ablation are read as plain rows.
+attributes; the table of a ladder is read as plain rows.
 
 This code wrote them; what is damaged, of another make or of an earlier version is refused here.
 """
@@ -15,12 +15,12 @@ from common.engine.errors import UserError
 from common.engine.stored_entry import StepRecord
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 
-Number = float | None
 Row = dict[str, Any]
-Rows = list[Row]
 
 NORMAL_95 = 1.959964  # standard errors of a score, each way, of its 95 % interval
 RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
+# Optional columns of queries: how much one counts in every mean; which rise and fall together (a shared item, a user).
+WEIGHT, CLUSTER = "weight", "cluster"
 
 
 class Scored(msgspec.Struct):
@@ -29,8 +29,8 @@ class Scored(msgspec.Struct):
     """
 
     name: str
-    score: Number = None
-    error: Number = None
+    score: float | None = None
+    error: float | None = None
     queries: int | None = None
 
 
@@ -68,14 +68,16 @@ class RankCount(msgspec.Struct):
     share: float
 
 
-class ExampleQuery(msgspec.Struct):
-    """A query in words; its right answer stood at ``rank``, None: not in the list, and was a ``candidate`` or not."""
+class Example(msgspec.Struct):
+    """A query for a person to read: the user, the list that was handed in, and the right answer, which stood at
+    ``rank`` (None: not in the list), and was a ``candidate`` or not. ``kind``: answered right or wrong.
+    """
 
-    kind: str
     query: str
     context: str
     listed: list[str]
     answer: str
+    kind: str = ""
     rank: int | None = None
     candidate: bool = False
 
@@ -87,7 +89,7 @@ class AnswerRecord(msgspec.Struct):
     missed: str = "not among the candidates"
     funnel: list[Stage] = []
     ranks: list[RankCount] = []
-    examples: list[ExampleQuery] = []
+    examples: list[Example] = []
 
 
 class Diagnostics(msgspec.Struct, kw_only=True):
@@ -148,11 +150,11 @@ class Data(msgspec.Struct, kw_only=True):
     sample: bool = False
 
 
-class Table(msgspec.Struct):
+class RecordTable(msgspec.Struct):
     """A table of the competition's own."""
 
     title: str
-    rows: Rows
+    rows: list[Row]
 
 
 class Submission(msgspec.Struct):
@@ -194,8 +196,8 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     ranking: list[Scored] = []
     fits: list[float] = []
     truth: Truth | None = None
-    notes: Rows = []
-    tables: list[Table] = []
+    notes: list[Row] = []
+    tables: list[RecordTable] = []
     features: list[str] = []
     insight: Diagnostics = msgspec.field(default_factory=Diagnostics)
     steps: list[StepRecord] = []
@@ -236,11 +238,11 @@ def read_record(path: Path) -> RunRecord:
         raise UserError(f"{path} is not a record of a run that this version wrote ({error}); run again.") from error
 
 
-def read_figures(path: Path) -> Row:
-    """A ladder's or an ablation's figures; nothing where there are none that can be read."""
+def read_ladder(path: Path) -> Row:
+    """What a ladder left; nothing where there is none that can be read."""
     try:
-        figures = msgspec.json.decode(path.read_bytes(), type=Row)
-        msgspec.convert(figures.get("rows"), Rows | None)
+        ladder = msgspec.json.decode(path.read_bytes(), type=Row)
+        msgspec.convert(ladder.get("rows"), list[Row] | None)
     except (OSError, ValueError):
         return {}
-    return figures
+    return ladder

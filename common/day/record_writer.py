@@ -15,7 +15,7 @@ from msgspec import structs
 from common.day.evidence import describe_answers
 from common.day.judged import Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
-from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH, SimulatedTruth, describe_queries
+from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH_QUERIES, SimulatedTruth, describe_queries
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, is_stop
 from common.engine.run import Run
@@ -113,7 +113,7 @@ class RecordWriter:
     def add_truth(self, truth: SimulatedTruth) -> None:
         """The scores on the simulated truth, with truth.parquet beside them."""
         queries = truth.queries.with_columns(fold=pl.lit("truth"))
-        write_whole(self.run.folder / TRUTH, queries.write_parquet)
+        write_whole(self.run.folder / TRUTH_QUERIES, queries.write_parquet)
         tables = [*self._content["tables"], *list_tables(truth.tables)]
         self.add(truth={name: getattr(truth, name) for name in TRUTH_FIGURES}, tables=tables)
 

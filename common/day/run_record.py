@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +18,15 @@ import polars as pl
 from common.arrays import Floats, Ints
 from common.day.hosts import STANDIN_SIGNS
 from common.day.hosts.simulated import is_simulated
-from common.day.record_schema import RECORD, Data, QueryScores, RunRecord, Scored, read_record
-from common.day.record_schema import Row as Row
+from common.day.record_schema import CLUSTER, RECORD, WEIGHT, Data, QueryScores, Row, RunRecord, Scored, read_record
 from common.engine.errors import UserError
 from common.engine.result import walk
+from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
 from common.learning.metrics import cluster_error, weighted_mean
 
-QUERIES, TRUTH = "queries.parquet", "truth.parquet"
+QUERIES, TRUTH_QUERIES = "queries.parquet", "truth.parquet"
 CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
-# Optional columns: how much a query counts in every mean; which queries rise and fall together (a shared item, a user).
-WEIGHT, CLUSTER = "weight", "cluster"
 NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER)
 
 
@@ -71,11 +68,16 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
 
 def average_queries(queries: pl.DataFrame) -> Row:
     """Mean ``score``, its ``error``, and how many ``queries``; 0 of none."""
-    scores, weights = queries["score"].cast(pl.Float64).to_numpy(), find_weights(queries)
-    mean, error = 0.0, 0.0
-    if weights.any():
-        mean, error = weighted_mean(scores, weights), cluster_error(scores, weights, find_clusters(queries))
+    scores = queries["score"].cast(pl.Float64).to_numpy()
+    mean, error = average(scores, find_weights(queries), find_clusters(queries))
     return {"score": mean, "error": error, "queries": queries.height}
+
+
+def average(scores: Floats, weights: Floats, clusters: Ints | None = None) -> tuple[float, float]:
+    """The mean over queries, and its standard error; zeros where no query counts."""
+    if not weights.any():
+        return 0.0, 0.0
+    return weighted_mean(scores, weights), cluster_error(scores, weights, clusters)
 
 
 def find_weights(queries: pl.DataFrame) -> Floats:
@@ -146,22 +148,27 @@ def find_paths(value: object) -> Iterator[Path]:
 class LoadedRun:
     """``queries``: one row per validation query: query, fold, score, slices. ``candidates``: one row per candidate of a
     query: query, item, label (1: the right one), a score a model; the list that is handed in is sorted by the last.
+    ``features`` (float32, NaN: missing) of the first candidates, row by row: of all, where they are few.
     """
 
     folder: Path
     record: RunRecord
     queries: pl.DataFrame
     candidates: pl.DataFrame
-
-    @cached_property
-    def features(self) -> pl.DataFrame:
-        """The features (float32, NaN = missing) of the first candidates, row by row: of all, where they are few."""
-        return read_parquet(self.folder / FEATURES)
+    features: pl.DataFrame
 
 
 def load_run(folder: Path) -> LoadedRun:
-    """The run in ``folder``. ``UserError`` where its files are gone, or of an earlier version."""
-    record = read_record(folder / RECORD)
-    if not (folder / FEATURES).exists():
-        raise UserError(f"{folder} has no {FEATURES}: it validated on no query, or with an earlier version: run again.")
-    return LoadedRun(folder, record, read_parquet(folder / QUERIES), read_parquet(folder / CANDIDATES))
+    """The run in ``folder``. ``UserError`` where its files are gone, damaged, or of an earlier version."""
+    frames = (read_frame(folder / name) for name in (QUERIES, CANDIDATES, FEATURES))
+    return LoadedRun(folder, read_record(folder / RECORD), *frames)
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """A table that a run left. ``UserError`` where it is missing or damaged."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: the run did not finish its record, or judged no query; run again.")
+    try:
+        return read_parquet(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read ({describe_failure(error)}): run again.") from error

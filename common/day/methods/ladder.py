@@ -25,13 +25,12 @@ from common.arrays import Floats, Ints
 from common.day.compare import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
-from common.day.record_schema import Row, read_figures
+from common.day.record_schema import Row, read_ladder
 from common.day.report.formatting import is_number
-from common.day.run_record import digest_files
+from common.day.run_record import average, digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
-from common.learning.metrics import cluster_error, weighted_mean
 
 Files = TypeVar("Files")
 Config = TypeVar("Config")
@@ -60,10 +59,7 @@ class MethodScores:
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
-        weights = np.ones(len(each)) if self.weights is None else self.weights
-        if not weights.any():
-            return 0.0, 0.0
-        return weighted_mean(each, weights), cluster_error(each, weights, self.clusters)
+        return average(each, np.ones(len(each)) if self.weights is None else self.weights, self.clusters)
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class Rung:
     formula: str = ""
     lacks: Callable[..., str | None] | None = None
 
-    def place(self) -> str:
+    def locate_code(self) -> str:
         """Where its code stands: a file from the root of the workspace, a line, a function."""
         function = inspect.unwrap(self.code)
         path = Path(inspect.getsourcefile(function) or "").resolve().relative_to(ROOT)
@@ -208,13 +204,13 @@ class Ladder:
             FITS: counted,
             SECONDS: sum(step.seconds for step in steps),
             MEMORY: max(rises, default=None),
-            CODE: rung.place(),
+            CODE: rung.locate_code(),
         }
         return row, scored
 
     def _read_rows(self, digest: str) -> list[Row]:
         """The rows of the ladder that the folder holds; of other files or in another metric none."""
-        last = read_figures(self.bench.run.folder / TABLE)
+        last = read_ladder(self.bench.run.folder / TABLE)
         same = (last.get("metric"), last.get("files")) == (self.metric, digest)
         return list(last.get("rows") or []) if same else []
 

@@ -11,7 +11,7 @@ import msgspec
 
 from common.day.compare import Change, flatten
 from common.day.difference import FEW
-from common.day.record_schema import AnswerRecord, ExampleQuery, RankCount, RunRecord, Scored, Stage, Table
+from common.day.record_schema import AnswerRecord, Example, RankCount, RecordTable, RunRecord, Scored, Stage
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.day.report.charts import Column, Mark, MarkTable, make_table
@@ -61,7 +61,7 @@ def models(record: RunRecord) -> MarkTable | None:
     return MarkTable("model", [row.name for row in rows], [column])
 
 
-def tables(known: Sequence[Table]) -> list[dict[str, Any]]:
+def tables(known: Sequence[RecordTable]) -> list[dict[str, Any]]:
     """The tables of the competition itself: recall of channels, the decision ladder, folds side by side."""
     return [{"title": table.title, "table": make_table(table.rows)} for table in known]
 
@@ -111,7 +111,7 @@ def _counted(rows: Sequence[Stage | RankCount]) -> Column:
     return Column("share (queries)", marks, "bar", unit=" %")
 
 
-def _example(row: ExampleQuery, missed: str) -> dict[str, Any]:
+def _example(row: Example, missed: str) -> dict[str, Any]:
     right = row.listed.index(row.answer) if row.answer in row.listed else None  # texts may repeat: the first
     outside = "further down" if row.candidate else missed
     return {

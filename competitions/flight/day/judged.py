@@ -10,8 +10,8 @@ import polars as pl
 from common.day.evidence import BLEND
 from common.day.hosts import TRUTH
 from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
-from common.day.record_schema import Scored
-from common.day.run_record import Row, SimulatedTruth
+from common.day.record_schema import Row, Scored
+from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
-from common.day.run_record import WEIGHT, Row
+from common.day.evidence import BLEND, Evidence, list_rivals, score_random
+from common.day.record_schema import WEIGHT, Example, Row
 from common.learning.metrics import rank_answers
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size

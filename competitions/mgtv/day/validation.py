@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
-from common.day.run_record import CLUSTER, Row
+from common.day.evidence import BLEND, Evidence, list_rivals, score_random
+from common.day.record_schema import CLUSTER, Example, Row
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import rank_answers

@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
-from common.day.run_record import WEIGHT, Row
+from common.day.evidence import BLEND, Evidence, list_rivals, score_random
+from common.day.record_schema import WEIGHT, Example, Row
 from common.learning.dataset import RankingDataset
 from common.learning.metrics import rank_answers
 from common.time_units import DAY_MS, HOUR_MS

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.evidence import BLEND, Evidence, Example, list_rivals, score_random
-from common.day.run_record import Row
+from common.day.evidence import BLEND, Evidence, list_rivals, score_random
+from common.day.record_schema import Example, Row
 from common.learning.chain import Order, judge_chain, score_rule
 from common.learning.dataset import RankingDataset
 from common.learning.gbdt import predict

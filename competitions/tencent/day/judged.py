@@ -7,8 +7,8 @@ import numpy as np
 
 from common.arrays import Floats
 from common.day.judged import Details, Insight, Judged
-from common.day.record_schema import Scored
-from common.day.run_record import Row, SimulatedTruth
+from common.day.record_schema import Row, Scored
+from common.day.run_record import SimulatedTruth
 from common.engine.progress import say
 from common.engine.run import collect
 from common.learning.adversarial_validation import find_drift, refer

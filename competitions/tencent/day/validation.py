@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.evidence import BEYOND, BLEND, Evidence, Example, list_rivals
+from common.day.evidence import BEYOND, BLEND, Evidence, list_rivals
 from common.day.judged import measure_importance
-from common.day.run_record import CLUSTER
+from common.day.record_schema import CLUSTER, Example
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from common.day.hosts import REPORT
-from common.day.record_schema import RECORD, SCORES, Row, RunRecord, read_figures, read_record
+from common.day.record_schema import RECORD, SCORES, Row, RunRecord, read_ladder, read_record
 from common.day.report.formatting import is_number, score, share, with_error
 from common.day.stamp import BENCHES, FOLDER, STAMP, Figure, Stamp
 from common.engine.errors import UserError
@@ -154,7 +154,7 @@ def group_steps(steps: Sequence[StepRecord]) -> list[Row]:
 
 def list_ladder(path: Path, name: str, scale: float) -> Iterator[tuple[str, Figure]]:
     """The rungs of a ladder that was climbed whole; one of which a rung was measured since has no stamp."""
-    ladder = read_figures(path)
+    ladder = read_ladder(path)
     raw = Path(ladder.get(FOLDER, ""))
     label = label_data(raw, path, scale) if ladder.get(STAMP) and raw.is_dir() else None
     if label is None:

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.evidence import Evidence, Example
+from common.day.evidence import Evidence
 from common.day.judged import Details, Insight, Judged
-from common.day.record_schema import RECORD, Data, RunRecord, RunStart, Scored
+from common.day.record_schema import RECORD, Data, Example, RunRecord, RunStart, Scored
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from common.day import evidence
-from common.day.evidence import BEYOND, Example, describe_answers
-from common.day.record_schema import RankCount
+from common.day.evidence import BEYOND, describe_answers
+from common.day.record_schema import Example, RankCount
 from common.learning.chain import judge_chain
 from common.learning.dataset import RankingDataset
 from tests.unit.common.day.records import make_evidence

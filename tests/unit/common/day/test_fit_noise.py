@@ -66,6 +66,10 @@ def test_queries_of_a_cluster_rise_and_fall_together() -> None:
     weighed = joined.with_columns(weight=pl.Series([1.0, 1.0, 1.0, 3.0, 3.0, 3.0]))
     # The mean is -.5; a's sum of gains less the mean is 4.5, b's the same with its weight.
     assert compute_difference(weighed)[:2] == pytest.approx((-0.5, (2 * 4.5**2) ** 0.5 / 12))
+    assert compute_difference(joined.with_columns(weight=pl.lit(0.0)))[:2] == (
+        0.0,
+        0.0,
+    )  # of a slice that counts nothing
 
 
 def test_a_slice_is_marked_where_it_lies_beyond_what_chance_makes_of_so_many() -> None:

@@ -154,7 +154,7 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
 
 def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make("20260101-1", [0.5, 0.25])
-    with pytest.raises(UserError, match=r"has no features\.parquet.*run again"):
+    with pytest.raises(UserError, match=r"candidates\.parquet does not exist: .*run again"):
         run_record.load_run(folder)
     sizes, labels = np.array([2, 1, 2], np.int32), np.array([1, 0, 0, 1, 0], np.float32)
     rows = RankingDataset(("x", "y"), np.arange(10, dtype=np.float32).reshape(5, 2), labels, sizes)
@@ -169,3 +169,6 @@ def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, mo
         run = run_record.load_run(folder)
         assert run.features.to_dict(as_series=False) == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
         assert run.candidates.equals(ranked.candidates)
+    (folder / run_record.FEATURES).write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"features\.parquet cannot be read .*run again"):
+        run_record.load_run(folder)
