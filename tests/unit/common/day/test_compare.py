@@ -10,56 +10,44 @@ from common.day import compare
 from common.day.compare import find_change
 from common.day.report.page import write_report
 from common.engine.errors import UserError
-from tests.unit.common.day import records
 from tests.unit.common.day.conftest import Make
 
 WHOLE: dict[str, Any] = {"rank": {"rounds": 300, "negatives": "auto"}}
 QUICK: dict[str, Any] = {"rank": {"rounds": 60, "negatives": 20}}
 
 
-def describe_change(run: Path) -> str:
+def say_change(run: Path) -> str:
     change = find_change(run)
     return "" if change is None else change.sentence
 
 
-def write_run(build: Path, name: str, config: dict[str, Any], score: float, **more: Any) -> Path:
-    return records.write_run(build / "news" / name, [score, 0.5, 0.0], config=config, **more)
-
-
-def test_a_run_is_compared_with_the_one_that_is_most_like_it(tmp_path: Path) -> None:
-    write_run(tmp_path, "1", QUICK, 0.1)
-    quick = write_run(tmp_path, "2", QUICK, 0.2)
-    write_run(tmp_path, "3", WHOLE, 0.9)
-    after = write_run(tmp_path, "4", QUICK, 0.5)
-    write_run(tmp_path, "5", QUICK, 0.6)  # as like, and later
-    said = f"Against news/{quick.name} (nothing changed): +0.1000 ± "
-    assert describe_change(after).startswith(said)
+def test_a_run_is_compared_with_the_one_that_is_most_like_it(make: Make) -> None:
+    make("1", [0.1], config=QUICK), make("2", [0.2], config=QUICK), make("3", [0.9], config=WHOLE)
+    after = make("4", [0.5], config=QUICK)
+    make("5", [0.6], config=QUICK)  # as like, and later
+    said = "Against news/2 (nothing changed): +0.3000 ± "
+    assert say_change(after).startswith(said)
     assert said in write_report(after).read_text()
 
 
-def test_the_settings_that_differ_are_named(tmp_path: Path) -> None:
-    write_run(tmp_path, "1", WHOLE, 0.9)
-    said = describe_change(write_run(tmp_path, "2", QUICK, 0.5))
-    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.1333 ± ")
+def test_the_settings_that_differ_are_named_and_many_are_counted(make: Make) -> None:
+    make("1", [0.9], config=WHOLE)
+    said = say_change(make("2", [0.5], config=QUICK))
+    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.4000 ± ")
+    make("1", [0.4], "flight", config={f"s{number}": number for number in range(5)})
+    said = say_change(make("2", [0.4], "flight", config={f"s{number}": "x: y" * 20 for number in range(5)}))
+    assert said.startswith("Against flight/1 (s0 0 -> x:y")
+    assert " and 2 more): +0.0000" in said
 
 
 @pytest.mark.parametrize(
     "more",
     [{"data": {"digest": "cd"}}, {"metric": "MRR@10"}, {"cv": {"digest": "of other queries"}}],
 )
-def test_runs_of_other_files_queries_or_another_metric_are_passed_over(tmp_path: Path, more: dict[str, Any]) -> None:
-    own = write_run(tmp_path, "1", WHOLE, 0.4)
-    write_run(tmp_path, "2", WHOLE, 0.4, **more)
-    (write_run(tmp_path, "3", WHOLE, 0.4) / "run.json").write_text("damaged")
-    assert f"Against news/{own.name} (nothing changed): " in describe_change(write_run(tmp_path, "4", WHOLE, 0.5))
-
-
-def test_many_settings_are_counted(tmp_path: Path) -> None:
-    write_run(tmp_path, "1", {f"s{number}": number for number in range(5)}, 0.4)
-    after = write_run(tmp_path, "2", {f"s{number}": "x: y" * 20 for number in range(5)}, 0.4)
-    said = describe_change(after)
-    assert said.startswith("Against news/1 (s0 0 -> x:y")
-    assert " and 2 more): +0.0000" in said
+def test_runs_of_other_files_queries_or_another_metric_are_passed_over(make: Make, more: dict[str, Any]) -> None:
+    make("1", [0.4]), make("2", [0.4], **more)
+    (make("3", [0.4]) / "run.json").write_text("damaged")
+    assert "Against news/1 (nothing changed): " in say_change(make("4", [0.5]))
 
 
 # --- two runs side by side ---

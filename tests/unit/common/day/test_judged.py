@@ -1,24 +1,15 @@
-"""What a run reports of why its score is so: a planted feature, planted drift, steps that are kept."""
+"""What a run reports of why its score is so: a planted feature, planted drift."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
-from common.day.judged import Insight, measure_importance
-from common.day.judged import measure_drift as drift_of
-from common.day.record_schema import Diagnostics
-from common.day.record_writer import RecordWriter
-from common.engine.run import Run
+from common.day.judged import measure_drift, measure_importance
 from common.learning.adversarial_validation import find_drift
 from common.learning.dataset import RankingDataset
-from common.learning.diagnostics import Importance
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit
-from common.learning.metrics import rank_answers
-from tests.unit.common.day.records import START, make_evidence, make_judged
 
 QUERIES, SIZE = 80, 5
 
@@ -61,49 +52,11 @@ def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no
 def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     rows, test, later = draw_rows(1), draw_rows(2, shift=2.0), draw_rows(3, shift=2.0)
     reference = find_drift(rows, later, 1_000)
-    drift = drift_of(rows, test, reference, "two days", 1_000)
+    drift = measure_drift(rows, test, reference, "two days", 1_000)
     assert drift is not None
     worst = drift.features[0]
     assert (worst.feature, worst.auc, worst.reference, drift.between) == ("calendar", 1.0, 1.0, "two days")
-    plain = drift_of(rows, draw_rows(4), None, "", 1_000)
+    plain = measure_drift(rows, draw_rows(4), None, "", 1_000)
     assert plain is not None
     assert plain.auc < 0.65
     assert plain.reference is None
-
-
-def name_importance(feature: str) -> list[Importance]:
-    return [Importance(feature)]
-
-
-def find_no_drift() -> None:
-    return None
-
-
-def test_the_insight_is_computed_once_and_kept_as_steps(tmp_path: Path) -> None:
-    rows = draw_rows(5)
-    names = [str(query) for query in rows.query_numbers]
-    items = {"query": names, "item": np.arange(len(names)) % SIZE, "label": rows.labels, "blend": rows.features[:, 1]}
-    ranks = rank_answers(rows.features[:, 0], rows.labels, rows.group_sizes)
-    evidence = make_evidence(
-        candidates=pl.DataFrame(items), rows=rows, ranks=ranks, stages=[("asked", QUERIES)], cutoffs=(1,)
-    )
-    judged = make_judged(
-        Insight(importance=(name_importance, "planted"), drift=(find_no_drift,)),
-        queries=pl.DataFrame({"query": [*dict.fromkeys(names)], "fold": "one", "score": 0.5}),
-        evidence=lambda: evidence,
-    )
-
-    def explain(name: str) -> tuple[Run, Diagnostics]:
-        run = Run(tmp_path / name, tmp_path / "cache")
-        writer = RecordWriter(run, checked=True, began=0.0)
-        writer.begin(START, judged)
-        writer.add_evidence(judged)
-        assert writer.record
-        return run, writer.record.insight
-
-    (_, first), (again, second) = explain("one"), explain("two")
-    assert second == first
-    assert [(step.name, step.kept) for step in again.timings] == [("insight.importance", True), ("insight.drift", True)]
-    assert (first.importance, first.drift, first.calibration) == ([Importance("planted")], None, [])
-    assert [row.queries for row in first.answers.funnel] == [QUERIES] * 3
-    assert first.answers.ranks[0].queries == QUERIES

@@ -13,26 +13,14 @@ import pytest
 
 from common.day.difference import FitNoise, widen_error
 from common.day.methods import families
-from common.day.methods.ladder import (
-    BASE,
-    BEFORE,
-    CODE,
-    FITS,
-    GAIN,
-    GAIN_ERROR,
-    MEMORY,
-    ROOT,
-    TABLE,
-    Bench,
-    Ladder,
-    MethodScores,
-    Rung,
-)
-from common.day.record_schema import RECORD, Row
+from common.day.methods import ladder as ladders
+from common.day.methods.ladder import BASE, BEFORE, FITS, GAIN, GAIN_ERROR, TABLE, Bench, Ladder, MethodScores, Rung
+from common.day.record_schema import Row
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.run import Result, Run, collect, derive
 from tests.results import as_result
+from tests.unit.common.day.records import write_run
 
 
 class PlainBench(Bench[Any, list[Result[Any]]]):
@@ -71,12 +59,14 @@ def make_ladder(
     return Ladder("Two <methods>", metric, PlainBench(files, [*given], run), rungs)
 
 
-def score_alike(bench: PlainBench, each: list[float]) -> Result[MethodScores]:
-    return as_result(MethodScores(np.array(each)))
+def score_alike(bench: PlainBench, each: list[float], *weights: float) -> Result[MethodScores]:
+    return as_result(MethodScores(np.array(each), np.array(weights or np.ones(len(each)))))
 
 
-def make_rung(key: str, each: list[float], family: str = families.RULE, below: str | None = None) -> Rung:
-    return Rung(key, key, family, score_alike, wait, (each,), below)
+def make_rung(
+    key: str, each: list[float], family: str = families.RULE, below: str | None = None, weights: tuple[float, ...] = ()
+) -> Rung:
+    return Rung(key, key, family, score_alike, wait, (each, *weights), below)
 
 
 def fail(*_: object) -> Any:
@@ -108,7 +98,7 @@ def test_a_method_costs_the_steps_behind_its_answer_each_once(tmp_path: Path) ->
     cost = {step.name: step.seconds for step in run.timings if not step.kept}
     rises = {step.name: step.peak_mib - (step.base_mib or 0) for step in run.timings}
     assert rows[0]["seconds"] == cost["count"] >= 0.03
-    assert rows[0][MEMORY] == rises["count"]  # beyond what the process held before it
+    assert rows[0][ladders.MEMORY] == rises["count"]  # beyond what the process held before it
     # Not the log, with which all begin, nor what the answer was not made of.
     assert rows[1]["seconds"] == pytest.approx(cost["price"] + cost["fit"] + cost["boost"])
 
@@ -121,10 +111,9 @@ def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path
     assert all(step.kept for step in run.timings)
     written = json.loads((tmp_path / "run" / TABLE).read_text())
     assert (written["title"], written["metric"], written["rows"]) == ("Two <methods>", "MRR@5", again)
-    paired = [BASE, GAIN, GAIN_ERROR, FITS, BEFORE]
-    assert [list(row) for row in rows] == [
-        ["rung", "title", "family", "score", "error", "recall", "rounds", *paired, "seconds", MEMORY, CODE]
-    ] * 2
+    scored, paired = ["score", "error", "recall", "rounds"], [BASE, GAIN, GAIN_ERROR, FITS, BEFORE]
+    names = ["rung", "title", "family", *scored, *paired, "seconds", ladders.MEMORY, ladders.CODE]
+    assert [list(row) for row in rows] == [names] * 2
     error = pytest.approx(0.1 / 2**0.5)
     assert list(rows[0].values())[:-8] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
     assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosted", 7)
@@ -144,7 +133,7 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
     below, row = ladder.climb("c")
     assert called == ["a", "c"]
     assert (below["rung"], row["rung"], row[BASE], row[GAIN]) == ("a", "c", "a", pytest.approx(0.3))
-    assert row[CODE] == f"tests/unit/common/day/test_ladder.py:{inspect.getsourcelines(wait)[1]} wait"
+    assert row[ladders.CODE] == f"tests/unit/common/day/test_ladder.py:{inspect.getsourcelines(wait)[1]} wait"
     rows = ladder.climb()
     called.clear()
     ladder.climb("d")
@@ -171,11 +160,9 @@ def test_a_method_that_cannot_run_is_left_out_and_the_next_builds_on_the_one_bef
 
 
 def test_a_rung_is_paired_with_the_one_that_it_builds_on_each_query_by_its_weight(tmp_path: Path) -> None:
-    def score(bench: PlainBench, each: list[float]) -> Result[MethodScores]:
-        return as_result(MethodScores(np.array(each), np.array([1.0, 1, 1, 2])))
-
     scores = {"a": [1.0, 0, 0, 0], "b": [1.0, 1, 0, 0.5], "c": [1.0, 0, 0, 0], "d": [1.0, 0, 0, 0.5]}
-    rungs = [Rung(key, key, "rule", score, wait, (each,), "a" if key == "c" else None) for key, each in scores.items()]
+    below, weights = {"c": "a"}, (1.0, 1.0, 1.0, 2.0)
+    rungs = [make_rung(key, each, below=below.get(key), weights=weights) for key, each in scores.items()]
     rows = make_ladder(make_run(tmp_path), *rungs).climb()
     assert [(row[BASE], row[GAIN]) for row in rows] == [(None, None), ("a", 0.4), ("a", 0.0), ("c", 0.2)]
     assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
@@ -199,12 +186,8 @@ def test_a_gain_counts_the_noise_of_the_fits_where_runs_on_these_files_tell_it(t
     plain = [error for error, _ in climb_families()]
     assert [counted for _, counted in climb_families()] == [None, 0, 0, None]
     for number, digest in enumerate((digest_files(files, run.cache), "of other files")):
-        folder = run.folder.parent / f"run{number}"
-        folder.mkdir()
-        record = {"name": "news", "run": folder.name, "metric": "mrr", "config": {}}
-        record |= {"cv": {"score": 0.5, "error": 0.1, "queries": 4}, "fits": [0.50, 0.52, 0.54][: 3 - number]}
-        record |= {"data": {"folder": "", "simulated": True, "digest": digest}}
-        (folder / RECORD).write_text(json.dumps(record))
+        fits = [0.50, 0.52, 0.54][: 3 - number]
+        write_run(run.folder.parent / f"run{number}", metric="mrr", fits=fits, data={"digest": digest})
     noise = FitNoise(0.02**2, 2, 3)
     assert climb_families() == [
         (plain[0], None),
@@ -244,18 +227,12 @@ def test_rows_stand_in_the_order_of_the_learning_path_whatever_was_measured_firs
 
 
 def test_each_family_has_the_number_of_its_rung_in_the_learning_path_and_a_formula() -> None:
-    page = (ROOT / "competitions" / "LEARNING.md").read_text()
+    page = (ladders.ROOT / "competitions" / "LEARNING.md").read_text()
     titles = {
         int(number): title for number, title in re.findall(r"^### (?:Rung|Step) (\d+): (.+)$", page, re.MULTILINE)
     }
     assert {*families.PATH.values()} <= {*titles}
-    for family in (
-        families.POPULARITY,
-        families.NEIGHBOURS,
-        families.FACTORS,
-        families.CALIBRATION,
-        families.RERANKING,
-    ):
-        assert family in titles[families.PATH[family]].lower()
+    named = families.POPULARITY, families.NEIGHBOURS, families.FACTORS, families.CALIBRATION, families.RERANKING
+    assert [family for family in named if family not in titles[families.PATH[family]].lower()] == []
     differ = {families.CALIBRATION, families.RERANKING}  # each method has its own
     assert set(families.PATH) - set(families.FORMULAS) == differ

@@ -16,9 +16,17 @@ from common.day.record_writer import UNFINISHED, RecordWriter
 from common.day.report.page import write_report
 from common.engine.errors import UserError
 from common.engine.run import Run
-from common.learning.diagnostics import Calibration, Curve
+from common.learning.diagnostics import Calibration, Curve, Importance
 from tests.unit.common.day.records import START, make_evidence, make_judged
-from tests.unit.common.day.test_judged import find_no_drift, name_importance
+
+
+def name_importance(feature: str) -> list[Importance]:
+    return [Importance(feature)]
+
+
+def find_no_drift() -> None:
+    return None
+
 
 INSIGHT = Insight(
     importance=(name_importance, "f"),
@@ -68,6 +76,13 @@ def plain(record: RunRecord) -> dict[str, Any]:
     """What two records of the same run share: all but their costs."""
     content: dict[str, Any] = msgspec.to_builtins(record)
     return {name: content[name] for name in content if name not in ("steps", "wall_seconds", "peak_mib", "failed")}
+
+
+def test_what_takes_seconds_to_explain_is_computed_once_and_kept(tmp_path: Path) -> None:
+    first, again = (write(tmp_path / name)[1] for name in ("one", "two"))
+    assert again.insight == first.insight
+    assert first.insight.importance == [Importance("f")]
+    assert [(step.name, step.kept) for step in again.steps] == [("insight.importance", True), ("insight.drift", True)]
 
 
 @pytest.mark.parametrize("part", BREAKS)

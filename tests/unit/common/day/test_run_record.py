@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from common.day import evidence, run_record, stamp
-from common.day.record_schema import Code, RunRecord, read_record
+from common.day.record_schema import Code, read_record
 from common.day.record_writer import RecordWriter
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -27,16 +27,6 @@ class Files:
     one: Path
     more: tuple[Path, ...]
     absent: Path | None = None
-
-
-def read(run: Run, at: Path, files: Files) -> RunRecord:
-    data = run_record.describe_data(at, files, run.cache)
-    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged()
-    writer.begin(structs.replace(START, data=data, run=run.folder.name), judged)
-    writer.add_evidence(judged)
-    writer.finish()
-    assert writer.record
-    return writer.record
 
 
 @pytest.fixture
@@ -71,7 +61,12 @@ def test_a_weight_counts_in_every_mean_and_is_no_slice() -> None:
 def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, files: Files) -> None:
     run = Run(tmp_path / "run-1", tmp_path / "cache")
     run.step(len, "abc", name="count")
-    written = read(run, tmp_path, files)
+    data = run_record.describe_data(tmp_path, files, run.cache)
+    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged()
+    writer.begin(structs.replace(START, data=data), judged)
+    writer.add_evidence(judged)
+    writer.finish()
+    written = writer.record
     assert written == read_record(tmp_path / "run-1" / "run.json")
     assert (written.name, written.run) == ("news", "run-1")
     assert (written.config, written.overrides, written.tuned) == ({"seed": 3}, ["seed=3"], False)
@@ -88,10 +83,8 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
 
 
 def test_the_digest_follows_content_and_name_but_not_the_folder(tmp_path: Path, files: Files) -> None:
-    run = Run(tmp_path / "run-1", tmp_path / "cache")
-
-    def digest(at: Files) -> object:
-        return read(run, tmp_path, at).data.digest
+    def digest(at: Files) -> str:
+        return run_record.describe_data(tmp_path, at, tmp_path / "cache").digest
 
     first = digest(files)
     (tmp_path / "moved").mkdir()
@@ -152,23 +145,24 @@ def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytes
 # --- a finished run as frames ---
 
 
-def test_features_are_those_of_the_first_candidates_whole_queries(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_are_those_of_the_first_candidates_whole_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = np.array([2, 1, 2], np.int32)
+    rows = RankingDataset(("x", "y"), np.arange(10, dtype=np.float32).reshape(5, 2), np.zeros(5), sizes)
+    for most, height in ((10, 5), (9, 3), (1, 2)):  # at least one query
+        monkeypatch.setattr(evidence, "MOST_VALUES", most)
+        features = make_evidence(rows=rows).take_features().to_dict(as_series=False)
+        assert features == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
+
+
+def test_a_run_is_loaded_whole_or_refused_in_one_sentence(make: Make) -> None:
     folder = make("20260101-1", [0.5, 0.25])
     with pytest.raises(UserError, match=r"candidates\.parquet does not exist: .*run again"):
         run_record.load_run(folder)
-    sizes, labels = np.array([2, 1, 2], np.int32), np.array([1, 0, 0, 1, 0], np.float32)
-    rows = RankingDataset(("x", "y"), np.arange(10, dtype=np.float32).reshape(5, 2), labels, sizes)
-    items = {"query": ["0", "0", "1", "2", "2"], "item": [7, 8, 9, 7, 8], "label": labels, "blend": np.arange(5.0)}
-    ranked = make_evidence(candidates=pl.DataFrame(items), rows=rows)
-    for most, height in ((10, 5), (9, 3), (1, 2)):  # at least one query
-        monkeypatch.setattr(evidence, "MOST_VALUES", most)
-        writer = RecordWriter(Run(folder, folder / "cache"), checked=True, began=0.0)
-        judged = make_judged(evidence=lambda: ranked)
-        writer.begin(START, judged)
-        writer.add_evidence(judged)
-        run = run_record.load_run(folder)
-        assert run.features.to_dict(as_series=False) == {"x": [0, 2, 4, 6, 8][:height], "y": [1, 3, 5, 7, 9][:height]}
-        assert run.candidates.equals(ranked.candidates)
+    frame = pl.DataFrame({"x": [1.0]})
+    for name in (run_record.CANDIDATES, run_record.FEATURES):
+        frame.write_parquet(folder / name)
+    run = run_record.load_run(folder)
+    assert (run.queries.height, run.candidates["x"].to_list(), run.features["x"].to_list()) == (2, [1.0], [1.0])
     (folder / run_record.FEATURES).write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"features\.parquet cannot be read .*run again"):
         run_record.load_run(folder)

@@ -126,13 +126,6 @@ def bare() -> Record:
     return {"name": "news", "run": "20261125-180000-123", "metric": "MRR@5", "data": data, "config": {}, "cv": cv}
 
 
-def calm() -> Record:
-    """Nothing in it is suspicious."""
-    folds = [{"name": f"day {day}", "score": 0.3, "error": 0.014} for day in (1, 2)]
-    cv = {"score": 0.3, "error": 0.01, "queries": 1000, "folds": folds}
-    return bare() | {"cv": cv, "insight": {"importance": [], "curves": []}}
-
-
 def read(record: Record) -> RunRecord:
     """As a run.json is read."""
     return msgspec.convert(record, RunRecord)
