@@ -210,7 +210,8 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     @property
     def basis(self) -> Basis:
         """Whose raw files the run was made from."""
-        return find_basis(msgspec.structs.asdict(self.data))
+        data = self.data
+        return find_basis(Path(data.folder), simulated=data.simulated, sample=data.sample, standin=data.standin)
 
     @property
     def is_quick(self) -> bool:

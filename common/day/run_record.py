@@ -16,8 +16,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats, Ints
-from common.day.hosts import STANDIN_SIGNS
-from common.day.hosts.simulated import is_simulated
+from common.day.hosts import SIMULATED, STANDIN, find_basis
 from common.day.record_schema import CLUSTER, RECORD, WEIGHT, Data, QueryScores, Row, RunRecord, Scored, read_record
 from common.engine.errors import UserError
 from common.engine.result import walk
@@ -114,11 +113,11 @@ def describe_data(folder: Path, files: object, cache: Path, *, sample: bool = Fa
 
     ``sample``: they pose no queries, as a sample's do.
     """
-    paths, simulated = sorted(set(find_paths(files))), is_simulated(folder)
+    paths, kind = sorted(set(find_paths(files))), find_basis(folder).kind
     return Data(
         folder=str(folder),
-        simulated=simulated,
-        standin=not simulated and any((folder / sign).exists() for sign in STANDIN_SIGNS),
+        simulated=kind == SIMULATED,
+        standin=kind == STANDIN,
         digest=digest_files(files, cache),
         files=len(paths),
         bytes=sum(path.stat().st_size for path in paths),

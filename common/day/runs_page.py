@@ -13,7 +13,7 @@ from common.day.compare import find_change
 from common.day.difference import Difference
 from common.day.registry import DamagedRun, ListedRun, name_files
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Mark, MarkTable
+from common.day.report.charts import Mark, Marks, MarkTable
 from common.day.report.page import POLICY, REPORT_PAGE, load_templates
 from common.day.report.score_sections import draw_score
 from common.io.submission import write_bytes
@@ -88,18 +88,18 @@ def describe_best(runs: Sequence[ListedRun]) -> str:
 def list_marks(runs: Sequence[ListedRun], metric: str) -> MarkTable:
     """A row a run: score, change against the most similar earlier run, truth and board where known, minutes."""
     changes = [find_change(run.folder) for run in runs]
-    columns = [Column(metric, [draw_score(run.record.cv.score, run.record.cv.error) for run in runs])]
+    columns = [Marks(metric, [draw_score(run.record.cv.score, run.record.cv.error) for run in runs])]
     if len(runs) > 1:
         gains = [draw_gain(change.difference if change else None) for change in changes]
-        columns.append(Column("against the most similar earlier run", gains, reference=0.0))
+        columns.append(Marks("against the most similar earlier run", gains, reference=0.0))
     known = {
         "truth": [run.record.truth.score if run.record.truth else None for run in runs],
         "board": [run.leaderboard for run in runs],
     }
     for name, values in known.items():
         if any(value is not None for value in values):
-            columns.append(Column(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
-    columns.append(Column("minutes", [Mark(text=f"{run.record.wall_seconds / 60:.1f}") for run in runs], "plain"))
+            columns.append(Marks(name, [Mark(text=numbers.score(value)) for value in values], "plain"))
+    columns.append(Marks("minutes", [Mark(text=f"{run.record.wall_seconds / 60:.1f}") for run in runs], "plain"))
     details = [change.sentence if change else "" for change in changes]
     return MarkTable("run", [link(run) for run in runs], columns, details)
 

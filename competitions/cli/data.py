@@ -184,4 +184,4 @@ def identify_files(name: str, folder: Path) -> Basis:
     competition, sample = find_competition(name), False
     with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
         sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
-    return find_basis({"folder": str(folder), "sample": sample})
+    return find_basis(folder, sample=sample)

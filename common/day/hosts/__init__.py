@@ -1,9 +1,7 @@
 """Whose raw files these are: a host's, a simulator's, a stand-in's. Every verb and page asks ``find_basis``."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 REPORT = "simulation.json"  # written last: a folder that has it is a finished simulation
 MARKER = "standin.json"  # written last: a folder that has it is ours to replace
@@ -30,12 +28,11 @@ class Basis:
         return f"{self.kind} ({self.reason})" if self.reason else self.kind
 
 
-def find_basis(data: Mapping[str, Any]) -> Basis:
-    """Whose files these are, by what ``run.json`` keeps of them (``data``) and the marks that lie in their folder."""
-    raw = Path(data["folder"])
-    if data.get("simulated") or (raw / REPORT).exists():
+def find_basis(raw: Path, *, simulated: bool = False, sample: bool = False, standin: bool = False) -> Basis:
+    """Whose files these are, by the marks that lie in their folder and by what ``run.json`` keeps of them."""
+    if simulated or (raw / REPORT).exists():
         return Basis(SIMULATED)
-    if data.get("sample"):
+    if sample:
         return Basis(SAMPLE, "without queries")
     reason = next((why for name, why in STANDIN_SIGNS.items() if (raw / name).exists()), "")
-    return Basis(STANDIN, reason) if reason or data.get("standin") else Basis(HOSTS)
+    return Basis(STANDIN, reason) if reason or standin else Basis(HOSTS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.day.report import formatting as numbers
 from common.time_units import DAY_MS
 
@@ -21,7 +21,6 @@ SKEWED = 10.0  # times the median, beyond which the highest values ask for an ax
 LEAST_DISTANCE = 0.1  # distance of two distributions, from which on it is worth a sentence
 CRITICAL = 1.36  # of Kolmogorov and Smirnov: two samples of one distribution keep below it in 95 of 100 draws
 DEPENDENT = 1.5  # times that, since the events of a user are alike
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def _draw_numbers(title: str, sides: Mapping[str, pl.Series]) -> Picture | None:
     )
 
 
-def _list_edges(low: float, high: float, whole: bool, logarithmic: bool) -> Values:
+def _list_edges(low: float, high: float, whole: bool, logarithmic: bool) -> Floats:
     """Edges from ``low`` to ``high``; ``whole`` numbers of a short range get a bin each."""
     if logarithmic and whole:  # between whole numbers, so that no bin of a small one is empty by its width
         return np.log10(np.unique(np.geomspace(np.floor(low), np.ceil(high) + 1, BINS + 1).round()) - 0.5)

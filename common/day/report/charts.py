@@ -63,7 +63,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Column:
+class Marks:
     """Marks of all rows on one scale: dots (the scale begins anywhere), or bars (it holds 0), or plain text.
 
     ``reference`` draws a line through all rows; ``unit`` stands behind the labels of the scale, which reaches ``most``
@@ -96,7 +96,7 @@ class MarkTable:
 
     title: str
     labels: Sequence[str]
-    columns: Sequence[Column]
+    columns: Sequence[Marks]
     details: Sequence[str] = ()
 
     @property
@@ -106,10 +106,10 @@ class MarkTable:
         return [column.scale(max(TICKS + 1 - drawn, 2)) for column in self.columns]
 
 
-def shares(title: str, values: Sequence[float | None]) -> Column:
+def shares(title: str, values: Sequence[float | None]) -> Marks:
     """Shares of 1 as bars in per cent."""
     marks = [Mark(100 * value if is_number(value) else None, text=share(value)) for value in values]
-    return Column(title, marks, "bar", unit=" %")
+    return Marks(title, marks, "bar", unit=" %")
 
 
 def make_scale(values: Sequence[float], *, zero: bool = False, ticks: int = TICKS) -> Scale:

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.day.record_schema import NORMAL_95, RunRecord
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Dot, Line, Mark, MarkTable, Scale, make_plot, make_scale, shares
+from common.day.report.charts import Dot, Line, Mark, Marks, MarkTable, Scale, make_plot, make_scale, shares
 from common.day.report.findings import CALM, follows_from_calendar, judge_drift
 from common.learning.diagnostics import Bin, Calibration, Curve, Drift, Importance
 
@@ -26,7 +26,7 @@ def features(record: RunRecord) -> dict[str, Any] | None:
     columns = [shares("gain", [row.gain for row in shown])] if by_gain else []
     permuted = any(row.permutation is not None for row in shown)
     if permuted:
-        columns.append(Column("drop in log likelihood", _losses(shown), reference=0.0))
+        columns.append(Marks("drop in log likelihood", _losses(shown), reference=0.0))
     # A model that draws its inputs apart may name more of them there than the run lists.
     names = dict.fromkeys([*record.features, *(row.feature for row in rows)]) if record.features else {}
     return {
@@ -124,16 +124,16 @@ def drift(drift: Drift | None) -> dict[str, Any] | None:
         return None
     kind = judge_drift(drift)
     rows = [row for row in drift.features if kind not in CALM and not follows_from_calendar(row)][:DRIFT_SHOWN]
-    columns = [Column("AUC alone", [Mark(row.auc, text=numbers.score(row.auc, 3)) for row in rows], reference=0.5)]
+    columns = [Marks("AUC alone", [Mark(row.auc, text=numbers.score(row.auc, 3)) for row in rows], reference=0.5)]
     parts = {"train mean": [row.train for row in rows], "test mean": [row.test for row in rows]}
     for title, means in parts.items():
-        columns.append(Column(title, [Mark(text=numbers.significant(mean) or "none") for mean in means], "plain"))
+        columns.append(Marks(title, [Mark(text=numbers.significant(mean) or "none") for mean in means], "plain"))
     missing = {
         "train missing": [row.train_missing for row in rows],
         "test missing": [row.test_missing for row in rows],
     }
     if any(any(values) for values in missing.values()):
         for title, values in missing.items():
-            columns.append(Column(title, [Mark(text=numbers.share(value)) for value in values], "plain"))
+            columns.append(Marks(title, [Mark(text=numbers.share(value)) for value in values], "plain"))
     marks = MarkTable("feature", [row.feature for row in rows], columns) if rows else None
     return {"known": drift, "kind": kind, "marks": marks}

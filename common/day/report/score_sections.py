@@ -14,7 +14,7 @@ from common.day.difference import FEW
 from common.day.record_schema import AnswerRecord, Example, RankCount, RecordTable, RunRecord, Scored, Stage
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
-from common.day.report.charts import Column, Mark, MarkTable, make_table
+from common.day.report.charts import Mark, Marks, MarkTable, make_table
 from common.day.report.findings import name_validation
 from common.engine.stored_entry import StepRecord
 
@@ -39,7 +39,7 @@ def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[Not
         rows.append(("Oracle", draw_score(record.truth.oracle)))
     if len(rows) < 2:
         return None
-    return MarkTable("", [name for name, _ in rows], [Column(record.metric, [mark for _, mark in rows])])
+    return MarkTable("", [name for name, _ in rows], [Marks(record.metric, [mark for _, mark in rows])])
 
 
 def folds(rows: Sequence[Scored], whole: float) -> MarkTable | None:
@@ -57,7 +57,7 @@ def models(record: RunRecord) -> MarkTable | None:
     rows = record.ranking
     if len({row.score for row in rows}) < 2:
         return None
-    column = Column(record.metric, [draw_score(row.score, row.error) for row in rows])
+    column = Marks(record.metric, [draw_score(row.score, row.error) for row in rows])
     return MarkTable("model", [row.name for row in rows], [column])
 
 
@@ -69,7 +69,7 @@ def tables(known: Sequence[RecordTable]) -> list[dict[str, Any]]:
 def _draw_parts(title: str, rows: Sequence[Scored], whole: float) -> MarkTable:
     scores = [draw_score(row.score, row.error, row.queries) for row in rows]
     counts = [Mark(text=numbers.count(row.queries)) for row in rows]
-    columns = [Column("score", scores, reference=whole), Column("queries", counts, "plain")]
+    columns = [Marks("score", scores, reference=whole), Marks("queries", counts, "plain")]
     return MarkTable(title, [row.name for row in rows], columns)
 
 
@@ -101,14 +101,14 @@ def _funnel(stages: Sequence[Stage]) -> MarkTable:
     """The stages that say something: the first, and those that lose an answer and keep one."""
     rows = [row for number, row in enumerate(stages) if not number or row.lost or 0 < row.share < 1]
     lost = [Mark(text=numbers.count(row.lost) if row.lost else "") for row in rows]
-    return MarkTable("queries", [row.stage for row in rows], [_counted(rows), Column("lost here", lost, "plain")])
+    return MarkTable("queries", [row.stage for row in rows], [_counted(rows), Marks("lost here", lost, "plain")])
 
 
-def _counted(rows: Sequence[Stage | RankCount]) -> Column:
+def _counted(rows: Sequence[Stage | RankCount]) -> Marks:
     """Shares as bars, with the numbers of queries beside them."""
     texts = [f"{numbers.share(row.share)} ({numbers.count(row.queries)})" for row in rows]
     marks = [Mark(100 * row.share, text=text) for row, text in zip(rows, texts, strict=True)]
-    return Column("share (queries)", marks, "bar", unit=" %")
+    return Marks("share (queries)", marks, "bar", unit=" %")
 
 
 def _example(row: Example, missed: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def steps(rows: Sequence[StepRecord]) -> MarkTable | None:
     longest = sorted(rows, key=lambda row: row.seconds, reverse=True)[:STEPS_SHOWN]
     times = [Mark(row.seconds, text=numbers.duration(row.seconds), pale=row.kept) for row in longest]
     peaks = [Mark(row.peak_mib / 1024, text=numbers.mebibytes(row.peak_mib), pale=row.kept) for row in longest]
-    columns = [Column("time", times, "bar", unit=" s"), Column("memory", peaks, "bar", unit=" GiB")]
+    columns = [Marks("time", times, "bar", unit=" s"), Marks("memory", peaks, "bar", unit=" GiB")]
     return MarkTable("step", [f"{row.name}{' (kept)' * row.kept}" for row in longest], columns)
 
 

@@ -71,7 +71,7 @@ def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
     folds = {"hold-out": ready.valid.value, "test": ready.test.value}
     folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
     questions = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
-    say_folds(questions)
+    warn_of_difference(questions)
     whole = outcome if isinstance(outcome, Outcome) else None
     fits = {"validation": early} | ({"test": whole.final} if whole else {})
     recall = measure_recall(early.answers.value.known_rank)
@@ -152,7 +152,7 @@ def measure_times(history: Histories, queries: Histories, times: Int64s, *, know
     return row
 
 
-def say_folds(rows: Sequence[Row]) -> None:
+def warn_of_difference(rows: Sequence[Row]) -> None:
     """A line where the hold-out asks another question than the test."""
     valid, test = rows[:2]
     names = [name for name in COMPARED if name in valid and name in test]

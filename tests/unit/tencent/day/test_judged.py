@@ -15,7 +15,7 @@ from competitions.tencent.day.judged import (
     measure_recall,
     measure_times,
     sample_rows,
-    say_folds,
+    warn_of_difference,
 )
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
@@ -112,7 +112,7 @@ def test_a_hold_out_that_asks_another_question_is_said(
     events: int, said: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = {"queries": 3, "history, mean": 4.0, "candidates": 10}
-    say_folds([{**asked, "others' events within a day": count} for count in (events, 100)])
+    warn_of_difference([{**asked, "others' events within a day": count} for count in (events, 100)])
     assert ("others' events within a day 50.0, the test's 100.0" in capsys.readouterr().err) == said
 
 

@@ -10,10 +10,10 @@ import pytest
 from common.day.record_schema import NORMAL_95
 from common.day.report import formatting as numbers
 from common.day.report.charts import (
-    Column,
     Dot,
     Line,
     Mark,
+    Marks,
     MarkTable,
     Scale,
     make_plot,
@@ -82,7 +82,7 @@ def test_a_scale_has_few_round_values_and_room() -> None:
 
 def test_marks_lie_where_their_values_are() -> None:
     error = 0.5 / NORMAL_95  # half of the interval reaches to .5
-    column = Column("score", [Mark(0.0), Mark(1.0, error), Mark(None)], reference=0.5)
+    column = Marks("score", [Mark(0.0), Mark(1.0, error), Mark(None)], reference=0.5)
     shown = render("marks", MarkTable("", ["low", "high", "none"], [column]))
     dots = [float(left) for left in re.findall(r'class="dot" style="left:([\d.]+)%', shown)]
     ((start, width),) = re.findall(r'class="whisker" style="left:([\d.]+)%;width:([\d.]+)%', shown)
@@ -91,7 +91,7 @@ def test_marks_lie_where_their_values_are() -> None:
     assert float(start) == pytest.approx((dots[0] + dots[1]) / 2, abs=0.02)
     assert shown.count('class="reference"') == 3
     # A negative bar ends at zero.
-    shown = render("marks", MarkTable("", ["a", "b"], [Column("lost", [Mark(-1.0), Mark(3.0)], "bar")]))
+    shown = render("marks", MarkTable("", ["a", "b"], [Marks("lost", [Mark(-1.0), Mark(3.0)], "bar")]))
     (left, width), (zero, _) = re.findall(r'class="bar" style="left:([\d.]+)%;width:([\d.]+)%', shown)
     assert float(left) + float(width) == pytest.approx(float(zero), abs=0.02)
 
