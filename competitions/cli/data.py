@@ -117,7 +117,7 @@ def find_source(name: str) -> Source:
 
 def fetched_paths(source: Source) -> list[str]:
     """The files, or patterns of files, that ``download`` brings."""
-    return [spec.path for spec in source.layouts[0].files if spec.fetched]
+    return [spec.path for spec in source.layouts[0] if spec.fetched]
 
 
 def print_steps(source: Source, folder: Path) -> None:
@@ -125,7 +125,7 @@ def print_steps(source: Source, folder: Path) -> None:
     print(f"The files of {source.name} need a login at the host:\n")
     for number, step in enumerate((*source.steps, f"Put them into {folder}:"), 1):
         print(f"  {number}. {step}")
-    for spec in source.layouts[0].files:
+    for spec in source.layouts[0]:
         print(f"       {spec.path}{'' if spec.needed else '  (not needed)'}")
     print(f"  {len(source.steps) + 2}. Run make data-{source.name} to check them.")
 

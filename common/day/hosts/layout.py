@@ -25,29 +25,20 @@ class FileSpec:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Files that belong together; a folder has this layout where any of ``signs``, patterns, fits a file."""
-
-    name: str
-    signs: tuple[str, ...]
-    files: tuple[FileSpec, ...]
-
-
-@dataclass(frozen=True)
 class Source:
     """Where a competition's files come from.
 
     ``host`` is "kaggle", "hub" or "login"; ``dataset`` is Kaggle's competition or the hub's data set, and empty where
     only a person can log in: ``steps`` are what that person does. The first of a run's ``submission_files`` that is
-    there is handed in; ``upload`` says where. The first layout is the one that is fetched. ``list_read``: what the
-    competition's own reader would read of a raw folder, by the pattern of a layout that it stands for; a ``UserError``
-    where it would refuse it.
+    there is handed in; ``upload`` says where. ``layouts``: files that belong together; a folder has the first of them
+    whose first file is there, and the first of all is fetched. ``list_read``: what the competition's own reader would
+    read of a raw folder, by the pattern of a layout that it stands for; a ``UserError`` where it would refuse it.
     """
 
     name: str
     host: str
     dataset: str
-    layouts: tuple[Layout, ...]
+    layouts: tuple[tuple[FileSpec, ...], ...]
     submission_files: tuple[str, ...]
     upload: str
     steps: tuple[str, ...] = ()

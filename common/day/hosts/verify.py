@@ -42,9 +42,8 @@ def check_files(folder: Path, source: Source) -> list[FileCheck]:
     def list_paths(pattern: str) -> list[Path]:
         return list(read.get(pattern) or list_files(folder, pattern))
 
-    layouts = source.layouts
-    layout = next((one for one in layouts if any(map(list_paths, one.signs))), layouts[0])
-    checks = [_check(folder, spec, list_paths(spec.path)) for spec in layout.files]
+    layout = next((files for files in source.layouts if list_paths(files[0].path)), source.layouts[0])
+    checks = [_check(folder, spec, list_paths(spec.path)) for spec in layout]
     # Of a missing file the reader would only say the same.
     return checks if any(check.state == MISSING for check in checks) else [*checks, *refused]
 

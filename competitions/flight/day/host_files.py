@@ -1,6 +1,6 @@
 """Where the flight competition's files come from, and what is known of them."""
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from competitions.flight.io.schema import TEST, TRAIN, required
 
 COMPETITION = "aeroclub-recsys-2025"
@@ -22,7 +22,7 @@ SOURCE = Source(
     name="flight",
     host="kaggle",
     dataset=COMPETITION,
-    layouts=(Layout("Kaggle's files", ("*.parquet",), FILES),),
+    layouts=(FILES,),
     submission_files=("submission.parquet", "submission.csv"),
     upload=f"upload submission.parquet at https://www.kaggle.com/competitions/{COMPETITION}/submit",
 )

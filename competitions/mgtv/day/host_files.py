@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from competitions.mgtv.io import schema
 
 PAGE = "https://challenge.ai.mgtv.com"
@@ -37,7 +37,7 @@ SOURCE = Source(
     name="mgtv",
     host="login",
     dataset="",
-    layouts=(Layout("the host's folders", (schema.VIDEOS, f"{schema.SHOWS}/*/*.csv"), FILES),),
+    layouts=(FILES,),
     steps=(
         f"Open {PAGE}, log in and find the Malanshan Cup 2025 (马栏山杯), the video recommendation task; the address "
         "of its page and the names of its buttons are not known here.",

@@ -1,6 +1,6 @@
 """Where the news competition's files come from, and what is known of them."""
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from competitions.news.io import reader
 
 PAGE = "https://tianchi.aliyun.com/competition/entrance/531842"
@@ -22,7 +22,7 @@ SOURCE = Source(
     name="news",
     host="login",
     dataset="",
-    layouts=(Layout("Tianchi's files", ("*.csv",), FILES),),
+    layouts=(FILES,),
     steps=(
         f"Log in at https://tianchi.aliyun.com (an Alibaba Cloud account) and open {PAGE}/introduction.",
         "Press the registration button (报名参赛) and accept the rules.",

@@ -1,6 +1,6 @@
 """Where the competition's files come from, and what is known of them: fill in rows, sizes and digests."""
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from competitions.template.io.reader import EVENT_FIELDS, EVENTS, USER_FIELDS, USERS
 
 FILES = tuple(
@@ -11,7 +11,7 @@ SOURCE = Source(
     name="template",
     host="login",
     dataset="",
-    layouts=(Layout("the host's files", ("*.csv",), FILES),),
+    layouts=(FILES,),
     steps=("Log in at the host's page, accept the rules and download the files (write the steps here).",),
     submission_files=("submission.csv",),
     upload="upload submission.csv at the host's page",

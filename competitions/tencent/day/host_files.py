@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from competitions.tencent.io import schema
 from competitions.tencent.io.folder import locate
 from competitions.tencent.io.schema import ITEM_FEATURES
@@ -25,7 +25,6 @@ RELEASE = (
     FileSpec(schema.INDEXER, megabytes=142),
     FileSpec(EMBEDDING_FILES, needed=False, files=5, rows=4_742_961, columns=("anonymous_cid", "emb")),
 )
-RELEASE_10M = (FileSpec(RELEASE_FILES["sequences"], rows=10_139_575),)
 # The competition's own files are no longer given out; what they measured is not published. Their numberings cover the
 # ads and users of the release, or more.
 COMPETITION = (
@@ -48,11 +47,7 @@ SOURCE = Source(
     name="tencent",
     host="hub",
     dataset=DATA_SET,
-    layouts=(
-        Layout("the release", (RELEASE_FILES["sequences"],), RELEASE),
-        Layout("the larger release", (RELEASE_FILES["sequences"],), RELEASE_10M),
-        Layout("the competition", (schema.TRAIN_FILES["sequences"],), COMPETITION),
-    ),
+    layouts=(RELEASE, COMPETITION),
     submission_files=("result.json", "submission.csv"),
     upload="there is no upload: the competition (algo.qq.com) is over; use the score on the hold-out",
     list_read=list_read,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from common.day.hosts import kaggle as kaggle_client
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from common.engine.errors import UserError
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
@@ -46,7 +46,7 @@ def replace_source(
     monkeypatch: pytest.MonkeyPatch, name: str, host: str, dataset: str, files: tuple[FileSpec, ...]
 ) -> None:
     known = data_verbs.find_source(name)
-    source = Source(name, host, dataset, (Layout("files", ("*",), files),), known.submission_files, known.upload)
+    source = Source(name, host, dataset, (files,), known.submission_files, known.upload)
     monkeypatch.setattr(f"competitions.{name}.day.host_files.SOURCE", source)
 
 
@@ -96,7 +96,7 @@ def test_a_host_with_a_login_gets_a_page_of_steps(
     printed = capsys.readouterr().out
     source = data_verbs.find_source(name)
     assert all(f"{number}. {step}" in printed for number, step in enumerate(source.steps, 1))
-    assert all(spec.path in printed for spec in source.layouts[0].files)
+    assert all(spec.path in printed for spec in source.layouts[0])
     with pytest.raises(UserError):
         data_verbs.data(name, check=True)
     assert source.steps[0] not in capsys.readouterr().out

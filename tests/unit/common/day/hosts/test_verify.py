@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.day.hosts.layout import FileSpec, Layout, Source
+from common.day.hosts.layout import FileSpec, Source
 from common.day.hosts.verify import (
     ABSENT,
     DIFFERS,
@@ -37,7 +37,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 def make_source(*files: FileSpec, **more: Any) -> Source:
-    return Source("x", "login", "", (Layout("one", (), files),), ("submission.csv",), "", **more)
+    return Source("x", "login", "", (files,), ("submission.csv",), "", **more)
 
 
 def check(raw: Path, spec: FileSpec) -> FileCheck:
@@ -92,12 +92,11 @@ def test_a_published_size_may_mean_either_megabyte(raw: Path, size: int, state: 
     assert check(raw, FileSpec("indexer.pkl", megabytes=9.9)).state == state
 
 
-def test_the_layout_is_the_one_whose_sign_is_there_else_the_first(raw: Path) -> None:
-    first, second = Layout("first", ("train/*",), (PARTS_KNOWN,)), Layout("second", ("*.pkl",), (PICKLE_KNOWN,))
-    source = replace(make_source(), layouts=(first, second))
+def test_the_layout_is_the_one_whose_first_file_is_there_else_the_first(raw: Path) -> None:
+    source = replace(make_source(), layouts=((FileSpec("train/*"), CLICKS_KNOWN), (PICKLE_KNOWN,)))
     assert [row.file for row in check_files(raw, source)] == ["indexer.pkl"]
     (raw / "indexer.pkl").unlink()
-    assert [row.file for row in check_files(raw, source)] == ["seq/*.parquet"]
+    assert [row.file for row in check_files(raw, source)] == ["train/*", "clicks.csv"]
 
 
 def test_a_table_is_refused_with_one_sentence(raw: Path) -> None:
