@@ -1,9 +1,12 @@
-"""Files that cannot be of one log are named on the console and in the record, before anything is fitted on them."""
+"""Files that cannot be of one log are named on the console and in the record, before anything is fitted on them, and by
+the look at the raw files.
+"""
 
 from pathlib import Path
 
 import pytest
 
+from common.day.look.page import PAGE
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, solve
 
@@ -22,6 +25,9 @@ def test_a_moved_file_is_named_before_the_first_fit(
     assert fitted
     assert said < fitted[0]
     assert any(expected in note["what"] for note in moved.record["notes"])
+    code, _, err = call("look", contract.name, "--raw", folder, "--build", tmp_path / "build")
+    assert code == 0, err
+    assert expected in (tmp_path / "build" / contract.name / "look" / PAGE).read_text()
 
 
 def test_the_sound_files_are_not_named(finished: Finished) -> None:

@@ -7,6 +7,7 @@ from common.day.look.page import Look
 from common.engine.run import Run
 from common.time_units import MINUTE_MS
 from competitions.flight.config import FlightConfig
+from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches
 
 DAY_MINUTES = 1_440
@@ -17,6 +18,7 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
     codes = run.step(learn_codes, files.train)
     train = run.step(read_searches, files.train, codes, True, name="train.read").value
     test = run.step(read_searches, files.test, codes, False, name="test.read").value
+    run.warn(compare_files(train, test))
     options = {"train": list_options(train), "test": list_options(test)}
     booked = options["train"].filter("booked")
     return Look(
@@ -30,7 +32,7 @@ def look(files: RawFiles, config: FlightConfig, run: Run) -> Look:
             "Options": {side: frame.drop("booked") for side, frame in options.items()},
             "Booked options": {"all options": options["train"].drop("booked"), "booked": booked.drop("booked")},
         },
-        notes=(*train.notes, *test.notes),
+        notes=(*train.notes, *test.notes, *run.notes),
     )
 
 

@@ -13,8 +13,10 @@ from common.engine.run import Run, collect
 from competitions.mgtv import labels
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
+from competitions.mgtv.io.agreement import compare_days
 
 PARTS = {"shown": pl.col("shown"), "clicked": pl.col("clicked"), "played": pl.col("t").is_not_null()}
+NO_COMMENTS = pl.DataFrame(schema={"date": pl.Date})  # they take long to read, and no picture shows them
 COMPLETION = pl.col("t").alias("share of a video that was played")
 VIDEO = (
     pl.col("duration").alias("seconds of a video"),
@@ -30,6 +32,8 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     videos = run.step(reader.read_videos, logs, codes)
     days = [run.step(reader.read_day, day, codes, config.host, name=f"day{day.day:02d}.read") for day in files.days]
     test = run.step(reader.read_test, logs, codes)
+    frames = [day.value.frame for day in days]
+    run.warn(compare_days(frames, test.value.shown, videos.value.frame, NO_COMMENTS))
     truth = config.truth if config.truth.clip != AUTO else msgspec.structs.replace(config.truth, clip=0.0)  # as it is
     log = run.step(
         labels.stack_log, collect([day.field("frame") for day in days]), videos.field("frame"), truth, name="stack"
@@ -37,7 +41,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
     shown = {"log": log.filter("shown"), "test": test.value.shown}
     described = {side: frame.join(videos.value.frame, on="video", how="left") for side, frame in shown.items()}
     watched = log.filter(pl.col("t").is_not_null()).join(videos.value.frame, on="video", how="left")
-    notes = [*files.notes, *videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
+    read = [*videos.value.notes, *(note for day in days for note in day.value.notes), *test.value.notes]
     return Look(
         tables=list_tables(files),
         frames={
@@ -53,7 +57,7 @@ def look(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Look:
             },
             "Popularity": {side: count_by(frame, ["video"], "impressions of a video") for side, frame in shown.items()},
         },
-        notes=notes,
+        notes=(*files.notes, *read, *run.notes),
     )
 
 

@@ -8,6 +8,7 @@ from common.engine.run import Run
 from common.time_units import DAY_MS, HOUR_MS, MINUTE_MS
 from competitions.news.config import NewsConfig
 from competitions.news.io import reader
+from competitions.news.io.agreement import compare_files
 
 PLACES = ("device_group", "os", "region", "referrer", "category")
 
@@ -16,6 +17,7 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
     """Tables of the host's files, and what their rows are."""
     articles = run.step(reader.read_articles, files.articles)
     clicks = run.step(reader.read_clicks, files.train, files.tests, files.target, articles.field("frame"))
+    run.warn(compare_files(clicks.value.frame, articles.value.frame, files.target.name))
     log = clicks.value.frame.join(articles.value.frame, on="item", how="left")
     sides = {"train": log.filter(~pl.col("is_test")), "test": log.filter("is_test")}
     embeddings = [RawTable("embeddings", {"all": [files.embeddings]})] if files.embeddings else []
@@ -30,7 +32,7 @@ def look(files: reader.RawFiles, config: NewsConfig, run: Run) -> Look:
             "Users": {side: count_by(frame, ["user"], "clicks of a user") for side, frame in sides.items()},
             "Articles": {side: count_by(frame, ["item"], "clicks of an article") for side, frame in sides.items()},
         },
-        notes=(*files.notes, *articles.value.notes, *clicks.value.notes),
+        notes=(*files.notes, *articles.value.notes, *clicks.value.notes, *run.notes),
     )
 
 

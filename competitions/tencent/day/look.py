@@ -23,6 +23,7 @@ MOST_VALUES = 1_000  # of a feature whose values are shown
 def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
     """Tables and pictures of the host's files."""
     corpus = run.step(reader.read_corpus, files).value
+    run.warn(reader.compare_files(corpus))
     # In the release, and without predict files, both sides are the same sequences.
     has_test = "test_sequences" in files.files
     sides = {"train": corpus.train, "test": corpus.test} if has_test else {"users": corpus.train}
@@ -38,7 +39,7 @@ def look(files: RawFiles, config: TencentConfig, run: Run) -> Look:
                 "candidates": list_features(corpus, corpus.candidates),
             },
         },
-        notes=corpus.notes,
+        notes=(*corpus.notes, *run.notes),
     )
 
 
