@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.arrays import Floats
 from common.learning import gbdt
 from common.learning.dataset import Matrix
 from competitions.mgtv.models import decision
+from competitions.mgtv.models.dataset import DayFeatures
 from competitions.tencent import metrics
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, refusal, solve, words
@@ -32,12 +34,16 @@ def draw_scores(ranker: gbdt.Ranker, features: Matrix) -> np.ndarray:
     return np.random.default_rng(len(features)).normal(size=len(features)) * 1e3
 
 
-def turn_round(probabilities: np.ndarray, rewards: decision.ExpectedReward) -> np.ndarray:
-    return np.asarray(-probabilities * rewards.expected)
+ORDER = decision.order_videos
+
+
+def turn_round(day: DayFeatures, probabilities: Floats, rewards: decision.ExpectedReward, answer: str) -> Floats:
+    values = ORDER(day, probabilities, rewards, answer)
+    return -values if answer == decision.EXPECTED else values
 
 
 # MGTV's planted rules know nothing either; there the last stage is below the one before it.
-BROKEN = {"mgtv": (decision, "expected_score", turn_round)}
+BROKEN = {"mgtv": (decision, "order_videos", turn_round)}
 
 
 def test_the_better_order_of_a_plain_rule_is_handed_in(

@@ -101,7 +101,7 @@ class FakeLadder:
         """The one rung."""
         if key != "als":
             raise UserError(f"There is no step {key!r}.")
-        return Rung("als", "factors", "f", lambda bench: None, Rung.place, formula="u . v")
+        return Rung("als", "factors", "f", lambda bench: None, Rung.locate_code, formula="u . v")
 
     def climb(self, only: str | None = None) -> list[dict[str, Any]]:
         """The rows."""
