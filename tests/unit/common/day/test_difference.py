@@ -14,7 +14,7 @@ from scipy import stats
 from common.day.compare import list_slices
 from common.day.difference import Difference, FitNoise, compute_difference, pool_variance, read_pair, widen_error
 from common.day.record_schema import read_record
-from competitions.cli import closing
+from competitions.cli import execution
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 
@@ -40,7 +40,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
 ) -> None:
     one, other = pair
     names, build = [f"news/{run.name}" for run in pair], tmp_path / "build"
-    closing.show_end(read_record(other / "run.json"), other, "users")
+    execution.show_end(read_record(other / "run.json"), other, "users")
     texts = {"the end of a run": capsys.readouterr().out}
     for words in (["compare", *names], ["compare", "news"]):
         code, texts[" ".join(words)], err = call(*words, "--build", build)
