@@ -5,7 +5,7 @@ ITEM_FEATURES = ("100", "101", "102", "112", "114", "115", "116", "117", "118", 
 CREATIVE = "111"
 
 EXPOSURE, CLICK, CONVERSION, NULL_ACTION = 0, 1, 2, -1
-MAX_SECONDS = 1 << 40  # of a time
+MAX_SECONDS = (1 << 32) - 1  # of a time, in the year 2106; milliseconds since 1970 are more
 
 # The competition layout: train/ and eval/ below the raw folder.
 TRAIN, EVAL = "train", "eval"

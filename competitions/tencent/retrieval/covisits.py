@@ -14,6 +14,7 @@ import numpy as np
 
 from common.arrays import Floats, Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
+from competitions.tencent.io.schema import MAX_SECONDS
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import (
     CLICK_WEIGHTS,
@@ -25,7 +26,7 @@ from competitions.tencent.retrieval.sparse_history import (
 from competitions.tencent.sequences import Histories
 
 NAME = "covisits"
-SECONDS = np.int64(2**32)  # more than any time has
+SECONDS = np.int64(MAX_SECONDS + 1)  # more than any time has
 SOURCES, FADE = 5, 0.5  # last events of a query, and what one counts for each event behind it
 VISITS = 200  # of an ad, on either side of the query's time
 REACH, BACKWARD = 8, 0.5  # steps between the events of a pair; what one counts whose neighbour stood before the ad

@@ -55,6 +55,7 @@ def cell(value: str | None, cold: int | None = 0) -> dict[str, Any]:
         (SEQUENCES, [one(2, EVENT, None)], "row 1: an item that is not one of the indexer's 3"),
         (SEQUENCES, [one(2, EVENT | {"timestamp": None})], "row 1: an event without a time"),
         (SEQUENCES, [one(2, EVENT | {"timestamp": -5})], "row 1: an event without a time"),
+        (SEQUENCES, [one(2, EVENT | {"timestamp": 10**12})], "or with one that is no time in seconds"),  # milliseconds
         (SEQUENCES, [one(2, EVENT | {"action_type": 3})], "row 1: an action that is not 0, 1, 2 or null"),
         (SEQUENCES, [one(1)], "has no event"),
         (SEQUENCES, [], "has no event"),
