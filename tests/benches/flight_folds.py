@@ -105,14 +105,8 @@ def score_peers(outcome: Outcome, config: FlightConfig) -> dict[str, Scores]:
     served = RankingDataset(tuple(frame.columns), to_matrix(frame), labels, test.sessions["size"].to_numpy())
     known = gather([outcome.data.value.final], PEER_BLOCKS)
     scores = {peer.title: peer.score(known, served, config.seed) for peer in track(PEERS, "peers")}
-    return {title: put_back(test.options["row"], score) for title, score in scores.items()}
-
-
-def put_back(rows: pl.Series, scores: Scores) -> Scores:
-    """Scores in the order of the file, from those of its ``rows``."""
-    placed = np.empty(len(scores))
-    placed[rows.to_numpy()] = scores
-    return placed
+    in_file = test.options["row"].arg_sort().to_numpy()  # options stand by session
+    return {title: score[in_file] for title, score in scores.items()}
 
 
 def count_hits(test: pl.DataFrame, scores: Mapping[str, Scores]) -> pl.DataFrame:

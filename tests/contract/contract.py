@@ -171,6 +171,20 @@ class Recorder(Run):
         self.results.append((self.timings[-1].name, result))
         return result
 
+    def args(self, name: str) -> tuple[Any, ...]:
+        """What the step of this name took."""
+        step = dict(self.results)[name].step
+        assert step is not None
+        return tuple(step.args)
+
+
+def solve_again(contract: Contract, finished: Finished, folder: Path) -> Recorder:
+    """A finished run once more, with the result of each of its steps."""
+    recorder = Recorder(folder, finished.build / contract.name / "cache")
+    config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
+    contract.competition.solve(contract.competition.locate(finished.raw, config), config, recorder)
+    return recorder
+
 
 def require_room(contract: Contract, module: str) -> Any:
     """A module of the competition, such as "day.tune"; the test is skipped where one that is being made has none."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.engine.cluster import detach
 from common.engine.result import walk
-from tests.contract.contract import Contract, Finished, Recorder
+from tests.contract.contract import Contract, Finished, solve_again
 
 MOST_BYTES = 1_000_000  # of what is sent: rows go by the store
 
@@ -13,9 +13,7 @@ MOST_BYTES = 1_000_000  # of what is sent: rows go by the store
 def test_every_step_that_reads_no_raw_file_can_be_sent_under_its_key(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
-    run = Recorder(tmp_path / "run", finished.build / contract.name / "cache")
-    config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
-    contract.competition.solve(contract.competition.locate(finished.raw, config), config, run)
+    run = solve_again(contract, finished, tmp_path / "run")
     assert all(record.kept for record in run.timings)
     steps = [(name, result.step) for name, result in run.results if result.step]
     stays = [name for name, step in steps if any(isinstance(leaf, Path) for leaf in walk(step.args))]

@@ -7,7 +7,7 @@ import pytest
 
 from competitions.flight.io import schema
 from tests.conftest import Call
-from tests.contract.contract import Finished, count, refusal, solve
+from tests.contract.contract import Finished, count, refusal, solve, solve_again
 from tests.contract.flight import FLIGHT
 from tests.contract.flight_planted import SINGLES, edit_parquet
 
@@ -44,6 +44,13 @@ def test_sessions_of_one_option_are_noted_and_ranked_and_not_scored(finished: Fi
     _, out, _ = call("score", "flight", finished.submission, "--truth", finished.truth)
     (scored,) = [line for line in out.splitlines() if line.startswith("sessions ")]
     assert float(scored.split()[1]) == ranks["ranker_id"].n_unique() - SINGLES
+
+
+def test_the_last_fit_learns_from_every_session(finished: Finished, tmp_path: Path) -> None:
+    again = solve_again(FLIGHT, finished, tmp_path / "run")
+    data = dict(again.results)["train.features"].value
+    learned = again.args("refit.lightgbm_softmax")[2].value
+    assert len(learned.labels) == len(data.final.labels) > len(data.folds[-1].train.labels)
 
 
 # --- files that are small ---

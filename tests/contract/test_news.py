@@ -69,8 +69,6 @@ def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None
 def test_no_row_that_ends_the_fit_is_one_that_it_learns_from(finished: Finished, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "run", finished.build / NEWS.name / "cache")
     NEWS.validate(finished.raw, NEWS.small, recorder)
-    fit = dict(recorder.results)[f"fit.{MODEL}"].step
-    assert fit is not None
-    learned, judged = ({row.tobytes() for row in rows.value.features} for rows in fit.args[1:])
+    learned, judged = ({row.tobytes() for row in rows.value.features} for rows in recorder.args(f"fit.{MODEL}")[1:])
     assert min(len(learned), len(judged)) > 50
     assert not learned & judged

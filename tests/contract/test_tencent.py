@@ -13,8 +13,8 @@ import pytest
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION, TRUTH
 from tests.conftest import Call
-from tests.contract.contract import Finished, solve
-from tests.contract.tencent import TENCENT
+from tests.contract.contract import Finished, solve, solve_again
+from tests.contract.tencent import EARLIER, TENCENT
 from tests.contract.tencent_planted import (
     ADS,
     KNOWN,
@@ -113,6 +113,14 @@ def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Fi
     assert recall["within 10"] <= recall["within 50"] <= recall["in the list"] <= 1.0
     decided = {row["setting"]: row["value"] for row in finished.summary["plan"]}
     assert (decided["split.kind"], decided["ranker.list_length"]) == ("days", "40")
+
+
+def test_fusion_is_learned_on_the_latest_earlier_fold_and_the_last_fit_on_the_hold_out_too(
+    finished: Finished, tmp_path: Path
+) -> None:
+    again = solve_again(TENCENT, finished, tmp_path / "run")
+    assert again.args("valid.fusion")[1].step.name == "ask1"
+    assert [len(again.args(f"{fold}.fit")[0].value) for fold in ("valid", "test")] == [EARLIER, EARLIER + 1]
 
 
 # --- round two ---

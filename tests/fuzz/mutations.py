@@ -199,16 +199,11 @@ BY_SUFFIX: dict[str, Sequence[Mutation]] = {
 }
 
 
-def list_files(folder: Path) -> list[Path]:
-    """The plain files of a folder and the folders in it, in one order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
 def damage(raw: Path, seed: str) -> str:
     """Damage one file of ``raw``; says what was done to which. Files of a folder of their own count as one kind."""
     chance = random.Random(seed)
     kinds: dict[tuple[str, str], list[Path]] = {}
-    for path in list_files(raw):
+    for path in sorted(path for path in raw.rglob("*") if path.is_file()):
         days = path.parent.name.startswith("day")
         kinds.setdefault((path.parent.parent.name, "day") if days else (path.parent.name, path.name), []).append(path)
     path = chance.choice(kinds[chance.choice(sorted(kinds))])

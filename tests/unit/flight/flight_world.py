@@ -206,7 +206,7 @@ def make_fold(
     """
     labels = np.zeros(sum(sizes), np.float32)
     labels[np.cumsum(sizes) - sizes + booked] = 1
-    columns = features or {"a": np.zeros(len(labels))}
+    columns = features or {"a": [0.0] * len(labels)}
     matrix = np.column_stack([*columns.values()]).astype(np.float32)
     rows = RankingDataset(tuple(columns), matrix, labels, np.array(sizes, np.int32))
     return FoldData(rows, rows, np.arange(len(sizes)) if sessions is None else np.array(sessions))

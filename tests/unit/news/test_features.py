@@ -65,12 +65,7 @@ def test_a_block_has_a_row_for_each_candidate_and_names_that_show_the_block(
 def test_rows_stand_beside_their_own_candidates_whatever_the_size_of_a_chunk(
     world: World, fold: Fold, candidates: pl.DataFrame, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A query's candidates alone give the rows that they have in the whole."""
-    for query in (0, fold.queries.height - 1):
-        mask = candidates["query"] == query
-        alone = build(world, fold, candidates.filter(mask))
-        for name in ("item", "pair", "channel"):
-            assert_frame_equal(alone[name], blocks[name].filter(mask))
+    """Nor do they depend on the other queries: see tests/unit/news/day/test_service.py."""
     monkeypatch.setattr(pair_features, "CHUNK_ROWS", 7)
     for name, block in build(world, fold, candidates).items():
         assert_frame_equal(block, blocks[name])

@@ -22,13 +22,13 @@ Rows = tuple[Fold, pl.DataFrame, dict[str, pl.DataFrame]]  # a fold, its candida
 
 @pytest.fixture(scope="module")
 def prepared() -> Rows:
-    """25 items for each of 40 queries, sorted by both; query 39 has three only, query 38 none.
+    """25 items for each of 40 queries, sorted by both; query 39 has three only, query 36 none.
 
-    Every third query is for validation; retrieval missed the answer of every fifth query, and of 38. Features tell
+    Every third query is for validation; retrieval missed the answer of every fifth query, and of 36. Features tell
     whose they are: the query, query * 1000 + item, and both again in other blocks.
     """
     rng = np.random.default_rng(0)
-    sizes = {38: 0, 39: 3}
+    sizes = {36: 0, 39: 3}
     rows = [(q, int(i)) for q in range(QUERIES) for i in np.sort(rng.choice(900, sizes.get(q, EACH), replace=False))]
     candidates = frame(rows, PAIRS)
     number = pl.DataFrame({"query": range(QUERIES)}, schema={"query": pl.Int32})
@@ -91,11 +91,12 @@ def test_validation_keeps_every_candidate_of_every_query(prepared: Rows) -> None
     assert fold.answers is not None
     labelled, right = gather(prepared, 2), set(fold.answers.rows())
     valid = labelled.valid
-    assert labelled.weights.tolist() == fold.queries.filter(role="valid")["weight"].to_list()
+    in_order = (*range(0, 36, 3), 39, 36)  # who has no candidates stands last
+    assert labelled.weights.tolist() == [1.0 + query for query in in_order]
     expected = [key for key in candidates.select("query", "item").rows() if key[0] % 3 == 0]
     assert identify(valid) == expected
     assert valid.labels.tolist() == [float(key in right) for key in expected]
-    assert valid.group_sizes.tolist() == [*[EACH] * 13, 3]
+    assert valid.group_sizes.tolist() == [*[EACH] * 12, 3]
     assert 0 < valid.labels.sum() < 14
 
 
@@ -141,6 +142,13 @@ def test_the_test_has_the_scores_of_its_own_rows_whatever_the_chunk(
     scored = ranking.score_test(candidates, blocks, Ranker("x", None, 1, {}))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
     assert scored["score"].to_list() == blocks["item"]["item_planted"].to_list()
+
+
+def test_a_rule_that_is_handed_in_ranks_the_test_by_its_feature() -> None:
+    candidates = frame([(0, 5), (0, 6), (0, 7), (1, 5)], PAIRS)
+    block = pl.DataFrame({"channel_rank_popular_1h": [3.0, 1.0, None, 1.0]})  # the first is the best
+    scored = ranking.score_test(candidates, {"channel": block}, Ranker("x", None, 1, {}), "popularity")
+    assert scored.sort("query", "score", descending=[False, True])["item"].to_list() == [6, 5, 7, 5]
 
 
 def test_queries_without_candidates_earn_nothing_and_all_count_by_their_weight() -> None:

@@ -103,7 +103,9 @@ def test_a_log_that_gives_no_validation_user_is_refused(train: list[tuple[int, i
 
 def test_in_a_block_without_train_users_test_users_stand_in_with_their_own_latest_target() -> None:
     train = read_on([5] * 80, [3] * 80)  # 2 visible clicks, on day 5
-    test = [*read_on([5] * 10, [2] * 10, 900), *read_on([1] * 10, [6] * 10, 910)]  # as many users on day 1
+    test = [*read_on([5] * 10, [3] * 10, 900), *read_on([1] * 10, [6] * 10, 910)]  # as many users on day 1
+    # Those of day 5 end in another session of two clicks, of which train users have some to validate.
+    test += [(user, 20 + step, 5 * DAY + 2_000 + 50 * step) for user in range(900, 910) for step in (0, 1)]
     users = tuple(range(900, 920))
     fold = label(make_log(*train, *test, test=users))
     valid = fold.queries.filter(role="valid").with_columns(day=(pl.col("time") - START) // (DAY * 1000))

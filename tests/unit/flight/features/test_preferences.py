@@ -226,6 +226,7 @@ def test_the_block_by_an_oracle() -> None:
             expected = added.get(key, np.zeros(len(x)))
             assert features[f"taste_{key}"].to_list() == pytest.approx(expected - expected.mean(), abs=1e-5)
         assert features["taste_total"].to_list() == pytest.approx(total - total.max(), abs=1e-5)
+        assert features["taste_lag"].to_list() == [1] * len(x)  # a day behind the snapshot
         assert features["taste_rank"].to_list() == [1 + sum(other > value for other in total) for value in total]
         chances = np.exp(total) / np.exp(total).sum()
         assert np.exp(features["taste_log_chance"].to_numpy()) == pytest.approx(chances, 1e-4)

@@ -20,8 +20,9 @@ from competitions.flight.ranking.blending import (
     mix_scores,
     rank_test,
 )
+from competitions.flight.ranking.submitted_order import order_test_by_rule
 from competitions.flight.ranking.training_data import TrainingData
-from tests.unit.flight.flight_world import join_folds, make_fold, make_searches, option, search
+from tests.unit.flight.flight_world import NO_HISTORY, join_folds, make_fold, make_searches, option, search
 
 ONE, TWO = Blend((1.0,), (1.0,)), Blend((1.0, 1.0), (0.5, 0.5))
 ALONE = np.arange(1_000)  # no session has a twin
@@ -50,6 +51,12 @@ def test_the_best_score_of_a_session_gets_rank_one(
 ) -> None:
     ranked = rank_test(shop(*sizes, rows=rows), blend_scores(ONE, np.array(scores)[:, None], np.array(sizes, np.int32)))
     assert (ranked.dtype, ranked.to_list()) == (pl.Int64, ranks)
+
+
+def test_a_rule_that_is_handed_in_ranks_the_test_by_its_feature() -> None:
+    test = make_searches(search(option(price=200.0), option(price=None), option(price=100.0)), search(option()))
+    for rule, ranks in (("cheapest", [2, 3, 1, 1]), ("shown", [1, 2, 3, 1])):
+        assert rank_test(test, order_test_by_rule(test, NO_HISTORY, rule)).to_list() == ranks
 
 
 def test_scores_of_another_number_of_models_are_refused() -> None:

@@ -52,9 +52,7 @@ def test_rungs_add_channels_then_blocks_up_to_the_pipeline_itself() -> None:
     assert set(settings[-1].rank.blocks) == set(BLOCKS)
     assert len({rung.key for rung in rungs}) == len(rungs) == len(groups) + 2
     keys = [rung.key for rung in ladder.make_ladder(None, config, None).rungs]  # type: ignore[arg-type]
-    assert (keys[0], keys[-4:]) == ("popularity", ["mmr", "mmr-half", "dpp", "dpp-weak"])
     assert len(set(keys)) == len(keys)
-    assert rungs[-1].key == ladder.LAST == keys[-5]
 
 
 def test_a_rung_has_the_mrr_of_its_lists_over_all_answers_and_their_recall() -> None:

@@ -14,7 +14,7 @@ from competitions.tencent.retrieval.channel import KINDS, WeightedHistories
 from competitions.tencent.retrieval.content import Content, prepare_content
 from competitions.tencent.retrieval.search import Candidates
 from tests.unit.tencent.tencent_folds import ask_all
-from tests.unit.tencent.training_inputs import make_corpus, make_sequences
+from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences
 
 
 @pytest.mark.parametrize("step", [1, DIRECT_CODES])  # few codes, and many
@@ -65,9 +65,27 @@ def describe_queries(*histories: list[tuple[int, int, int]]) -> tuple[Candidates
     """The candidates of users with these histories, and all columns by name."""
     search, queries = ask_all(make_corpus(make_sequences(*histories), 12), ("counts", "values"))
     candidates = search.retrieve(queries)
-    features, names = pair_features.pair_features(search.tables, candidates, ("popularity", "query", "search"))
+    blocks = ("popularity", "query", "search", "shares")
+    features, names = pair_features.pair_features(search.tables, candidates, blocks)
     assert features.shape == (len(histories), 12, len(names))
     return candidates, {name: features[:, :, at] for at, name in enumerate(names)}
+
+
+def test_shares_are_of_the_weight_of_a_history() -> None:
+    """A single click, which counts thrice now, is all of it."""
+    columns = describe_queries([(1, 1, 10)])[1]
+    shares = [column for name, column in columns.items() if name.startswith("share of") and name.endswith("now")]
+    assert np.unique(shares).tolist() == [0, 1]
+
+
+def test_what_follows_goes_by_the_ad_that_was_clicked_last() -> None:
+    """Nine users click ad 2 behind ad 1, which the last one clicks between others."""
+    catalogue = make_catalogue(12, columns={0: [1, 2, *[3] * 10]})
+    log = make_sequences(*[[(1, 1, 0), (2, 1, 5)]] * 9, [(3, 0, 0), (1, 1, 5), (4, 0, 9)])
+    search, queries = ask_all(make_corpus(log, 12, catalogue=catalogue), ("values",))
+    candidates = search.retrieve(queries)
+    (follows,) = pair_features.follows_columns(search.tables, candidates).values()
+    assert candidates.item[-1, follows[-1].argmax()] == 2
 
 
 def test_columns_of_a_query_by_hand() -> None:

@@ -219,6 +219,15 @@ def test_what_popularity_weighs_decides_who_is_in_the_pool() -> None:
         assert choose_pools(whole(log), make_catalogue(11), fold, 1, weights, BOTH).rows[0].tolist() == [chosen]
 
 
+def test_a_moment_weighs_as_many_queries_as_are_asked_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ad 1 is shown when ten of sixteen are asked, ad 2 at two other times, when three each are."""
+    monkeypatch.setattr(popularity_module, "GROUPS", 1)
+    times = NOW + np.array([0] * 10 + [200] * 3 + [400] * 3) * HOUR_S
+    log = make_sequences([(1, 0, int(times[0]))] * 9, *([(2, 0, int(time))] * 9 for time in times[[10, 13]]))
+    fold = replace(build_test_fold(log, log, CatalogueRows(np.arange(1, 12)), None), query_times=times)
+    assert choose_pools(whole(log), make_catalogue(11), fold, 1, WEIGHTS, BOTH).rows[0].tolist() == [1]
+
+
 @pytest.mark.parametrize(
     ("kinds", "weights"), [((), WEIGHTS), ((), {"values": 1.0}), (BOTH, {"values": 1.0}), (BOTH, {})]
 )

@@ -1,6 +1,8 @@
 """Fusion weights: those of a logit that was planted, from all candidates or from a draw; which channels stay."""
 
 import dataclasses
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,18 +10,20 @@ import pytest
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.retrieval import fusion as fusion_module
-from competitions.tencent.retrieval.content import BETA
+from competitions.tencent.retrieval.content import BETA, of_embedding
 from competitions.tencent.retrieval.fusion import (
     LEAST_WEIGHT,
     POPULAR,
     ChannelScores,
     choose_channels,
+    choose_width,
     draw_sample,
     fit_weights,
     log_likelihoods,
     weigh_evenly,
 )
 from competitions.tencent.retrieval.registry import name_channels
+from tests.unit.tencent.training_inputs import CONFIG
 
 QUERIES, POOL = 1_500, 400
 LIVELY = "events 24 h behind"
@@ -67,6 +71,20 @@ def test_a_draw_of_the_candidates_gives_the_weights_of_all(monkeypatch: pytest.M
     assert log_likelihoods(sampled, found).mean() == pytest.approx(likely, abs=0.02)
     within = [each.find_within(found, 20).mean() for each in (sampled, draw(PLANTED, 0.8))]
     assert within[0] == pytest.approx(within[1], abs=0.02)
+
+
+def test_the_width_of_a_kernel_is_that_of_the_likeliest_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = of_embedding("81")
+    tables: Any = SimpleNamespace(tables={"81": None}, with_widths=lambda widths: widths["81"])
+    queries: Any = SimpleNamespace(take=lambda rows: rows)
+    monkeypatch.setattr(fusion_module, "replace", lambda own, **_: own)
+    monkeypatch.setattr(fusion_module, "collect_scores", lambda width, *_: width)
+    monkeypatch.setattr(fusion_module, "fit_weights", lambda *_: None)
+    for likeliest in channel.widths:
+        likely = lambda width, _, right=likeliest: np.array([-abs(width - right)])  # noqa: E731
+        monkeypatch.setattr(fusion_module, "log_likelihoods", likely)
+        settings, rng = CONFIG.ranker.features, np.random.default_rng(0)
+        assert choose_width(tables, settings, channel, queries, np.arange(9), rng) == likeliest
 
 
 def test_a_channel_leaves_by_what_a_deviation_of_it_weighs_beside_the_others() -> None:

@@ -171,17 +171,22 @@ def test_a_pass_has_every_window_once_and_near_lengths_together() -> None:
 
 
 def test_seen_positives_are_no_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each position's ``masked`` columns are the ads of its own window, and no others."""
-    columns: list[set[int]] = []
+    """Each position's ``masked`` columns are the ads of its own window, and no others. Of some ads that are drawn the
+    chance of that is known, as a logarithm.
+    """
+    columns, chances = list[set[int]](), list[float]()
 
     def spy(*given: torch.Tensor) -> torch.Tensor:
         columns.extend({int(column) for column in row} - {ADS} for row in given[4])
+        chances.append(float(given[3].min()))
         return given[0].sum() * 0
 
     monkeypatch.setattr(training, "sampled_softmax", spy)
     log = whole(make_sequences([(1, 1, 0), (4, 1, 1), (2, 1, 2)], [(ad, int(ad == 1), ad) for ad in range(1, ADS + 1)]))
     fit(log, passes=1, length=20, negatives=ADS)
     assert sorted(columns, key=len) == [{0, 3, 1}] * 3 + [set(range(ADS))]
+    fit(log, passes=1, length=20, negatives=4)
+    assert chances[0] == 0 > chances[-1]
 
 
 def test_a_long_history_is_read_in_windows() -> None:
