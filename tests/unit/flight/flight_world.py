@@ -1,6 +1,6 @@
 """Small flight searches by hand: every column has a default, a test names only what it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -198,7 +198,10 @@ def build_seen(searches: Searches, until: pl.Expr | pl.Series, *blocks: str) -> 
 
 
 def make_fold(
-    sizes: Sequence[int], booked: Sequence[int], sessions: Sequence[int] | None = None, **features: Sequence[float]
+    sizes: Sequence[int],
+    booked: Sequence[int],
+    sessions: Sequence[int] | None = None,
+    features: Mapping[str, Sequence[float]] | None = None,
 ) -> FoldData:
     """A fold that judges sessions of these sizes, of which the option at ``booked`` is booked; by default one feature.
 

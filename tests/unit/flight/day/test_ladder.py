@@ -112,7 +112,7 @@ def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
 
 def test_a_rule_puts_the_lowest_first_and_gives_ties_to_the_cheaper_option() -> None:
     price, own = [1.0, 2.0, 0.5, 0.1], [2.0, 2.0, 3.0, np.nan]
-    folds = [make_fold([4], [3], a=own[::step], **{PRICE: price[::step]}) for step in (1, -1)]
+    folds = [make_fold([4], [3], features={"a": own[::step], PRICE: price[::step]}) for step in (1, -1)]
     shortest = score_by_rule(folds, "a", 0)
     assert np.argsort(-shortest[:4]).tolist() == [0, 1, 2, 3]
     assert shortest[4:].tolist() == shortest[:4].tolist()[::-1]
