@@ -51,9 +51,10 @@ def recommend(test: Fold, predictions: pl.DataFrame, articles: pl.DataFrame) -> 
     catalogue = articles["item"].unique().sort()
     if len(catalogue) < LENGTH:
         raise UserError(f"articles.csv lists {len(catalogue)} articles; a submission needs at least {LENGTH}")
+    known = predictions.filter(pl.col("item").is_in(catalogue.implode()))
     rank = pl.struct(-pl.col("score"), "item").rank("ordinal").over("query")
-    best = predictions.with_columns(rank=rank).filter(pl.col("rank") <= LENGTH)
-    listed = best.filter(pl.col("item").is_in(catalogue.implode())).sort("query", "rank").select("query", "item")
+    best = known.with_columns(rank=rank).filter(pl.col("rank") <= LENGTH)
+    listed = best.sort("query", "rank").select("query", "item")
     padded = pl.concat([listed, _pad(listed, test, catalogue)])
     lists = padded.group_by("query", maintain_order=True).agg(pl.col("item").head(LENGTH))
     items = (pl.col("item").list.get(i).alias(name) for i, name in enumerate(ARTICLES))

@@ -44,6 +44,7 @@ def recommend(
         ([(2, 4, 1)], [2], [(2, 8), (2, 1), (2, 2), (2, 3)], [(2, 4, 7, 6, 5, 8)]),
         # Articles that articles.csv lacks are left out.
         ([(2, 99, 4), (2, 4, 3), (2, 5, 1)], [2], [], [(2, 4, 5, 8, 7, 6)]),
+        ([(2, 99, 9), *((2, item, 6 - item) for item in range(1, 6))], [2], [], [(2, 1, 2, 3, 4, 5)]),
     ],
 )
 def test_lists_are_cut_to_five_or_padded(
