@@ -37,6 +37,7 @@ from competitions import NAMES, find_competition
 from competitions.cli.data import find_source
 from tests.benches.figures.records import find_main
 
+LAYOUTS = ("release", "competition")  # a folder of such a name is a form of the set above it
 LAST_RELEASE = Path(__file__).with_suffix(".json")
 BUILD = PROJECT_ROOT / "build" / "real_sets"
 RESULTS, LOG = "results.jsonl", "log.txt"
@@ -120,7 +121,7 @@ def find_sets(folder: Path) -> list[RealSet]:
     for name in NAMES:
         for layout in find_source(name).layouts:
             for raw in folders:
-                if any(list_files(raw, sign) for sign in layout.signs) and has_queries(name, raw):
+                if list_files(raw, layout[0].path) and has_queries(name, raw):
                     one = describe_set(name, raw.resolve())
                     first = found.setdefault(one.name, one)
                     if first.raw.parent != one.raw.parent:
@@ -132,9 +133,8 @@ def describe_set(competition: str, raw: Path) -> RealSet:
     """The set of a raw folder, named by it; by the folder above where the truth lies there, or where the folder is
     named by its layout: beauty/release.
     """
-    layouts = {layout.name.rpartition(" ")[2] for layout in find_source(competition).layouts}
     truth = next((path / TRUTH for path in (raw, raw.parent) if (path / TRUTH).exists()), None)
-    home = raw.parent if raw.name in layouts else truth.parent if truth else raw
+    home = raw.parent if raw.name in LAYOUTS else truth.parent if truth else raw
     return RealSet(f"{competition}/{home.name}", competition, raw, truth)
 
 
