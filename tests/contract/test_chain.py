@@ -46,6 +46,7 @@ def turn_round(day: DayFeatures, probabilities: Floats, rewards: decision.Expect
 BROKEN = {"mgtv": (decision, "order_videos", turn_round)}
 
 
+@pytest.mark.each_nightly
 def test_the_better_order_of_a_plain_rule_is_handed_in(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

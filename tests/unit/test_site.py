@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.benches.site import build as site
+from tests.unit.test_pages import TREE
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = {".venv", ".git", "build", "raw", ".pytest_cache"}
 
 
 def test_every_page_of_the_repository_is_a_page_of_the_site() -> None:
-    pages = {path.relative_to(ROOT) for path in ROOT.rglob("*.md") if not OTHERS & set(path.relative_to(ROOT).parts)}
+    pages = {Path(path) for path in TREE if path.endswith(".md")}
     shown = [page for page in site.list_pages(ROOT) if page.suffix == ".md"]
     assert shown == sorted(page for page in pages if not page.name.endswith(".zh.md"))
 
