@@ -10,9 +10,10 @@ import polars as pl
 
 from common.day.difference import FEW, Difference, compute_difference, pair_truth, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.run_record import NO_SLICE, average, find_weights, split_slice
+from common.day.run_record import NO_SLICE, find_weights, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
+from common.learning.metrics import average
 
 READ = 100  # runs, newest first
 SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import polars as pl
 
 from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
-from common.day.run_record import QUERIES, TRUTH_QUERIES, average, find_clusters, find_weights, read_frame
+from common.day.run_record import QUERIES, TRUTH_QUERIES, find_clusters, find_weights, read_frame
 from common.engine.errors import UserError
+from common.learning.metrics import average
 
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known

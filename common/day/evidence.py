@@ -13,10 +13,9 @@ from msgspec import structs
 
 from common.arrays import Floats, Ints
 from common.day.record_schema import AnswerRecord, Example, RankCount, Scored, Stage
-from common.day.run_record import average
 from common.learning.chain import Chain
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import rank_answers
+from common.learning.metrics import average, rank_answers
 
 MISSED, BEYOND = 0, -1
 RANK_CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20), (21, 50), (51, 100))

@@ -22,7 +22,7 @@ from common.engine.errors import UserError
 from common.engine.result import walk
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
-from common.learning.metrics import cluster_error, weighted_mean
+from common.learning.metrics import average
 
 QUERIES, TRUTH_QUERIES = "queries.parquet", "truth.parquet"
 CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
@@ -70,13 +70,6 @@ def average_queries(queries: pl.DataFrame) -> Row:
     scores = queries["score"].cast(pl.Float64).to_numpy()
     mean, error = average(scores, find_weights(queries), find_clusters(queries))
     return {"score": mean, "error": error, "queries": queries.height}
-
-
-def average(scores: Floats, weights: Floats, clusters: Ints | None = None) -> tuple[float, float]:
-    """The mean over queries, and its standard error; zeros where no query counts."""
-    if not weights.any():
-        return 0.0, 0.0
-    return weighted_mean(scores, weights), cluster_error(scores, weights, clusters)
 
 
 def find_weights(queries: pl.DataFrame) -> Floats:

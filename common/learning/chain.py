@@ -17,7 +17,7 @@ from common.engine.decisions import AUTO, Decision
 from common.engine.errors import UserError
 from common.engine.progress import say_once
 from common.learning.dataset import RankingDataset
-from common.learning.metrics import cluster_error, weighted_mean
+from common.learning.metrics import average
 
 MIN_ERRORS = 2.0  # paired, by which another order is better
 FEWEST = 10  # clusters that two orders score differently, below which an error says nothing
@@ -96,7 +96,7 @@ def compare_scores(gains: Floats, weights: Floats, clusters: NDArray[np.int64]) 
     """
     if len(np.unique(clusters[(gains != 0) & (weights > 0)])) < FEWEST:
         return 0.0, np.inf
-    return weighted_mean(gains, weights), cluster_error(gains, weights, clusters)
+    return average(gains, weights, clusters)
 
 
 def order_rows(values: NDArray[np.floating], queries: NDArray[np.int64]) -> Floats:

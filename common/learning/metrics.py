@@ -43,6 +43,16 @@ def cluster_error(values: Floats, weights: Floats, clusters: NDArray[np.int64] |
     return float(np.sqrt((apart**2).sum()) / weights.sum())
 
 
+def average(
+    values: Floats, weights: Floats | None = None, clusters: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
+    """``weighted_mean`` and its ``cluster_error``, by default of equal weights; zeros where no query counts."""
+    counted = np.ones(len(values)) if weights is None else weights
+    if not counted.any():
+        return 0.0, 0.0
+    return weighted_mean(values, counted), cluster_error(values, counted, clusters)
+
+
 def precision(k: int) -> pl.Expr:
     """Relevant items in the first k, divided by k (also where the list is shorter).
 

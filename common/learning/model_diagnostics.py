@@ -13,6 +13,7 @@ from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.diagnostics import Bin, Calibration, Curve
 from common.learning.gbdt import Ranker
 from common.learning.listwise_softmax import find_starts
+from common.learning.metrics import average
 
 Score = Callable[[Matrix], Floats]
 Metric = Callable[[Floats, RankingDataset], Floats]
@@ -55,7 +56,7 @@ def permute(score: Score, rows: RankingDataset, metric: Metric, names: Sequence[
         values, rng = rows.features[:, column], np.random.default_rng([seed, column])
         changed[:, column] = _shuffle(values, rows.group_sizes, rng)
         lost = whole - metric(score(changed), rows)
-        losses[name] = float(lost.mean()), float(lost.std() / len(lost) ** 0.5)
+        losses[name] = average(lost)
         changed[:, column] = values
     return losses
 

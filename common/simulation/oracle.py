@@ -15,6 +15,7 @@ import numpy as np
 from common.arrays import Floats
 from common.day.hosts import REPORT
 from common.engine.errors import UserError
+from common.learning.metrics import average
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,11 @@ def summarise(
     (3, 0.333, 0.272, 0.3, {'new': 0.5})
     """
     weights = np.ones(len(gain)) if weight is None else weight
-    score = _mean(gain, weights)
-    # The weights stay as they are; what varies from draw to draw is the gain.
-    apart = weights * (gain - score)
+    score, error = average(gain, weights)
     return Oracle(
         queries=len(gain),
         score=score,
-        error=float((apart**2).sum() ** 0.5 / weights.sum()) if len(gain) else 0.0,
+        error=error,
         expected=_mean(expected, weights),
         details={name: _mean(values, weights) for name, values in (details or {}).items()},
     )

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Bools, Floats, Ints
-from common.learning.metrics import rank_answers
+from common.learning.metrics import average, rank_answers
 
 LARGE = 10  # sessions with more options than this are scored
 CUTOFF = 3
@@ -40,9 +40,9 @@ def measure_ranks(ranks: Ints, sizes: NDArray[Any], searches: Ints | None = None
     for name, (low, high) in SIZES.items():
         group = hit[(sizes >= low) & (sizes <= high)]
         rates |= {f"hit_rate@3[{name}]": _mean(group)} if len(group) else {}
-    own = np.unique((np.arange(len(sizes)) if searches is None else searches)[scored], return_inverse=True)[1]
-    apart = np.bincount(own, hit[scored] - rates["hit_rate@3"])
-    return rates | {"error": float((apart**2).sum() ** 0.5 / max(int(scored.sum()), 1)), "searches": len(apart)}
+    own = (np.arange(len(sizes)) if searches is None else searches)[scored]
+    _, error = average(hit[scored].astype(np.float64), clusters=own)
+    return rates | {"error": error, "searches": len(np.unique(own))}
 
 
 def _mean(values: Bools) -> float:

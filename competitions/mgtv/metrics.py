@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from common.arrays import Floats
+from common.arrays import Floats, Ints
+from common.learning.metrics import average
 from competitions.mgtv.models import click_ranker, decision
 from competitions.mgtv.models.decision import Predictions
 
@@ -31,7 +32,10 @@ def measure(valid: Sequence[Predictions], mixed: Sequence[Floats]) -> Measured:
 
 
 def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Scores:
-    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers."""
+    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers.
+
+    A device that is asked on several days counts as one in the error.
+    """
     scored, likelihoods, sizes = [], [], []
     for part, chances in zip(days, probabilities, strict=True):
         rows = decision.decide(part.day, chances, part.rewards)
@@ -39,14 +43,16 @@ def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Score
         likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
         sizes.append(len(part.day.rows.group_sizes))
     hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
-    return sum_up(hits, scores) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
+    devices = np.concatenate([part.day.devices for part in days])
+    return sum_up(hits, scores, devices) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
 
 
-def sum_up(hits: Floats, scores: Floats) -> Scores:
-    """The score of some devices, its standard error, their hit rate, and the mean s of a hit."""
+def sum_up(hits: Floats, scores: Floats, devices: Ints) -> Scores:
+    """The score of some lists, its standard error by device, their hit rate, and the mean s of a hit."""
+    mean, error = average(scores, clusters=devices)
     return {
-        "score": float(scores.mean()),
-        "error": float(scores.std() / max(len(scores), 1) ** 0.5),
+        "score": mean,
+        "error": error,
         "hit_rate": float(hits.mean()),
         "score_of_hits": float(scores.sum() / max(hits.sum(), 1)),
     }

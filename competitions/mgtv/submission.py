@@ -18,6 +18,7 @@ from common.io.submission import (
     refuse,
 )
 from common.learning.conditional_logit import Logit
+from common.learning.metrics import average
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
 from competitions.mgtv.io.tables import DEVICE, PAIR, read_table
@@ -113,9 +114,10 @@ def score_submission(path: Path, truth: Path, files: reader.RawFiles | None = No
         check_submission(path, files)
     devices = _score_devices(path, truth)
     scores, hit = devices["score"].to_numpy(), devices["hit"].to_numpy()
+    mean, error = average(scores)
     return {
-        "score": float(scores.mean()),
-        "score_error": float(scores.std() / len(scores) ** 0.5),
+        "score": mean,
+        "score_error": error,
         "hit_rate": float(hit.mean()),
         "score_of_hits": float(scores[hit].mean()) if hit.any() else 0.0,
         "devices": float(len(scores)),

@@ -16,7 +16,7 @@ from common.arrays import Floats
 from common.engine.decisions import AUTO, Decision
 from common.engine.progress import say
 from common.learning.chain import Chain, judge_chain
-from common.learning.metrics import cluster_error
+from common.learning.metrics import average
 from competitions.tencent.config import HostSettings
 from competitions.tencent.corpus import Int64s
 from competitions.tencent.split import Fold
@@ -45,11 +45,12 @@ def weigh_scores(scores: Floats, weights: Floats) -> Floats:
     return np.asarray(scores * (weights * (len(weights) / max(float(weights.sum()), 1e-12))))
 
 
-def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float]:
+def mean_scores(ranks: Int64s, weights: Floats | None = None, ads: Int64s | None = None) -> dict[str, float]:
     """The metrics of queries whose right ad has these ranks (1..10, 0 where it is missing).
 
-    ``weights``: what each query counts for (round 2), sum(w x m) / sum(w). ``score_error``: the standard error. Where
-    weights differ the means "by user" stand beside these: of the queries that count, all alike.
+    ``weights``: what each query counts for (round 2), sum(w x m) / sum(w). ``score_error``: the standard error; of
+    users who click the same of these ``ads`` as one. Where weights differ the means "by user" stand beside these: of
+    the queries that count, all alike.
 
     >>> scores = mean_scores(np.array([1, 0]), np.array([2.5, 1.0]))  # the conversion is right, the click is not
     >>> round(scores["hit_rate@10"], 3), scores["hit_rate@10 by user"]
@@ -57,11 +58,11 @@ def mean_scores(ranks: Int64s, weights: Floats | None = None) -> dict[str, float
     """
     weight = np.ones(len(ranks)) if weights is None else weights
     (hit, ndcg), score = hit_and_ndcg(ranks), score_answers(ranks)
-    total = max(float(weight.sum()), 1e-12)
-    mean, counted = float((weight * score).sum() / total), weight > 0
+    total, counted = max(float(weight.sum()), 1e-12), weight > 0
+    mean, error = average(score, weight, ads)
     means = {
         "score": mean,
-        "score_error": float(np.sqrt((weight**2 * (score - mean) ** 2).sum()) / total),
+        "score_error": error,
         "hit_rate@10": float((weight * hit).sum() / total),
         "ndcg@10": float((weight * ndcg).sum() / total),
         "users": float(len(ranks)),
@@ -81,10 +82,13 @@ def rank_targets(fold: Fold, top: TopK) -> Int64s:
 
 
 def evaluate(fold: Fold, top: TopK, host: HostSettings) -> dict[str, Any]:
-    """The metrics of an answer on a fold with known targets; seen and unseen targets apart."""
+    """The metrics of an answer on a fold with known targets, the error by ad; seen and unseen targets apart.
+
+    Users who click the same ad are answered alike, so that a Score hangs on few popular ads of one day.
+    """
     ranks, weights = rank_targets(fold, top), list_weights(fold, host)
     assert fold.unseen is not None
-    scores: dict[str, Any] = mean_scores(ranks, weights)
+    scores: dict[str, Any] = mean_scores(ranks, weights, fold.target)
     for name, part in (("seen", ~fold.unseen), ("unseen", fold.unseen)):
         scores[name] = mean_scores(ranks[part], weights[part])["score"] if part.any() else None
     scores["unseen_share"] = float(fold.unseen.mean()) if len(fold.unseen) else 0.0
@@ -126,15 +130,11 @@ def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict
     """The Score that the truth is expected to have, and the error of that: how far the truth's may lie from the
     hold-out's for reasons that the queries do not show. Zeros where nobody was asked.
 
-    Users who click the same ad are answered alike, so that a Score hangs on few popular ads of one day: its error is
-    taken by ad. And without ``times`` the truth is one event further on than the hold-out: from one event to the next a
-    rule of counts, fitted anew for each, moved by 11 % (Amazon Beauty) and 10 % (Last.fm), in no lasting direction.
+    Without ``times`` the truth is one event further on than the hold-out: from one event to the next a rule of counts,
+    fitted anew for each, moved by 11 % (Amazon Beauty) and 10 % (Last.fm), in no lasting direction.
     """
-    assert fold.target is not None
-    scores = score_queries(fold, top, host)
-    if not len(scores):
-        return {"score": 0.0, "error": 0.0, "error by ad": 0.0}
-    score, by_ad = float(scores.mean()), cluster_error(scores, np.ones(len(scores)), fold.target)
+    scores = evaluate(fold, top, host)
+    score, by_ad = scores["score"], scores["score_error"]
     further = EVENT_STEP * score if not times else 0.0
     return {"score": score, "error": math.hypot(by_ad, further), "error by ad": by_ad}
 

@@ -16,8 +16,9 @@ def test_a_run_is_loaded_as_it_was_scored(contract: Contract, finished: Finished
     assert run.queries.equals(pl.read_parquet(finished.folder / QUERIES))
     assert tuple(run.features.columns) == tuple(run.record.features)
     assert set(run.candidates["label"]) == {0.0, 1.0}
-    scores = [row["score"] for row in finished.record["ranking"]]  # the pipeline's own
-    assert any(score == pytest.approx(finished.record["cv"]["score"]) for score in scores)
+    headline = [finished.record["cv"][name] for name in ("score", "error")]
+    own = [[row["score"], row["error"]] for row in finished.record["ranking"]]  # the pipeline's
+    assert any(row == pytest.approx(headline) for row in own)
     # Who has a score has the right one among the first, by the last of the scores.
     ranked = run.candidates.with_columns(rank=pl.last().rank("min", descending=True).over("query"))
     right = ranked.filter(pl.col("label") == 1).group_by("query").agg(pl.col("rank").min())

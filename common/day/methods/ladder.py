@@ -19,18 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
 from common.arrays import Floats, Ints
 from common.day.compare import read_runs
 from common.day.difference import FitNoise, pool_variance, widen_error
 from common.day.methods.families import FITTED, PATH, TAKEN_OVER
 from common.day.record_schema import Row, read_ladder
 from common.day.report.formatting import is_number
-from common.day.run_record import average, digest_files
+from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
+from common.learning.metrics import average
 
 Files = TypeVar("Files")
 Config = TypeVar("Config")
@@ -59,7 +58,7 @@ class MethodScores:
 
     def weigh(self, each: Floats) -> tuple[float, float]:
         """The mean over the queries, and its standard error; zeros where no query counts."""
-        return average(each, np.ones(len(each)) if self.weights is None else self.weights, self.clusters)
+        return average(each, self.weights, self.clusters)
 
 
 @dataclass(frozen=True)

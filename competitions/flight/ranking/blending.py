@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.arrays import Bools, Floats, Ints
 from common.learning.dataset import ColumnsError, Matrix
 from common.learning.listwise_softmax import fit_temperatures, log_likelihoods, softmax_within
-from common.learning.metrics import reciprocal_ranks
+from common.learning.metrics import average, reciprocal_ranks
 from common.optimise import minimise
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, measure
@@ -53,9 +53,8 @@ def find_blend(data: TrainingData, scores: Floats, searches: Ints) -> Blend:
         for sign, weights in ((1, fit_weights(own, *fitted)), (-1, equal)):
             logs = blend_scores(Blend(tuple(own), tuple(weights)), own_scores, sizes)
             gain[~half] += sign * log_likelihoods(logs, labels, sizes)
-    gain = np.bincount(unit, gain) / np.bincount(unit)
-    clear = gain.mean() > MIN_ERRORS * gain.std() / len(gain) ** 0.5
-    weights = fit_weights(temperatures, *valid) if clear else equal
+    mean, error = average(np.bincount(unit, gain) / np.bincount(unit))
+    weights = fit_weights(temperatures, *valid) if mean > MIN_ERRORS * error else equal
     return Blend(tuple(temperatures.tolist()), tuple(weights.tolist()))
 
 

@@ -15,7 +15,7 @@ from common.io.notes import Note
 from common.learning.adversarial_validation import compare_halves
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Drift
-from common.learning.metrics import cluster_error, weighted_mean
+from common.learning.metrics import average
 from common.learning.model_diagnostics import curves
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
@@ -42,7 +42,7 @@ def judge(outcome: Validated, config: NewsConfig) -> Judged:
         meaning=MEANING,
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
-        ranking=[Scored(MODEL, weighted_mean(*ranked), cluster_error(*ranked))],
+        ranking=[Scored(MODEL, *average(*ranked))],
         details=lambda: list_details(outcome),
         submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
         insight=explain(outcome) if isinstance(outcome, Outcome) else None,

@@ -18,12 +18,14 @@ def predict(day: DayFeatures, rate: list[float], expected: list[float]) -> Predi
 
 
 def test_scores_are_summed_up_by_hand() -> None:
-    scores = sum_up(np.array([1.0, 0, 1, 1]), np.array([0.5, 0, 1.0, 0.1]))
+    hits, own = np.array([1.0, 0, 1, 1]), np.array([0.5, 0, 1.0, 0.1])
+    scores = sum_up(hits, own, np.arange(4))
     assert scores["score"] == pytest.approx(0.4)
     assert scores["error"] == pytest.approx(((0.1**2 + 0.4**2 + 0.6**2 + 0.3**2) / 4 / 4) ** 0.5)
     assert scores["hit_rate"] == 0.75
     assert scores["score_of_hits"] == pytest.approx(1.6 / 3)
-    assert sum_up(np.zeros(2), np.zeros(2))["score_of_hits"] == 0
+    assert sum_up(hits, own, np.array([7, 7, 8, 8]))["error"] == pytest.approx((0.3**2 + 0.3**2) ** 0.5 / 4)
+    assert sum_up(np.zeros(2), np.zeros(2), np.arange(2))["score_of_hits"] == 0
 
 
 def ladder_of(*scores: float) -> dict[tuple[str, str], tuple[Floats, Floats]]:

@@ -50,6 +50,16 @@ def test_ways_are_measured_side_by_side() -> None:
     }
 
 
+def test_the_error_of_every_way_counts_users_of_one_ad_as_one_and_a_conversion_for_more() -> None:
+    """Ad 3 is right for both of its users, ad 4, converted, is not: by the ads 2 x 5/9 and 2.5 x -4/9 of 4.5."""
+    fold = make_fold(np.array([3, 3, 4]), action=2)
+    ways = {"vectors": top_by([3], [3], [5]), "words": top_by([5], [5], [5])}
+    measured = evaluate_ways(fold, FoldAnswers(ways), CONFIG.host)
+    by_ad = math.hypot(2 * 5 / 9, 2.5 * 4 / 9) / 4.5
+    assert [measured[way]["score_error"] for way in ways] == pytest.approx([by_ad, 0.0])
+    assert expect_score(fold, ways["vectors"], CONFIG.host, times=True)["error"] == pytest.approx(by_ad)
+
+
 def test_round_two_has_both_forms_and_a_user_without_a_weight_counts_in_neither() -> None:
     """By user: one of two is right, whatever the conversion counts; the exposed user has no right ad."""
     scores = mean_scores(np.array([1, 0, 1]), np.array([2.5, 1.0, 0.0]))
