@@ -17,40 +17,31 @@ from numpy.typing import NDArray
 from common.arrays import Floats
 
 
-def weighted_mean(values: Floats, weights: Floats) -> float:
-    """The score of a run, of a model, of a slice: every verb takes this mean over queries.
-
-    >>> weighted_mean(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0]))
-    0.5
-    """
-    return float((values * weights).sum() / weights.sum())
-
-
-def cluster_error(values: Floats, weights: Floats, clusters: NDArray[np.int64] | None = None) -> float:
-    """The standard error of ``weighted_mean``, the one of every verb: for equal weights, deviation / sqrt(queries).
+def average(
+    values: Floats, weights: Floats | None = None, clusters: NDArray[np.int64] | None = None
+) -> tuple[float, float]:
+    """The mean over queries, by default of equal ``weights``, and its standard error: those of every score, model,
+    slice and difference, in every verb. For equal weights the error is deviation / sqrt(queries). Zeros where no query
+    counts.
 
     ``clusters``: queries that rise and fall together (the users who click one item, the twins of a search) share a
     number: Liang and Zeger 1986. None: all are independent.
 
+    >>> average(np.array([1.0, 0.0, 0.0]), np.array([2.0, 1.0, 1.0]))[0]
+    0.5
     >>> values = np.array([0.0, 1.0, 0.0, 1.0])
-    >>> [round(cluster_error(values, np.ones(4), own), 2) for own in (None, np.arange(4) % 2)]
+    >>> [round(average(values, clusters=own)[1], 2) for own in (None, np.arange(4) % 2)]
     [0.25, 0.35]
     """
-    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
-    apart = (values - weighted_mean(values, weights)) * weights
-    if clusters is not None:
-        apart = np.bincount(np.unique(clusters, return_inverse=True)[1], apart).astype(np.float64)
-    return float(np.sqrt((apart**2).sum()) / weights.sum())
-
-
-def average(
-    values: Floats, weights: Floats | None = None, clusters: NDArray[np.int64] | None = None
-) -> tuple[float, float]:
-    """``weighted_mean`` and its ``cluster_error``, by default of equal weights; zeros where no query counts."""
     counted = np.ones(len(values)) if weights is None else weights
     if not counted.any():
         return 0.0, 0.0
-    return weighted_mean(values, counted), cluster_error(values, counted, clusters)
+    mean = float((values * counted).sum() / counted.sum())
+    # Each query's share of the weight stays as drawn: what varies is its score, so the weight stands inside the square.
+    apart = (values - mean) * counted
+    if clusters is not None:
+        apart = np.bincount(np.unique(clusters, return_inverse=True)[1], apart).astype(np.float64)
+    return mean, float(np.sqrt((apart**2).sum()) / counted.sum())
 
 
 def precision(k: int) -> pl.Expr:
@@ -136,8 +127,8 @@ LIST_METRICS: Mapping[str, Callable[[int], pl.Expr]] = {
 def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
     """Score ranked lists (query, item, rank; an item once a query) against answers (query, item).
 
-    One row per (metric, k): ``value`` is the mean over the queries that have an answer, ``error`` its standard error
-    (null for a single query), ``queries`` their number. Rows of items that are not answers may be left out.
+    One row per (metric, k): ``value`` is the mean over the queries that have an answer, ``error`` its standard error,
+    ``queries`` their number. Rows of items that are not answers may be left out.
 
     >>> lists = pl.DataFrame({"query": [0, 0, 1], "item": [7, 8, 7], "rank": [1, 2, 1]})
     >>> answers = pl.DataFrame({"query": [0, 1, 2], "item": [8, 7, 7]})  # retrieval missed query 2
@@ -166,19 +157,11 @@ def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]
         .drop("query")
         .collect()
     )
-    summary = [(*name.split("@"), *_mean_and_error(per_query[name], positives.height)) for name in per_query.columns]
+    missed = np.zeros(positives.height - per_query.height)
+    summary = [(*column.name.split("@"), *average(np.append(column.to_numpy(), missed))) for column in per_query]
     schema = {"metric": pl.String, "k": pl.String, "value": pl.Float64, "error": pl.Float64}
     table = pl.DataFrame(summary, schema=schema, orient="row")
     return table.with_columns(pl.col("k").cast(pl.Int64), pl.lit(positives.height).cast(pl.Int64).alias("queries"))
-
-
-def _mean_and_error(values: pl.Series, queries: int) -> tuple[float, float | None]:
-    """Mean and standard error over ``queries``, those absent from ``values`` counting 0."""
-    mean = float(values.sum()) / queries
-    if queries == 1:
-        return mean, None
-    deviations = float(((values - mean) ** 2).sum()) + (queries - len(values)) * mean**2
-    return mean, (deviations / (queries - 1) / queries) ** 0.5
 
 
 def as_dict(table: pl.DataFrame) -> dict[str, float]:

@@ -32,18 +32,14 @@ def measure(valid: Sequence[Predictions], mixed: Sequence[Floats]) -> Measured:
 
 
 def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Scores:
-    """Score, its standard error and hit rate of the full decision, and the mean log likelihood of the answers.
-
-    A device that is asked on several days counts as one in the error.
-    """
+    """Score, its standard error by device, hit rate of the full decision, the mean log likelihood of the answers."""
     scored, likelihoods, sizes = [], [], []
     for part, chances in zip(days, probabilities, strict=True):
         rows = decision.decide(part.day, chances, part.rewards)
-        scored.append(decision.score_answers(part.day, rows, part.rewards.rate))
+        scored.append((*decision.score_answers(part.day, rows, part.rewards.rate), part.day.devices))
         likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
         sizes.append(len(part.day.rows.group_sizes))
-    hits, scores = (np.concatenate(column) for column in zip(*scored, strict=True))
-    devices = np.concatenate([part.day.devices for part in days])
+    hits, scores, devices = (np.concatenate(column) for column in zip(*scored, strict=True))
     return sum_up(hits, scores, devices) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}
 
 

@@ -8,7 +8,7 @@ import pytest
 from common.day.compare import SLICES, compare
 from common.day.run_record import natural_key
 from common.engine.run import Run
-from common.learning.metrics import weighted_mean
+from common.learning.metrics import average
 from competitions import find_room
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, require_room, solve
@@ -59,4 +59,4 @@ def test_a_study_judges_todays_settings_by_the_score_of_a_run(
     for task in [one for one in tasks if one.metric == finished.record["metric"]]:
         judged = task.judge(task.current, 0)
         weights = np.ones(len(judged)) if task.weights is None else task.weights
-        assert weighted_mean(judged, weights) == pytest.approx(scores.get(task.name, finished.record["cv"]["score"]))
+        assert average(judged, weights)[0] == pytest.approx(scores.get(task.name, finished.record["cv"]["score"]))

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.learning.metrics import cluster_error
+from common.learning.metrics import average
 from competitions.tencent.io import reader
 from competitions.tencent.lab.esmm import ESMM, KINDS, list_impressions, log_losses, predict_conversions
 from competitions.tencent.simulator.simulate import VERSION
@@ -38,14 +38,15 @@ def measure_folder(raw: Path, seed: int) -> list[dict[str, str | float]]:
     chances = {"mean alone": np.full(len(judged.user), train.converted.mean(dtype=np.float64))}
     chances |= {kind: predict_conversions(train, judged, kind, seed) for kind in KINDS}
     losses = {name: log_losses(judged.converted, predicted) for name, predicted in chances.items()}
-    apart, ones = {name: each - losses[ESMM] for name, each in losses.items()}, np.ones(len(judged.user))
+    means = {name: average(each, clusters=judged.user) for name, each in losses.items()}
+    apart = {name: average(each - losses[ESMM], clusters=judged.user) for name, each in losses.items()}
     return [
         {
             "model": name,
-            "log loss": float(losses[name].mean()),
-            "log loss error": cluster_error(losses[name], ones, judged.user),
-            "minus ESMM": float(apart[name].mean()),
-            "minus ESMM error": cluster_error(apart[name], ones, judged.user),
+            "log loss": means[name][0],
+            "log loss error": means[name][1],
+            "minus ESMM": apart[name][0],
+            "minus ESMM error": apart[name][1],
             "predicted / came": float(predicted.mean() / judged.converted.mean()),
             "AUC": float(roc_auc_score(judged.converted, predicted)),
         }

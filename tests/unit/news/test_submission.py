@@ -111,8 +111,8 @@ def test_score_counts_absent_users_as_zero(written: Path, tmp_path: Path) -> Non
     assert scores["mrr@5"] == pytest.approx((1 / 2 + 1 / 4) / 4)
     assert scores["hit_rate@3"] == pytest.approx(1 / 4)
     assert scores["precision@5"] == pytest.approx(2 / 5 / 4)
-    # Reciprocal ranks .5, .25, 0, 0: mean .1875, squared deviations .171875, over (4 - 1) * 4.
-    assert scores["mrr@5_error"] == pytest.approx(math.sqrt(0.171875 / 12))
+    # Reciprocal ranks .5, .25, 0, 0: mean .1875, squared deviations .171875, over 4 * 4.
+    assert scores["mrr@5_error"] == pytest.approx(math.sqrt(0.171875 / 16))
     assert {"ndcg@5", "map@5", "recall@1", "f1@5"} <= scores.keys()
 
 

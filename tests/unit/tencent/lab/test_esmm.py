@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.learning.metrics import cluster_error
+from common.learning.metrics import average
 from competitions.tencent.lab.esmm import (
     BIASED,
     CLICKED,
@@ -52,4 +52,5 @@ def test_a_head_of_clicked_rows_alone_promises_too_much_where_nobody_clicks() ->
     biased, right = (predict_conversions(train, judged, kind, 0) for kind in (BIASED, CLICKED))
     assert biased == pytest.approx(CONVERSIONS[judged.codes[:, 0]], abs=0.03)  # as if every row were clicked
     worse = log_losses(judged.converted, biased) - log_losses(judged.converted, right)
-    assert worse.mean() > 3 * cluster_error(worse, np.ones(len(worse)), judged.user) > 0
+    mean, error = average(worse, clusters=judged.user)
+    assert mean > 3 * error > 0
