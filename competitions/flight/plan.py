@@ -100,7 +100,7 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
     blocks, margin, features = decide_blocks(survey, config, extra)
     parameters, trees = decide_parameters(survey, config)
     patience, seeds, fits = decide_fits(survey, config)
-    validation, rows = Validation(kind, folds, repeats, lags), count_rows(train, config.rank.sample)
+    validation, rows = Validation(kind, folds, repeats, lags), count_training_rows(train, config.rank.sample)
     decisions = (way, *ages, features, trees, fits)
     return Plan(validation, blocks, margin, parameters, patience, seeds, rows, survey.sessions, decisions)
 
@@ -186,7 +186,7 @@ def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, Decisio
     return patience, seeds, Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", why)
 
 
-def count_rows(train: pl.DataFrame, sample: SampleSettings) -> int:
+def count_training_rows(train: pl.DataFrame, sample: SampleSettings) -> int:
     """The rows that all sessions with a booking and a choice would train with."""
     able = train.filter(pl.col("booked").is_not_null() & (pl.col("size") > 1))
     return int(able["size"].cast(pl.Int64).clip(upper_bound=sample.negatives + 1).sum())

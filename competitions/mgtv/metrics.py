@@ -36,7 +36,7 @@ def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Score
     scored, likelihoods, sizes = [], [], []
     for part, chances in zip(days, probabilities, strict=True):
         rows = decision.decide(part.day, chances, part.rewards)
-        scored.append((*decision.score_answers(part.day, rows, part.rewards.rate), part.day.devices))
+        scored.append((*decision.score_answers(part.day, rows, part.rewards.answer), part.day.devices))
         likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
         sizes.append(len(part.day.rows.group_sizes))
     hits, scores, devices = (np.concatenate(column) for column in zip(*scored, strict=True))

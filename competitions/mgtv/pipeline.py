@@ -34,7 +34,7 @@ from competitions.mgtv.models.completion import Completion, Plays
 from competitions.mgtv.models.dataset import DayFeatures, join_day
 from competitions.mgtv.models.decision import Predictions
 from competitions.mgtv.plan import measure_files, settle
-from competitions.mgtv.split import Plan, Slates, plan_days
+from competitions.mgtv.split import DayPlan, Slates, plan_days
 
 Days = Mapping[int, Result[DayFeatures]]  # by number, ascending
 
@@ -65,7 +65,7 @@ class Prepared:
     tables: Tables
     config: MgtvConfig
     decisions: tuple[Decision, ...]
-    plan: Plan
+    plan: DayPlan
     slates: dict[int, Result[Slates]]
     labelled: dict[int, Result[DayFeatures]]
     test_slates: Result[Slates]

@@ -73,8 +73,8 @@ def share_looped(files: Sequence[DayFiles], videos: pl.DataFrame) -> float:
     if not plays:
         return 0.0
     known = pl.concat(plays).filter(pl.col("play_time").is_between(0.0, LONGEST_S, closed="right"))
-    rates = known.join(videos, on="vid").select(rate=pl.col("play_time") / pl.col("duration"))["rate"].drop_nulls()
-    return float((rates.to_numpy() > LOOPED).mean()) if len(rates) else 0.0
+    completions = known.join(videos, on="vid").select(t=pl.col("play_time") / pl.col("duration"))["t"].drop_nulls()
+    return float((completions.to_numpy() > LOOPED).mean()) if len(completions) else 0.0
 
 
 def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision, ...]]:

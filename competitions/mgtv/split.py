@@ -15,7 +15,7 @@ from competitions.mgtv.io.schema import PLAYS
 
 
 @dataclass(frozen=True)
-class Plan:
+class DayPlan:
     """``train`` and ``valid`` days, ascending, and the day that the ``test`` is about; ``least``: the shortest list of
     the test, and so of every day.
     """
@@ -47,7 +47,7 @@ class Slates:
         return self.rows.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32)
 
 
-def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> Plan:
+def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> DayPlan:
     """The last days validate, the days before them train; the first day of the log has no past and is left out."""
     answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
     assert isinstance(settings.train_days, int), "the plan decides"
@@ -61,10 +61,10 @@ def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -
             "item_duration are known: add days, or lower split.valid_days."
         )
     least = shown.group_by("device").len()["len"].min() if shown.height else 1
-    return Plan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]
+    return DayPlan(tuple(train), tuple(valid), int(log["day"].max()) + 1, int(least or 1))  # type: ignore[arg-type]
 
 
-def draw_slates(log: pl.DataFrame, plan: Plan, day: int, settings: SplitSettings, seed: int) -> Slates:
+def draw_slates(log: pl.DataFrame, plan: DayPlan, day: int, settings: SplitSettings, seed: int) -> Slates:
     """The slates of a day of the log: devices whose answer is among what they were shown, with a known t above 0.
 
     The host has a truth row for such devices only. Of more than the settings allow, a random sample is taken.

@@ -53,26 +53,26 @@ def answer(
     """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
     day, rewards = predictions.day, predictions.rewards
     rows = decide(day, mix(blend, predictions.scores, day), rewards, picked_by)
-    chosen = slates.rows[rows].select("query", "video", rate=pl.Series(rewards.rate[rows]))
+    chosen = slates.rows[rows].select("query", "video", answer=pl.Series(rewards.answer[rows]))
     return build_submission(slates.queries, chosen, fallback, codes)
 
 
 def build_submission(
     queries: pl.DataFrame, chosen: pl.DataFrame, fallback: tuple[int, float], codes: reader.Codes
 ) -> pl.DataFrame:
-    """The submission frame from the ``chosen`` rows (query, video, rate), one a query that was shown anything.
+    """The submission frame from the ``chosen`` rows (query, video, answer), one a query that was shown anything.
 
-    A query that was shown nothing gets the ``fallback`` (video, rate): it cannot be checked, and hardly hit.
+    A query that was shown nothing gets the ``fallback`` (video, answer): it cannot be checked, and hardly hit.
     """
-    video, rate = fallback
+    video, answer = fallback
     filled = queries.join(chosen, on="query", how="left", maintain_order="left").with_columns(
-        pl.col("video").fill_null(video), pl.col("rate").fill_null(rate)
+        pl.col("video").fill_null(video), pl.col("answer").fill_null(answer)
     )
     return pl.DataFrame(
         {
             "did": codes.devices["did"].gather(filled["device"]),
             "vid": codes.videos["vid"].gather(filled["video"]),
-            "completion_rate": filled["rate"].round(DECIMALS),
+            "completion_rate": filled["answer"].round(DECIMALS),
         }
     )
 

@@ -88,10 +88,10 @@ def _take(marked: pl.DataFrame, blocks: Blocks) -> RankingDataset:
         part = slice(start, start + CHUNK_ROWS)
         rows = marked["row"][part].to_numpy()
         features[part] = assemble(blocks, rows)
-    return RankingDataset(names, features, marked["label"].to_numpy(), count_rows(marked))
+    return RankingDataset(names, features, marked["label"].to_numpy(), count_group_sizes(marked))
 
 
-def count_rows(candidates: pl.DataFrame) -> NDArray[np.int32]:
+def count_group_sizes(candidates: pl.DataFrame) -> NDArray[np.int32]:
     """The rows of each query, in the order of the queries."""
     return candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
 

@@ -17,7 +17,7 @@ from common.learning.dataset import RankingDataset, check_columns
 from common.learning.listwise_softmax import softmax_gradients
 
 Scores = NDArray[np.float64]
-Settings = dict[str, Any]
+Parameters = dict[str, Any]
 
 COMPARISONS = ("core", "lift")  # the blocks of features that peers learn from
 UNTUNED_ROUNDS = 100  # LightGBM's default
@@ -82,7 +82,7 @@ def differentiate_softmax(scores: Scores, data: Any) -> tuple[Scores, Scores]:
     return first, np.maximum(2 * second, LEAST_CURVATURE)
 
 
-def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Settings, rounds: int) -> Scores:
+def _boost_lightgbm(train: RankingDataset, valid: RankingDataset, settings: Parameters, rounds: int) -> Scores:
     check_columns(train.names, valid.names, "What a peer is to score")
     fixed = {"deterministic": True, "force_row_wise": True, "verbose": -1}
     data = lightgbm.Dataset(train.features, train.labels, group=train.group_sizes)

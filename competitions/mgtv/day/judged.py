@@ -125,7 +125,7 @@ def calibrate_days(outcome: Outcome) -> list[Calibration]:
         right = day.rows.labels > 0
         watched.append(right.astype(np.float64))
         expected.append(rewards.expected[right])
-        scores.append(score_rates(day.completions[right], rewards.rate[right]))
+        scores.append(score_rates(day.completions[right], rewards.answer[right]))
     return [
         calibrate("P(watch)", np.concatenate(outcome.mixed.value), np.concatenate(watched)),
         calibrate("E[s] of the right video", np.concatenate(expected), np.concatenate(scores)),

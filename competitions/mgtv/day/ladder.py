@@ -56,29 +56,29 @@ def make_ladder(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Ladder:
 def list_plain() -> Iterator[Rung]:
     """Methods without a ranker: by chance, by position, by click rate, by neighbours."""
     popular = families.POPULARITY
-    yield Rung(RANDOM, "random", popular, rate, rate_videos, (None,), formula=FORMULAS[RANDOM])
+    yield Rung(RANDOM, "random", popular, by_click_rate, score_by_click_rate, (None,), formula=FORMULAS[RANDOM])
     title, formula = "position in the list", FORMULAS["position"]
     yield Rung("position", title, popular, rank_positions, baselines.score_positions, formula=formula)
     title, formula = "smoothed click rate of the video", FORMULAS[POPULARITY]
-    yield Rung(POPULARITY, title, popular, rate, rate_videos, (RATE,), RANDOM, formula)
+    yield Rung(POPULARITY, title, popular, by_click_rate, score_by_click_rate, (RATE,), RANDOM, formula)
     title, code = "item-kNN: clicked near the last clicks", baselines.score_neighbours
     yield Rung("item-knn", title, families.NEIGHBOURS, rank_neighbours, code, (), POPULARITY)
 
 
-def rate(bench: MgtvBench, column: str | None) -> Probabilities:
-    """By a rate of the videos, or by chance."""
+def by_click_rate(bench: MgtvBench, column: str | None) -> Probabilities:
+    """By a click rate of the videos, or by chance."""
     days, name = bench.take_valid(bench.plain), f"ladder.{column or RANDOM}"
-    return bench.run.step(rate_videos, days, column, bench.config.seed, name=name)
+    return bench.run.step(score_by_click_rate, days, column, bench.config.seed, name=name)
 
 
-def rate_videos(days: Sequence[DayFeatures], rate: str | None, seed: int) -> list[Floats]:
-    """Probabilities without a model, for each day: in proportion to a rate, or drawn where it is None."""
+def score_by_click_rate(days: Sequence[DayFeatures], column: str | None, seed: int) -> list[Floats]:
+    """Probabilities without a model, for each day: in proportion to a click rate, or drawn where it is None."""
     probabilities = []
     for day in days:
-        if rate is None:
+        if column is None:
             weight = np.random.default_rng([seed, day.day]).random(len(day.completions))
         else:
-            weight = day.rows.features[:, day.rows.names.index(rate)].astype(np.float64)
+            weight = day.rows.features[:, day.rows.names.index(column)].astype(np.float64)
         probabilities.append(baselines.normalise(weight, day))
     return probabilities
 

@@ -38,7 +38,7 @@ def collect_evidence(outcome: Validated) -> Evidence:
     videos, sizes = outcome.ready.tables.videos.value.frame, data.group_sizes
     ranks, starts = rank_answers(slates[answer].to_numpy(), data.labels, sizes), find_starts(sizes)
     listed = list(dict.fromkeys(("query", "item", "label", MODEL, BLEND, EXPECTED, answer)))
-    scores = score_rates(slates["rate"].to_numpy(), slates["answer"].to_numpy())  # with the run's own share
+    scores = score_rates(slates["completion"].to_numpy(), slates["answer"].to_numpy())  # with the run's own share
     random = score_random(data, np.add.reduceat(scores * data.labels, starts)[:, None])
     return Evidence(
         candidates=slates.select(listed),
@@ -76,8 +76,8 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             MODEL: part.scores,
             BLEND: mixed,
             **{stage: order_videos(part.day, mixed, part.rewards, stage) for stage in (EXPECTED, picked_by)},
-            "answer": part.rewards.rate,
-            "rate": part.day.completions.astype(np.float64),
+            "answer": part.rewards.answer,
+            "completion": part.day.completions.astype(np.float64),
             "video": slate["video"],
             "label": part.day.rows.labels,
         }
@@ -92,7 +92,7 @@ def show_slate(slate: pl.DataFrame, videos: pl.DataFrame, answer: str) -> Exampl
     listed = pl.concat([ordered.head(LISTED), right]).select("item", "video").rows()
     names = [name_video(vid, videos.row(code, named=True)) for vid, code in listed]
     day, _, device = slate["query"][0].partition("/")
-    watched = right["rate"][0]
+    watched = right["completion"][0]
     context = f"{slate.height} videos shown; predicted share {ordered['answer'][0]:.0%}"
     context += "" if np.isnan(watched) else f", true share {watched:.0%}"
     return Example(f"Device {device[:8]}, day {int(day)}:", context, names[:-1], names[-1])

@@ -5,7 +5,7 @@ becomes the index of a vector. Fields with more values than ``MOST`` share vecto
 the tables stay small at any size of the log.
 
 The loss is the same as the boosted trees': minus the log of the softmax of the answer within its list. A fit takes a
-fixed number of passes with a falling rate; the day that is scored afterwards is never looked at before.
+fixed number of passes with a falling learning rate; the day that is scored afterwards is never looked at before.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Inputs:
     """A day as the networks see it, slates in the order of its ``DayFeatures``.
 
     ``video`` (rows,) and ``device`` (slates,): rows of the ``Fields``. ``watched`` (slates, most): those of the last
-    clicked videos, latest first; ``completions``: their rates, -1 where unknown.
+    clicked videos, latest first; ``completions``: their completion rates, -1 where unknown.
     """
 
     video: Ids
@@ -96,19 +96,19 @@ def look_up(log: pl.DataFrame, slates: Slates, fields: Fields, most: int) -> Inp
     """The inputs of a day from the log before it."""
     recent = list_recent(log, slates, most)
     queries = slates.queries.height
-    watched, rates = np.zeros((queries, most), np.int64), np.full((queries, most), -1.0, np.float32)
+    watched, completions = np.zeros((queries, most), np.int64), np.full((queries, most), -1.0, np.float32)
     at = recent["query"].to_numpy(), recent["back"].to_numpy()
     watched[at] = recent["video"].to_numpy() + 1
-    rates[at] = recent["t"].fill_null(-1.0).to_numpy().clip(-1.0, 2.0)
+    completions[at] = recent["t"].fill_null(-1.0).to_numpy().clip(-1.0, 2.0)
     shown = slates.rows["query"].unique(maintain_order=True).to_numpy()  # a query without rows is no slate
     device = slates.queries["device"].to_numpy()[shown].astype(np.int64) + 1
     device = np.where(device < len(fields.devices), device, 0)
-    return Inputs(slates.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[shown], rates[shown])
+    return Inputs(slates.rows["video"].to_numpy().astype(np.int64) + 1, device, watched[shown], completions[shown])
 
 
 class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``size`` of a vector, ``hidden`` layers, ``dropout``; ``passes`` over the lists in batches of ``lists``, at a
-    ``rate`` that falls to 0, with weight ``decay``; ``watched``: how many of a device's last videos are attended to.
+    ``learning_rate`` that falls to 0, with weight ``decay``; ``watched``: the last videos that are attended to.
     """
 
     size: int = 8
@@ -116,7 +116,7 @@ class DeepSettings(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.2
     passes: int = 4
     lists: int = 256
-    rate: float = 0.003
+    learning_rate: float = 0.003
     decay: float = 0.01
     watched: int = 20
     threads: int = 2
@@ -195,7 +195,7 @@ def score_network(day: NetworkDay, fields: Fields, network: Network, settings: D
 
 def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, name: str) -> None:
     """The passes over the slates."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.decay)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.decay)
     rng, count = np.random.default_rng(seed), len(data.rows.group_sizes)
     orders = [rng.permutation(count) for _ in range(settings.passes)]
     size = settings.lists
@@ -203,7 +203,7 @@ def _train(network: nn.Module, data: _Data, settings: DeepSettings, seed: int, n
     network.train()
     for step, slates in enumerate(track(batches, name)):
         for group in optimizer.param_groups:
-            group["lr"] = settings.rate * min(1.0, 2.0 * (1 - step / len(batches)))  # falls in the second half
+            group["lr"] = settings.learning_rate * min(1.0, 2.0 * (1 - step / len(batches)))  # falls in the second half
         batch, answers = data.batch(slates)
         loss = choice_loss(network(batch), batch.owner, torch.from_numpy(answers))
         optimizer.zero_grad(set_to_none=True)

@@ -84,9 +84,9 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         for part in self.predictions:
             ones = np.ones(len(part.day.completions))
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
-            finished.append(replace(part, rewards=replace(part.rewards, expected=ones, rate=ones)))
+            finished.append(replace(part, rewards=replace(part.rewards, expected=ones, answer=ones)))
         scored = [
-            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.rate)[1]
+            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.answer)[1]
             for part, chances in zip(self.predictions, answer, strict=True)
         ]
         likeliest = judge(even, answer)

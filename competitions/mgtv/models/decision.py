@@ -26,9 +26,9 @@ RULES: dict[str, Order] = {"popularity": (f"video_own_click_{HALF_LIVES[-1]:g}d"
 
 @dataclass(frozen=True)
 class ExpectedReward:
-    """For each row of a day: the best ``rate`` p* to answer, its ``expected`` s; the ``mean`` and ``median`` of t."""
+    """For each row of a day: the best ``answer`` p*, its ``expected`` s; the ``mean`` and ``median`` of t."""
 
-    rate: Floats
+    answer: Floats
     expected: Floats
     mean: Floats
     median: Floats
@@ -54,10 +54,10 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
         probabilities = completion.predict(model, day.rows.names, np.asarray(day.rows.features[rows]))
         best = completion.best_answers(probabilities, model.bins)
         parts.append(np.stack([*best, *completion.mean_and_median(probabilities, model.bins)]))
-    rate, expected, mean, median = np.hstack(parts)
+    answer, expected, mean, median = np.hstack(parts)
     if no_duration == "nothing":
         expected = np.where(day.scorable, expected, 0.0)
-    return ExpectedReward(rate, expected, mean, median)
+    return ExpectedReward(answer, expected, mean, median)
 
 
 def decide(
@@ -88,7 +88,7 @@ def judge_picks(valid: Sequence[Predictions], mixed: Sequence[Floats], answer: s
     scores, devices = {}, np.concatenate([part.day.devices for part in valid])
     for stage in find_stages(valid[0].day.rows.names):
         parts = [
-            score_answers(part.day, decide(part.day, chances, part.rewards, stage), part.rewards.rate)[1]
+            score_answers(part.day, decide(part.day, chances, part.rewards, stage), part.rewards.answer)[1]
             for part, chances in zip(valid, mixed, strict=True)
         ]
         scores[stage] = np.concatenate(parts)
@@ -126,10 +126,10 @@ def find_fallback(log: pl.DataFrame, videos: pl.DataFrame) -> tuple[int, float]:
     return video, float(bins.answers[completion.mean_scores(completions, bins.answers).argmax()])
 
 
-def score_answers(day: DayFeatures, rows: NDArray[np.int64], rates: Floats) -> tuple[Floats, Floats]:
-    """Per slate: 1 for a hit, and the s of the answer; ``rows`` are picked, ``rates`` (n,) answered for each row."""
+def score_answers(day: DayFeatures, rows: NDArray[np.int64], answers: Floats) -> tuple[Floats, Floats]:
+    """Per slate: 1 for a hit, and the s of the answer; ``rows`` are picked, ``answers`` (n,) for each row."""
     hit = day.rows.labels[rows] > 0
-    return hit.astype(np.float64), np.where(hit, score_rates(day.completions[rows], rates[rows]), 0.0)
+    return hit.astype(np.float64), np.where(hit, score_rates(day.completions[rows], answers[rows]), 0.0)
 
 
 def climb(
@@ -137,10 +137,10 @@ def climb(
 ) -> dict[tuple[str, str], tuple[Floats, Floats]]:
     """The ladder of the decision layer: for every pick and every answer, hits and s of each slate."""
     count, sizes = len(probabilities), day.rows.group_sizes
-    rates = (np.zeros(count), np.ones(count), rewards.mean, rewards.median, rewards.rate)
+    answers = (np.zeros(count), np.ones(count), rewards.mean, rewards.median, rewards.answer)
     picks = pick(probabilities, sizes), decide(day, probabilities, rewards)
     return {
         (picked, answered): score_answers(day, rows, tried)
         for picked, rows in zip(PICKS, picks, strict=True)
-        for answered, tried in zip(ANSWERS, rates, strict=True)
+        for answered, tried in zip(ANSWERS, answers, strict=True)
     }

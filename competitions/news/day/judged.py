@@ -25,7 +25,7 @@ from competitions.news.day.validation import FUSION, collect_evidence, list_quer
 from competitions.news.features import assemble, feature_names
 from competitions.news.io import reader
 from competitions.news.pipeline import Outcome, Validated
-from competitions.news.ranking import RANKER, count_rows, order_valid
+from competitions.news.ranking import RANKER, count_group_sizes, order_valid
 
 METRIC = "MRR@5"
 MEANING = "1 / the rank of the clicked article, 0 if it is not in the first five; the mean over users"
@@ -103,7 +103,7 @@ def compare_periods(rows: RankingDataset, fold: Fold, candidates: pl.DataFrame) 
 
 def take_first(candidates: pl.DataFrame, blocks: Mapping[str, pl.DataFrame]) -> RankingDataset:
     """The candidates of the first queries of the test, whose features are built for these alone."""
-    sizes = count_rows(candidates)
+    sizes = count_group_sizes(candidates)
     sizes = sizes[: count_first(sizes, DRIFT_ROWS)]
     features = assemble(blocks, slice(0, int(sizes.sum())))
     return RankingDataset(feature_names(blocks), features, np.zeros(len(features), np.float32), sizes)

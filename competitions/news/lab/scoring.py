@@ -18,7 +18,7 @@ from competitions.news.io import reader
 from competitions.news.lab import reranking
 from competitions.news.lookups import UnitVectors, scale_vectors
 from competitions.news.pipeline import FoldInputs, Frames, Validated, retrieve, validate
-from competitions.news.ranking import CUTOFF, count_rows
+from competitions.news.ranking import CUTOFF, count_group_sizes
 
 
 class NewsBench(Bench[reader.RawFiles, NewsConfig]):
@@ -89,7 +89,7 @@ def mark(fold: Fold, lists: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         pl.col("label").fill_null(0.0)
     )
     scores, labels = marked["score"].cast(pl.Float64).to_numpy(), marked["label"].to_numpy()
-    reciprocal = reciprocal_ranks(scores, labels, count_rows(marked), CUTOFF)
+    reciprocal = reciprocal_ranks(scores, labels, count_group_sizes(marked), CUTOFF)
     each = marked.select(pl.col("query").unique(maintain_order=True), score=pl.Series(reciprocal))
     scored = queries.join(each, on="query", how="left", maintain_order="left")
     return marked, scored.with_columns(pl.col("score").fill_null(0))

@@ -20,7 +20,7 @@ from competitions.flight.plan import (
     SMALL_TREES,
     Survey,
     cap_rows,
-    count_rows,
+    count_training_rows,
     decide_blocks,
     decide_fits,
     decide_parameters,
@@ -187,7 +187,7 @@ def test_a_plan_has_every_decision_with_its_reason() -> None:
 def test_the_rows_are_counted_as_they_are_drawn_and_all_are_taken_where_memory_allows() -> None:
     config = load("rank.sample.negatives=9")
     train = pl.concat([log([1, 2], size=30, unbooked=3), log([3], size=4), log([4], size=1)])
-    assert count_rows(train, config.rank.sample) == 24
+    assert count_training_rows(train, config.rank.sample) == 24
     plan = make_plan(log([1, 2] * 20, size=30), log([1]), config)
     every = "every session with a booking trains"
     # A hundred thousand rows are always tried.

@@ -6,7 +6,7 @@ import pytest
 from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
 from competitions.mgtv.pipeline import cut_days
-from competitions.mgtv.split import Plan, build_slates, draw_slates, look_up_outcome, plan_days
+from competitions.mgtv.split import DayPlan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.results import as_result
 from tests.unit.mgtv.mgtv_world import SPLIT, make_day, make_log, row
 
@@ -17,7 +17,7 @@ def answered(*days: int) -> pl.DataFrame:
     return make_log(*(row(day, 1, 0, 0.5) for day in days))
 
 
-def plan(log: pl.DataFrame, valid_days: int = 2, train_days: int = 3) -> Plan:
+def plan(log: pl.DataFrame, valid_days: int = 2, train_days: int = 3) -> DayPlan:
     settings = SplitSettings(valid_days=valid_days, train_days=train_days, train_queries=9, valid_queries=9)
     return plan_days(log, SHOWN, settings)
 
@@ -69,7 +69,7 @@ def test_the_least_list_is_the_tests_shortest() -> None:
 
 # --- slates ---
 
-PLAN = Plan((5, 6), (7,), 8, 2)
+PLAN = DayPlan((5, 6), (7,), 8, 2)
 
 
 def find_devices(log: pl.DataFrame, day: int = 7, seed: int = 0, train: int = 100, valid: int = 100) -> list[int]:

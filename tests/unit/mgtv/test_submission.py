@@ -18,8 +18,8 @@ SHOWN = shows("a,10", "c,20", "a,30", "c,10", "x,40")
 CODES = reader.Codes(pl.DataFrame({"did": ["a", "b", "c", "x"]}), pl.DataFrame({"vid": [10, 20, 30, 40]}))
 QUERIES = pl.DataFrame({"query": [0, 1, 2], "device": [2, 0, 1]}, schema=dict.fromkeys(("query", "device"), pl.Int32))
 CHOSEN = pl.DataFrame(
-    {"query": [0, 1], "video": [1, 2], "rate": [0.25, 1.12345678]},
-    schema={"query": pl.Int32, "video": pl.Int32, "rate": pl.Float64},
+    {"query": [0, 1], "video": [1, 2], "answer": [0.25, 1.12345678]},
+    schema={"query": pl.Int32, "video": pl.Int32, "answer": pl.Float64},
 )
 EXACT = "did,vid,completion_rate\nc,20,0.25\na,30,1.123457\nb,40,0.5\n"
 

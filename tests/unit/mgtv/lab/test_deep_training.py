@@ -23,7 +23,7 @@ from tests.unit.mgtv.mgtv_world import Floats, draw_log, make_day, make_slates, 
 
 CHANNELS = 4
 VIDEOS = 40
-SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=8, lists=32, rate=0.03, watched=2, threads=1)
+SETTINGS = DeepSettings(size=4, hidden=(16,), dropout=0.0, passes=8, lists=32, learning_rate=0.03, watched=2, threads=1)
 
 
 def draw_day(seed: int, lists: int = 240) -> tuple[DayFeatures, Inputs]:

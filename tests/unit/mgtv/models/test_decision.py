@@ -75,7 +75,7 @@ FEATURES = {"device_a": [9.0, 9.0, 9.0], "video_b": [0.0, -0.75, 0.25]}
 def test_a_row_is_worth_the_best_answer_for_its_own_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
     rewards = expect_rewards(make_day([3], [0], FEATURES), model(), "nothing")
     one = 1 / (1 + 9**0.5)
-    assert rewards.rate.tolist() == [1.0, 0.1, 1.0]
+    assert rewards.answer.tolist() == [1.0, 0.1, 1.0]
     assert rewards.expected.tolist() == pytest.approx([0.75 + 0.25 * one, 1, 1])
     assert rewards.mean.tolist() == pytest.approx([0.775, 0.1, 1.0])
     assert rewards.median.tolist() == [1.0, pytest.approx(0.1), 1.0]
@@ -90,7 +90,7 @@ def test_a_video_without_a_duration_is_worth_nothing_or_as_much_as_any() -> None
     nothing = expect_rewards(day, model(), "nothing")
     assert nothing.expected.tolist() == [0, worth.expected[1], 0]
     assert worth.expected.min() > 0.5
-    assert nothing.rate.tolist() == worth.rate.tolist()
+    assert nothing.answer.tolist() == worth.answer.tolist()
 
 
 # --- what is earned ---
@@ -110,7 +110,7 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
     day = make_day([2, 3], [1, 0], completions=[0.3, 0.5, 0.8, 0.1, np.nan])
     probabilities = np.array([0.4, 0.6, 0.3, 0.4, 0.3])
     values = ExpectedReward(
-        rate=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
+        answer=np.array([0.3, 0.4, 0.8, 0.1, 0.2]),
         expected=np.array([0.95, 0.7, 0.9, 0.5, 0.5]),  # of the first list the sum with P(watch) has another order
         mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
         median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
