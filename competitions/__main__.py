@@ -45,6 +45,7 @@ VERBS = (
     runs.dashboard,
     runs.runs,
     runs.compare,
+    runs.base,
     runs.lb,
     runs.report,
     data.data,

@@ -2,28 +2,31 @@
 data, the difference of the scores, and tables of two runs side by side.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from common.day.difference import FEW, Difference, compute_difference, pair_truth, read_pair
+from common.day.difference import FEW, SIDES, Difference, compute_difference, expect_difference, pair_truth, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.run_record import NO_SLICE, find_weights, split_slice
+from common.day.run_record import NO_SLICE, QUERIES, find_weights, read_frame, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
 from common.learning.metrics import average
 
 READ = 100  # runs, newest first
 SHOWN, VALUE_CHARS = 3, 30  # settings, features or source files that differ; letters of a value
+BASE = "base.txt"  # in the build folder of a competition: the run that others are compared with
+FITTED = ("fits", "fit_seed", "keep_gib")  # settings that make no other model
 BEFORE, AFTER = pl.col("before"), pl.col("after")
 WON, LOST = (AFTER > BEFORE).sum().alias("won"), (AFTER < BEFORE).sum().alias("lost")
 SETTINGS, DECISIONS = "Settings that differ", "Settings that the data decided otherwise (auto)"
 FEATURES, SCORES = "Features in only one run", "Scores"
 SLICES = (
-    "Common queries, by fold and slice: those that B answers better (won) and worse (lost); errors without the noise of"
-    " the fits; marked: more than chance makes of so many slices"
+    "Common queries, by fold and slice: those that B answers better (won) and worse (lost); marked: more than chance"
+    " makes of so many slices"
 )
 
 
@@ -49,23 +52,47 @@ def find_change(run: Path, partner: Path | None = None) -> Change | None:
         partner = partner or find_partner(run)
         if partner is None:
             return None
-        pair = read_pair(partner, run)
-        return Change(partner, pair.one, describe_change(pair.one, pair.other), pair.difference)
+        one, other, queries = read_pair(partner, run)
+        return Change(partner, one, describe_change(one, other), compute_difference(queries))
     except UserError:  # a damaged file
         return None
 
 
 def find_partner(run: Path) -> Path | None:
-    """Of the runs before a run that ask the same, the one whose settings differ least, the newest of several; None
-    where none does.
+    """The run before the edit: the base that a person chose, where that asks the same; else of the earlier runs that
+    ask the same by other settings or code the one that differs least, the newest of several. None where none does.
+
+    A run of the same settings and code is none, however many fits it has and whatever was committed meanwhile.
     """
     own = read_record(run / RECORD)
-    alike = [
-        (folder, len(list_changed_settings(other.config, own.config)))
-        for folder, other in read_runs(run.parent)
-        if folder.name < run.name and other.question == own.question
-    ]
-    return min(alike, key=lambda each: each[1], default=(None, 0))[0]
+    earlier = [(folder, other) for folder, other in read_runs(run.parent) if other.question == own.question]
+    earlier = [(folder, other) for folder, other in earlier if (other.started, folder.name) < (own.started, run.name)]
+    base, alike = own.base or read_base(run.parent), [(folder, count_changes(other, own)) for folder, other in earlier]
+    changed = [each for each in alike if each[1]]
+    return min(changed, key=lambda each: (each[0].name != base, each[1]), default=(None, 0))[0]
+
+
+def find_reach(build: Path, digest: str, quick: bool) -> Difference | None:
+    """What runs on the files of this ``digest`` can see, by the fits of the newest that asks the same: a difference of
+    no gain with its error (``smallest``). None where no run's fits tell.
+    """
+    for folder, record in read_runs(build):
+        if (record.data.digest, record.is_quick) == (digest, quick) and record.fits:
+            with contextlib.suppress(UserError):
+                return expect_difference(read_frame(folder / QUERIES))
+    return None
+
+
+def read_base(build: Path) -> str | None:
+    """The name of the run that a person chose as the base of a competition's comparisons, by its ``build`` folder."""
+    path = build / BASE
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def count_changes(one: RunRecord, other: RunRecord) -> int:
+    """In how many settings and source files two runs differ that make another model."""
+    settings = [row for row in list_changed_settings(one.config, other.config) if row["setting"] not in FITTED]
+    return len(settings) + len(list_differing(one.code, other.code))
 
 
 def read_runs(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
@@ -88,7 +115,7 @@ def describe_change(one: RunRecord, other: RunRecord) -> str:
             for row in list_changed_settings(one.config, other.config)
         ],
         "features ": added + removed if one.features and other.features else [],
-        "code of ": ["unlisted files"] if code is None else [Path(path).name for path in code],
+        "code of ": [Path(path).name for path in code],
     }
     return "; ".join(f"{kind}{list_first(names)}" for kind, names in parts.items() if names) or "nothing changed"
 
@@ -141,8 +168,7 @@ class Comparison(NamedTuple):
 
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
-    pair, truth = read_pair(first, second), pair_truth(first, second)
-    one, other, joined = pair
+    (one, other, joined), truth = read_pair(first, second), pair_truth(first, second)
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
         DECISIONS: list_changed_settings(*map(read_decisions, (one, other))),
@@ -150,9 +176,22 @@ def compare(first: Path, second: Path) -> Comparison:
         SCORES: list_scores(one, other),
         SLICES: list_slices(joined),
     }
-    # The truth is that of the first fit alone, which is submitted.
-    on_truth = None if truth is None else compute_difference(truth, pair.noise)
-    return Comparison(list_warnings(one, other, joined.height), tables, pair.difference, on_truth)
+    on_truth = None if truth is None else compute_difference(truth)
+    return Comparison(list_warnings(one, other, joined.height), tables, compute_difference(joined), on_truth)
+
+
+def compare_all(base: Path, runs: Sequence[Path]) -> list[Row]:
+    """A row a run beside one ``base``: what it changed, the difference, its error and verdict, so many counted."""
+    rows = []
+    for run in runs:
+        one, other, joined = read_pair(base, run)
+        difference = compute_difference(joined, len(runs))
+        changed = f"{other.note}: " if other.note else ""
+        marks = {"B - base": difference.mean, "error": difference.error, "verdict": difference.verdict}
+        rows.append(
+            {"run B": run.name, "score": other.cv.score, **marks, "it changes": changed + describe_change(one, other)}
+        )
+    return rows
 
 
 def read_decisions(record: RunRecord) -> Row:
@@ -164,7 +203,7 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     """The paired scores by fold and by value of every slice, of ``FEW`` queries or more. A slice that divides the
     queries as the folds do, days in most logs, is not told twice.
     """
-    names = [name for name in joined.columns if name not in (*NO_SLICE, "before", "after")]
+    names = [name for name in joined.columns if name not in (*NO_SLICE, "before", "after", *SIDES)]
     names = [name for name in names if joined.select("fold", name).n_unique() > joined["fold"].n_unique()]
     parts = [
         (f"{name}: {value}", part)
@@ -211,9 +250,12 @@ def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:
         warnings.append(f"only {shared} of the validation queries are common to both runs; only these are used")
     if one.is_quick != other.is_quick:
         warnings.append(f"{'A' if one.is_quick else 'B'} is a quick run, the other is not: the scores differ by that")
-    if (files := list_differing(one.code, other.code)) != []:
-        warnings.append(f"the code differs{f', in {list_first(files)}' if files else ''}")
-    if one.threads != other.threads:
+    if files := list_differing(one.code, other.code):
+        warnings.append(f"the code differs, in {list_first(files)}")
+    machines = [run.stamp.machine if run.stamp else "" for run in (one, other)]
+    if machines[0] != machines[1]:
+        warnings.append(f"A was computed on {machines[0]}, B on {machines[1]}: rounding may differ")
+    elif one.threads != other.threads:
         names = [", ".join(f"{name} {count}" for name, count in run.threads.items()) for run in (one, other)]
         warnings.append(f"A was computed with threads {names[0]}, B with {names[1]}: rounding may differ")
     return warnings

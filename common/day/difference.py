@@ -1,41 +1,50 @@
 """The difference of two runs on the same queries: its mean, its error and the words for it.
 
-Two scores of the same validation queries share most of their noise. So the difference is taken query by query: its
-standard error is that of the difference, not of two scores. Two runs that differ in one feature differ in chance as
-well: each fit draws rows and columns, and another draw moves the score. How far is known from a run whose models were
-fitted several times (``--seeds 3``), and is part of the error. Both follow from the pair alone.
+Two scores of the same queries share most of their noise, so the difference is taken query by query. What is left is
+that of a two-way layout, queries by fits: gain[query, fit] = mean + query + fit + rest. The queries' means over the
+fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
+fit moves all queries by. Both follow from the pair alone; compare, ablate, tune, ladder and the reports ask here.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
-from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
-from common.day.run_record import QUERIES, TRUTH_QUERIES, find_clusters, find_weights, read_frame
+from common.arrays import Floats, Ints
+from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, RECORD, RunRecord, read_record
+from common.day.run_record import QUERIES, TRUTH_QUERIES, find_weights, read_frame
 from common.engine.errors import UserError
-from common.learning.metrics import average
 
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
+SEEN = NormalDist().inv_cdf(0.8)  # errors beyond that by which a gain is found 8 times in 10
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known
+FEWEST = 10  # clusters that are scored differently, below which an error says nothing
 
 
 class FitNoise(NamedTuple):
-    """The ``variance`` of the score of one fit, known by so many degrees of ``freedom``, from so many ``fits``."""
+    """What another fit moves a weighted mean over queries by.
+
+    ``variance`` of one fit's mean beside the rest, known by so many degrees of ``freedom``; ``rest``: the variance that
+    one fit's mean has by what it does to single queries; ``fits``: so many were seen.
+    """
 
     variance: float
-    freedom: int
-    fits: int = 0
+    rest: float
+    freedom: float
+    fits: int
 
 
 class Difference(NamedTuple):
     """B - A over ``queries`` that both answered: mean, its standard error; ``changed``: those scored differently.
 
-    ``fits``: the error counts the noise of the fits too, known by so many of them; 0: it is that of the queries alone.
-    ``compared``: how many differences are told side by side: the more there are, the further one lies by chance.
+    ``error``: twice it bounds chance, few clusters and few fits counted; infinite where too few clusters differ.
+    ``fits`` of each side tell the noise of a fit; 0: it is not known. ``compared``: how many differences are told side
+    by side: the more there are, the further one lies by chance.
     """
 
     mean: float
@@ -56,10 +65,22 @@ class Difference(NamedTuple):
         return self.beyond and self.fits > 0
 
     @property
+    def smallest(self) -> float:
+        """The gain that would be clear 8 times in 10."""
+        return (find_limit(self.compared) + SEEN) * self.error
+
+    @property
+    def reach(self) -> str:
+        """What can be seen where this is the difference of two draws of the fits."""
+        return f"gains of {self.smallest:.4f} and more would be clear here (8 times in 10)"
+
+    @property
     def verdict(self) -> str:
         """In words. Nothing is clear where it is not known how far another fit moves the score."""
         if not self.changed:
             return "no query is scored differently"
+        if math.isinf(self.error):
+            return "too few queries are scored differently to tell"
         if not self.beyond:
             return "within the noise"
         if not self.fits:
@@ -71,9 +92,11 @@ class Difference(NamedTuple):
     def sentence(self) -> str:
         """The difference, its error and what is counted in it, the same words on every page."""
         on = f"on {self.queries:,} common queries, {self.changed:,} of them scored differently"
-        what = f"{self.mean:+.4f} ± {self.error:.4f} {on}: {self.verdict}"
-        known = f"{self.fits} fits known" if self.fits else "no fits known: a run with --seeds 3 tells their noise"
-        return f"{what} ({known})" if self.changed else what
+        error = "" if math.isinf(self.error) else f" ± {self.error:.4f}"
+        what = f"{self.mean:+.4f}{error} {on}: {self.verdict}"
+        if not self.changed or math.isinf(self.error):
+            return what
+        return f"{what} ({f'{self.fits} fits each' if self.fits else 'one fit each, or equal ones'})"
 
 
 def find_limit(compared: int) -> float:
@@ -85,59 +108,101 @@ def find_limit(compared: int) -> float:
     return CLEAR * NormalDist().inv_cdf(1 - 0.025 / max(compared, 1)) / NORMAL_95
 
 
-def compute_difference(
-    joined: pl.DataFrame, noise: FitNoise | None = None, fits: tuple[int, int] = (1, 1), compared: int = 1
-) -> Difference:
-    """The paired difference of queries with ``before``, ``after`` and, where there are such columns, ``weight`` and
-    ``cluster``; with the ``noise`` of the fits in its error, each score being the mean of so many ``fits``.
+def compute_difference(joined: pl.DataFrame, compared: int = 1) -> Difference:
+    """The paired difference of queries with ``before``, ``after`` and, where there are such columns, ``weight``,
+    ``cluster``, ``part``, and the scores of single fits in ``fits before`` and ``fits after`` (see ``pair_scores``).
     """
-    gains = (joined["after"] - joined["before"]).to_numpy()
-    mean, error = average(gains, find_weights(joined), find_clusters(joined))
-    plain = Difference(mean, error, joined.height, int((gains != 0).sum()), compared=compared)
-    if noise is None or not plain.changed:
-        return plain
-    return plain._replace(error=widen_error(error, noise, fits), fits=noise.fits)
+    gains = joined["after"].to_numpy() - joined["before"].to_numpy()
+    weights, clusters, changed = find_weights(joined), number_groups(joined, CLUSTER), int((gains != 0).sum())
+    mean = float(np.average(gains, weights=weights)) if weights.any() else 0.0
+    moved = np.unique(clusters[(gains != 0) & (weights > 0)])
+    if len(moved) < FEWEST:
+        return Difference(mean, math.inf if changed else 0.0, len(gains), changed, compared=compared)
+    variance, freedom = sum_clusters(gains - mean, weights, clusters), len(moved) - 1.0
+    noise = measure_noise(read_fits(joined, AFTER) - read_fits(joined, BEFORE), joined)
+    if noise is None:
+        return Difference(mean, widen_error(variance, [(variance, freedom)]), len(gains), changed, 0, compared)
+    of_fits = noise.variance / noise.fits
+    parts = [(variance, freedom), (of_fits and of_fits + noise.rest / noise.fits, noise.freedom)]
+    return Difference(mean, widen_error(variance + of_fits, parts), len(gains), changed, noise.fits, compared)
 
 
-# --- the noise of the fits ---
-
-
-def pool_variance(groups: Iterable[Sequence[float]]) -> FitNoise | None:
-    """The variance within groups of scores that differ by the fit alone; None where no group has two.
-
-    >>> pool_variance([[1.0, 3.0], [5.0, 5.0, 5.0], [9.0]])  # squares of 2 and 0 over 1 and 2 degrees of freedom
-    FitNoise(variance=0.6666666666666666, freedom=3, fits=5)
+def expect_difference(queries: pl.DataFrame) -> Difference | None:
+    """The difference of a run from one that another draw of the fits alone sets apart: no gain, and the error that
+    tells what can be seen (``smallest``). None where its fits are not known.
     """
-    known = [group for group in groups if len(group) > 1]
-    freedom = sum(len(group) - 1 for group in known)
-    means = [sum(group) / len(group) for group in known]
-    squares = sum((score - mean) ** 2 for group, mean in zip(known, means, strict=True) for score in group)
-    return FitNoise(squares / freedom, freedom, sum(map(len, known))) if freedom else None
+    noise = measure_noise(read_fits(queries, ""), queries)
+    if noise is None:
+        return None
+    variance, of_fits = 2 * noise.rest / noise.fits, 2 * noise.variance / noise.fits
+    error = widen_error(variance + of_fits, [(of_fits and of_fits + variance, noise.freedom)])
+    return Difference(0.0, error, queries.height, queries.height, noise.fits)
 
 
-def widen_error(error: float, noise: FitNoise, fits: tuple[float, float]) -> float:
-    """The error of a difference between the means of so many ``fits`` each, such that twice it bounds chance.
+# --- the noise ---
 
-    ``error``: that of the queries; ``fits`` may be infinite: of what no seed moves. The two variances add up
-    (Satterthwaite 1946, for the sum's degrees of freedom); where few fits are known the error grows as Student's
-    quantile does over the normal one. What a fit does to single queries is in both parts, so that the error is rather
-    too large than too small.
 
-    >>> round(widen_error(0.003, FitNoise(8e-6, 10_000), (1, 1)), 4)  # many fits known: the root of 9e-6 + 2 x 8e-6
-    0.005
-    >>> round(widen_error(0.003, FitNoise(8e-6, 2), (1, 1)), 4)  # three fits known
-    0.0066
+def sum_clusters(values: Floats, weights: Floats, clusters: Ints) -> float:
+    """The variance of the weighted mean of ``values`` (n,) of mean 0: Liang and Zeger 1986, few clusters corrected."""
+    count = int(clusters.max()) + 1
+    sums = np.bincount(clusters, values * weights, count)
+    used = max(int(np.count_nonzero(np.bincount(clusters, weights, count))), 2)
+    return float((sums**2).sum() / weights.sum() ** 2 * used / (used - 1))
+
+
+def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
+    """The noise of the fits that scored ``queries``, by the score of each: (queries, fits).
+
+    A fit scored all queries of a ``part``; of its mean's variance what the rest explains is taken off, so that what one
+    fit does to single queries is counted once. None of a single fit, and where all fits are equal: such a model draws
+    nothing, and its seeds tell nothing of the next one.
+
+    >>> rng = np.random.default_rng(0)
+    >>> rest, queries = rng.normal(size=(2_000, 200)), pl.DataFrame({"query": range(2_000)})
+    >>> noise = measure_noise(rest + rng.normal(scale=0.1, size=200), queries)
+    >>> round(noise.variance, 3), round(noise.rest * 2_000, 1)  # .1 squared; 1
+    (0.01, 1.0)
     """
-    fitted = noise.variance * (1 / fits[0] + 1 / fits[1])
-    total = error**2 + fitted
-    if not fitted:
-        return error
-    from scipy.special import stdtrit  # here: most pairs have one fit each, and scipy takes long to import
+    fits = values.shape[1]
+    moved = values - values.mean(1, keepdims=True)
+    if fits < 2 or not moved.any():
+        return None
+    weights, clusters, parts = find_weights(queries), number_groups(queries, CLUSTER), number_groups(queries, PART)
+    whole, of_means, of_rest = weights.sum(), [], []
+    for part in (parts == number for number in np.unique(parts[weights > 0])):
+        own, share = weights[part], weights[part].sum() / whole
+        means = own @ moved[part] / own.sum()
+        rests = [
+            sum_clusters(rest, own, np.unique(clusters[part], return_inverse=True)[1])
+            for rest in (moved[part] - means).T
+        ]
+        of_means.append(share**2 * float((means**2).sum()) / (fits - 1))
+        of_rest.append(share**2 * sum(rests) / (fits - 1))
+    total, rest = float(sum(of_means)), float(sum(of_rest))
+    freedom = (fits - 1) * total**2 / sum(one**2 for one in of_means) if total else 0.0
+    return FitNoise(max(total - rest, 0.0), rest, freedom, fits)
 
-    return math.sqrt(total) * float(stdtrit(noise.freedom * (total / fitted) ** 2, 0.975)) / NORMAL_95
+
+def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:
+    """The standard error of a sum of ``variance``, such that twice it bounds chance: it grows as Student's quantile
+    does over the normal one. ``parts``: independent estimates in it, each with its degrees of freedom (Satterthwaite
+    1946).
+
+    >>> round(widen_error(4e-6, [(4e-6, 10_000)]), 4), round(widen_error(4e-6, [(4e-6, 2)]), 4)  # 4.30 over 1.96
+    (0.002, 0.0044)
+    """
+    spread = sum(part**2 / freedom for part, freedom in parts if part and freedom)
+    if not spread:
+        return math.sqrt(variance)
+    from scipy.special import stdtrit  # here: scipy takes long to import, and most verbs compare nothing
+
+    return math.sqrt(variance) * float(stdtrit(max(variance**2 / spread, 1.0), 0.975)) / NORMAL_95
 
 
 # --- two runs, query by query ---
+
+BEFORE, AFTER = " before", " after"
+SIDES = FITS + BEFORE, FITS + AFTER  # columns of the scores by single fits
 
 
 class Pair(NamedTuple):
@@ -148,16 +213,6 @@ class Pair(NamedTuple):
     one: RunRecord
     other: RunRecord
     queries: pl.DataFrame
-
-    @property
-    def noise(self) -> FitNoise | None:
-        """The noise of the fits, as far as the two know it."""
-        return pool_variance([self.one.fits, self.other.fits])
-
-    @property
-    def difference(self) -> Difference:
-        """B - A, each score being the mean over the run's fits."""
-        return compute_difference(self.queries, self.noise, (len(self.one.fits) or 1, len(self.other.fits) or 1))
 
 
 def read_pair(first: Path, second: Path) -> Pair:
@@ -191,6 +246,30 @@ def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:
 
 
 def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    """One row per query of both: the second's columns with its score as ``after``, the first's as ``before``."""
-    before = first.select("fold", "query", before="score")
-    return second.rename({"score": "after"}).join(before, on=["fold", "query"], maintain_order="left")
+    """One row per query of both: the second's columns with its score as ``after`` and the scores of its fits as ``fits
+    after``, the first's as ``before`` and ``fits before``.
+    """
+    names = {"score": "before", FITS: FITS + BEFORE}
+    before = first.select(
+        "fold", "query", *(pl.col(old).alias(new) for old, new in names.items() if old in first.columns)
+    )
+    renamed = second.rename({"score": "after", FITS: FITS + AFTER}, strict=False)
+    return renamed.join(before, on=["fold", "query"], maintain_order="left")
+
+
+def read_fits(queries: pl.DataFrame, side: str) -> Floats:
+    """The scores (queries, fits) by single fits, as many as both sides of a pair have; none where a side has none."""
+    sides = [name for name in queries.columns if name in (FITS, *SIDES)]
+    if not queries.height or FITS + side not in sides or len(sides) == (1 if side else 2):
+        return np.empty((queries.height, 0))
+    fits = min(len(queries[name][0]) for name in sides)
+    return queries[FITS + side].list.head(fits).list.to_array(fits).to_numpy()
+
+
+def number_groups(queries: pl.DataFrame, column: str) -> Ints:
+    """The number, from 0, of each query's group by a column; where there is none, each is a cluster of its own, and all
+    are one part.
+    """
+    if column in queries.columns:
+        return np.asarray(queries[column].rank("dense").cast(pl.Int64).to_numpy() - 1)
+    return np.arange(queries.height) if column == CLUSTER else np.zeros(queries.height, np.int64)

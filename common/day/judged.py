@@ -63,9 +63,9 @@ class Judged:
     """What a run reports. ``meaning``: the metric in a line; ``ranking``: the models side by side, the blend last.
 
     ``queries``: one row per query: query and fold (text), score (what it earns under the metric), ``weight`` where
-    queries do not count alike, ``cluster`` where some rise and fall together; then any number of slices (text).
-    ``fits``: the score by every single fit, where ``queries`` has the mean of several. ``error``: of the score, where
-    it is another than that of the queries; ``why`` in words.
+    queries do not count alike, ``cluster`` where some rise and fall together, ``fits`` (a list: its score by each
+    single fit) where there are several, ``part`` where a fit scored a part of them; then any number of slices (text).
+    ``error``: of the score, where it is another than that of the queries; ``why`` in words.
     ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where there is no
     query, ``insight`` where a run stopped after validation.
     """
@@ -74,7 +74,6 @@ class Judged:
     meaning: str
     queries: pl.DataFrame
     ranking: Sequence[Scored]
-    fits: Sequence[float] = ()
     error: float | None = None
     why: str | None = None
     submissions: Sequence[Checked] = ()

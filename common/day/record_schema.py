@@ -19,8 +19,9 @@ Row = dict[str, Any]
 
 NORMAL_95 = 1.959964  # standard errors of a score, each way, of its 95 % interval
 RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``score``
-# Optional columns of queries: how much one counts in every mean; which rise and fall together (a shared item, a user).
-WEIGHT, CLUSTER = "weight", "cluster"
+# Optional columns of queries: how much one counts in every mean; which rise and fall together (a shared item, a user);
+# the score by each single fit, a list; which of them the same fits scored, where each fit scored a part.
+WEIGHT, CLUSTER, FITS, PART = "weight", "cluster", "fits", "part"
 
 
 class Scored(msgspec.Struct):
@@ -129,8 +130,8 @@ class Stamp(msgspec.Struct, frozen=True):
 
 
 class Code(msgspec.Struct):
-    """The commit, None where git knows none; whether the source was ``changed`` since; a digest of each changed file
-    ("": removed).
+    """The commit, None where git knows none; whether the source was ``changed`` since; a digest of each source file
+    that can move a score.
     """
 
     revision: str | None = None
@@ -167,7 +168,7 @@ class Submission(msgspec.Struct):
 class RunStart(msgspec.Struct, kw_only=True):
     """What is known of a run before it is judged. ``note``: what a person calls it; ``stamp``: version, machine and
     load as it began; ``overrides``: the settings that were typed; ``until``: the stage after which it stopped, None for
-    a whole run.
+    a whole run; ``base``: the run that a person would have it compared with.
     """
 
     name: str
@@ -182,6 +183,7 @@ class RunStart(msgspec.Struct, kw_only=True):
     overrides: list[str] = []
     tuned: bool = False
     until: str | None = None
+    base: str | None = None
 
 
 class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,15 @@ from msgspec import structs
 from common.day.evidence import describe_answers
 from common.day.judged import Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
-from common.day.run_record import CANDIDATES, FEATURES, QUERIES, TRUTH_QUERIES, SimulatedTruth, describe_queries
+from common.day.run_record import (
+    CANDIDATES,
+    FEATURES,
+    QUERIES,
+    TRUTH_QUERIES,
+    SimulatedTruth,
+    average_fits,
+    describe_queries,
+)
 from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, is_stop
 from common.engine.run import Run
@@ -94,7 +102,7 @@ class RecordWriter:
         cv = describe_queries(judged.queries)
         if judged.error is not None:
             cv.error, cv.why = judged.error, judged.why
-        self.add(cv=cv, ranking=judged.ranking, fits=list(judged.fits))
+        self.add(cv=cv, ranking=judged.ranking, fits=average_fits(judged.queries))
 
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""

@@ -47,20 +47,26 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     return matches[0]
 
 
-def find_pair(build: Path, names: Sequence[str], runs: Sequence[str]) -> tuple[Path, Path]:
-    """The folders of two runs. Without the second, the first is compared with the last run of its competition; a
-    competition alone, or nothing, stands for its last run and the earlier one that is most like it.
+def find_compared(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
+    """The folders of runs to compare, the base first. Without a second, the one named is compared with the last run of
+    its competition; a competition alone, or nothing, stands for its last run behind the run before its edit.
     """
     from common.day.compare import find_partner  # the ledger compares nothing, and lists at once
 
-    if len(runs) > 2:
-        raise UserError(f"Two runs are compared, not {len(runs)}: name them as {names[0]}/A and {names[0]}/B.")
     if not runs or (len(runs) == 1 and runs[0] in names):
         last = find_run(build, names, runs[0] if runs else "last")
-        return find_partner(last) or find_run(build, names, f"{last.parent.name}/last~1"), last
-    one = find_run(build, names, runs[0])
+        return [find_partner(last) or find_run(build, names, f"{last.parent.name}/last~1"), last]
+    one, *others = [find_run(build, names, run) for run in runs]
     own = [name for name in names if name == one.parent.name]
-    return one, find_run(build, names, runs[1]) if len(runs) == 2 else find_run(build, own or names, "last")
+    return [one, *(others or [find_run(build, own or names, "last")])]
+
+
+def choose_base(folder: Path) -> Path:
+    """Have the runs of a competition compared with the run in ``folder`` from now on, where they ask the same."""
+    from common.day.compare import BASE
+    from common.io.submission import write_bytes
+
+    return write_bytes(folder.parent / BASE, f"{folder.name}\n".encode())
 
 
 class NotedScore(msgspec.Struct, frozen=True):

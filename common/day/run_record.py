@@ -17,7 +17,19 @@ import polars as pl
 
 from common.arrays import Floats, Ints
 from common.day.hosts import SIMULATED, STANDIN, find_basis
-from common.day.record_schema import CLUSTER, RECORD, WEIGHT, Data, QueryScores, Row, RunRecord, Scored, read_record
+from common.day.record_schema import (
+    CLUSTER,
+    FITS,
+    PART,
+    RECORD,
+    WEIGHT,
+    Data,
+    QueryScores,
+    Row,
+    RunRecord,
+    Scored,
+    read_record,
+)
 from common.engine.errors import UserError
 from common.engine.result import walk
 from common.io.files import UNREADABLE, describe_failure
@@ -26,7 +38,7 @@ from common.learning.metrics import average
 
 QUERIES, TRUTH_QUERIES = "queries.parquet", "truth.parquet"
 CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
-NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER)
+NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER, FITS, PART)
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,31 @@ def average_queries(queries: pl.DataFrame) -> Row:
     scores = queries["score"].cast(pl.Float64).to_numpy()
     mean, error = average(scores, find_weights(queries), find_clusters(queries))
     return {"score": mean, "error": error, "queries": queries.height}
+
+
+def stack_fits(fits: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The queries of the first of several ``fits`` with each one's mean score over all, and its scores as a list.
+
+    >>> one, other = (pl.DataFrame({"query": ["a"], "fold": ["x"], "score": [score]}) for score in (1.0, 0.5))
+    >>> stack_fits([one, other]).rows()
+    [('a', 'x', 0.75, [1.0, 0.5])]
+    """
+    first, *others = fits
+    columns = [one.select("fold", "query", pl.col("score").alias(f"score {n}")) for n, one in enumerate(others, 1)]
+    joined = first
+    for column in columns:
+        joined = joined.join(column, on=["fold", "query"], how="left", maintain_order="left")
+    single = ["score", *(f"score {number}" for number in range(1, len(fits)))]
+    stacked = joined.with_columns(pl.concat_list(single).alias(FITS), score=pl.mean_horizontal(single))
+    return stacked.select(*first.drop(FITS, strict=False).columns, FITS)
+
+
+def average_fits(queries: pl.DataFrame) -> list[float]:
+    """The score of every single fit; none where they are not known."""
+    if FITS not in queries.columns or not queries.height:
+        return []
+    weights, fits = find_weights(queries), queries[FITS].list.to_array(len(queries[FITS][0])).to_numpy()
+    return [average(each, weights)[0] for each in fits.T]
 
 
 def find_weights(queries: pl.DataFrame) -> Floats:

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -22,6 +23,8 @@ from common.engine.resources import count_threads
 from common.io.submission import write_bytes
 
 SOURCE = ("common", "competitions")
+# What moves no score: reports and hosts, simulators, labs, the command line, the declaration of the learning path.
+IDLE = re.compile(r"^common/(day|simulation)/|/(cli|lab|simulator|notebooks)/|/day/(ladder|look|standin|host_files)")
 CPUINFO = Path("/proc/cpuinfo")
 FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
 STAMP, FOLDER = "stamp", "folder"  # in the JSON of a ladder: when it was climbed whole, of which raw files
@@ -55,31 +58,25 @@ def name_processor() -> str:
 # --- the code ---
 
 
-def find_revision() -> Code:
-    """The code that runs: the commit, and the files that differ from it, by their content."""
+def find_revision(name: str | None = None) -> Code:
+    """The code that runs: the commit, whether the source differs from it, and a digest of every source file that can
+    move a score of the competition ``name``, None: of any.
+    """
     head = (_run_git("rev-parse", "--short=10", "HEAD") or "").strip()
-    status = _run_git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z", "--", *SOURCE) or ""
-    files = {line[3:]: _digest(line[3:]) for line in status.split("\0") if line}
-    return Code(head or None, bool(files), files)
+    changed = bool(_run_git("status", "--porcelain", "--untracked-files=all", "--", *SOURCE))
+    owners = ["common", f"competitions/{name or '*'}"]
+    paths = (path for owner in owners for folder in PROJECT_ROOT.glob(owner) for path in folder.rglob("*.py"))
+    names = (path.relative_to(PROJECT_ROOT).as_posix() for path in paths)
+    return Code(head or None, changed, {path: _digest(path) for path in sorted(names) if not IDLE.search(path)})
 
 
-def list_differing(one: Code, other: Code) -> list[str] | None:
-    """The source files in which the code of two runs differs; None where git does not know a revision."""
-    paths = {*one.files, *other.files}
-    differing = {path for path in paths if one.files.get(path) != other.files.get(path)}
-    if one.revision != other.revision:
-        changed = _run_git("diff", "--name-only", "-z", str(one.revision), str(other.revision), "--", *SOURCE)
-        if changed is None:
-            return None
-        differing |= set(filter(None, changed.split("\0")))
-    return sorted(differing)
+def list_differing(one: Code, other: Code) -> list[str]:
+    """The source files in which the code of two runs differs, whatever was committed between them."""
+    return sorted(path for path in {*one.files, *other.files} if one.files.get(path) != other.files.get(path))
 
 
 def _digest(path: str) -> str:
-    try:
-        return hashlib.blake2b((PROJECT_ROOT / path).read_bytes(), digest_size=8).hexdigest()
-    except OSError:
-        return ""
+    return hashlib.blake2b((PROJECT_ROOT / path).read_bytes(), digest_size=4).hexdigest()
 
 
 def _run_git(*words: str) -> str | None:

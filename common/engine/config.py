@@ -14,7 +14,7 @@ import copy
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 
@@ -94,6 +94,35 @@ def load(
     return config
 
 
+def change(config: T, values: Mapping[str, Any], check: Callable[[T], None] = lambda _: None) -> T:
+    """The settings with other ``values`` under some dotted keys. ``UserError`` for a key that there is not, or a value
+    that it cannot have.
+    """
+    merged: Toml = msgspec.to_builtins(config)
+    for key, value in values.items():
+        _merge(merged, nest(key, value))
+    try:
+        changed = msgspec.convert(merged, type(config))
+        check(changed)
+    except msgspec.ValidationError as error:
+        raise UserError(_describe(type(config), merged, error)) from error
+    except ValueError as error:
+        raise UserError(f"The configuration breaks a rule: {error}.") from error
+    return changed
+
+
+def nest(key: str, value: Any) -> Toml:
+    """A value under a dotted key as tables within tables.
+
+    >>> nest("rank.rounds", 9)
+    {'rank': {'rounds': 9}}
+    """
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    table: Toml = value
+    return table
+
+
 def _describe(schema: type[msgspec.Struct], merged: Toml, error: msgspec.ValidationError) -> str:
     """What msgspec says, behind the key and its value; of an unknown key the nearest one that there is."""
     problem, _, where = str(error).partition(" - at `$.")
@@ -151,11 +180,8 @@ def _parse_override(schema: type[msgspec.Struct], override: str) -> Toml:
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise UserError(f"--set {override} is not of the form key=value: write it as --set a.b=c.")
-    value: Any = parse_value(text.strip(), list_types(schema).get(".".join(parts)))
-    for part in reversed(parts):
-        value = {part: value}
-    table: Toml = value
-    return table
+    dotted = ".".join(parts)
+    return nest(dotted, parse_value(text.strip(), list_types(schema).get(dotted)))
 
 
 def _merge(into: Toml, table: Toml) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 
 from common.day.board import describe_standing
-from common.day.compare import find_change
+from common.day.compare import find_change, find_reach
 from common.day.hosts.simulated import check_memory, is_simulated
-from common.day.record_schema import RECORD, RunRecord, RunStart
+from common.day.record_schema import RECORD, RunRecord, RunStart, is_quick
 from common.day.record_writer import RecordWriter
+from common.day.registry import find_run
 from common.day.report.page import REPORT_PAGE, write_report
-from common.day.run_record import describe_data
+from common.day.run_record import describe_data, digest_files
 from common.day.stamp import find_revision, make_stamp
 from common.engine.cluster import connect
 from common.engine.console import print_table, wide_console
@@ -33,7 +34,7 @@ from competitions.cli.options import CV, RunOptions
 from competitions.cli.settings import Inputs, load_inputs
 
 INCOMPLETE = 3  # the exit code of a run whose submission is checked, or score is known, but whose report is not whole
-ALONE = "No earlier run to compare with: none has the same files, queries and kind of settings (quick or whole)."
+ALONE = "No earlier run to compare with: none has the same files and queries, and other settings or code."
 RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 
@@ -43,10 +44,13 @@ def execute(options: RunOptions) -> None:
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
     check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
+    base = None if options.base is None else find_run(options.build, [options.name], options.base).name
     inputs, build = load_inputs(options), options.build / options.name
     competition, folder, simulated = inputs.competition, inputs.folder, is_simulated(inputs.folder)
     cv_only = competition.explain_cv_only(inputs.files)
     until = CV if cv_only else options.until
+    if reach := find_reach(build, digest_files(inputs.files, build / "cache"), is_quick(options.overrides)):
+        say(f"  By the fits of the run before: {reach.reach}")
     with open_run(build, started) as work:
         writer = RecordWriter(work, checked=not until, began=began)
         with contextlib.ExitStack() as cluster:
@@ -64,11 +68,12 @@ def execute(options: RunOptions) -> None:
                     note=options.note,
                     started=started.isoformat(timespec="seconds"),
                     stamp=stamp,
-                    code=find_revision(),
+                    code=find_revision(options.name),
                     threads=count_threads(),
                     overrides=options.overrides,
                     tuned=inputs.tuned,
                     until=until,
+                    base=base,
                 )
                 writer.begin(begin, judged)
             if writer.record and inputs.config.fits > 1:
@@ -130,8 +135,10 @@ def show_end(record: RunRecord, folder: Path, queries: str) -> None:
     if record.fits:
         single = ", ".join(f"{score:.4f}" for score in record.fits)
         print(f"This is the mean of {len(record.fits)} fits with different seeds: {single}")
-    change = find_change(folder)
+    change, reach = find_change(folder), find_reach(folder.parent, record.data.digest, record.is_quick)
     print(change.sentence if change else ALONE)
+    if reach:
+        print(f"With {len(record.fits)} fits each {reach.reach}")
     if standing := describe_standing(record, ROOM / record.name):
         print(standing)
     if truth:

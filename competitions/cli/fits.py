@@ -3,18 +3,22 @@
 """
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from msgspec import structs
 
-from common.day.difference import Difference, compute_difference, pair_scores, pool_variance
+from common.competition import Competition
+from common.day.difference import Difference, compute_difference, pair_scores
 from common.day.judged import Judged
 from common.day.record_schema import Scored
-from common.day.run_record import describe_queries
+from common.day.run_record import average_fits, average_queries, describe_queries, stack_fits
+from common.engine.config import change
 from common.engine.console import print_table, wide_console
+from common.engine.decisions import AUTO, choose_names
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run
@@ -25,13 +29,6 @@ from competitions.cli.settings import Inputs, load_inputs
 ABLATION_FITS = 3  # where the settings do not ask for several
 ALL = "all blocks"
 FOLDER = "ablation"  # below the competition's of the build
-
-
-class Variant(NamedTuple):
-    """What was scored with or without a block, by query and by fit; a ``Judged`` would hold a whole outcome."""
-
-    queries: pl.DataFrame
-    fits: Sequence[float]
 
 
 def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
@@ -52,11 +49,7 @@ def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
 
 def average_judged(fits: Sequence[Judged]) -> Judged:
     """The first fit, with every query's score and every model's the mean over all ``fits`` of the same queries."""
-    first = fits[0]
-    scores = pl.concat([one.queries.select("fold", "query", "score") for one in fits])
-    means = scores.group_by("fold", "query").agg(pl.col("score").mean())
-    queries = first.queries.drop("score").join(means, on=["fold", "query"], how="left", maintain_order="left")
-    queries = queries.select(first.queries.columns)
+    first, queries = fits[0], stack_fits([one.queries for one in fits])
     by_model = [{row.name: row.score or 0.0 for row in one.ranking} for one in fits]
     whole, ranking = describe_queries(queries), []
     error = whole.error if first.error is None else first.error
@@ -66,8 +59,7 @@ def average_judged(fits: Sequence[Judged]) -> Judged:
         # The model that is submitted has the headline's error: of each query's mean over fits and repeated folds.
         own = math.isclose(score, whole.score, rel_tol=1e-9)
         ranking.append(Scored(row.name, score, error if own else row.error))
-    single = [describe_queries(one.queries).score for one in fits]
-    return replace(first, queries=queries, ranking=ranking, fits=single)
+    return replace(first, queries=queries, ranking=ranking)
 
 
 def ablate(options: InputOptions) -> None:
@@ -78,53 +70,59 @@ def ablate(options: InputOptions) -> None:
     competition = inputs.competition
     if competition.blocks is None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
-    setting, list_blocks = competition.blocks
-    scored: dict[str, Variant] = {}
+    scored: dict[str, pl.DataFrame] = {}
     with hold(options.build / options.name / FOLDER):
-        for name in (ALL, *list_blocks()):
-            left = [] if name == ALL else [f"{setting}=-{name}"]
+        for name in (ALL, *list_used(competition, inputs.config)):
             say(f"{name}:" if name == ALL else f"without {name}:")
-            scored[name] = _score(inputs, [*options.settings, *left], options)
-    fits, rows = scored[ALL].fits, list_differences(scored)
-    title = f"{competition.metric} without each block of features, mean of {len(fits)} fits; {ALL}: "
-    print_table(wide_console(), f"{title}{sum(fits) / len(fits):.4f}", rows)
-    print(f"\nTo remove a block: make {options.name} ARGS={setting}=-NAME, or in config.toml")
+            config = inputs.config if name == ALL else leave_out(competition, inputs.config, name)
+            scored[name] = score_config(inputs._replace(config=config), options)
+    whole = average_queries(scored[ALL])["score"]
+    title = (
+        f"{competition.metric} without each block of features, mean of {len(average_fits(scored[ALL]))} fits; {ALL}: "
+    )
+    print_table(wide_console(), f"{title}{whole:.4f}", list_differences(scored))
+    print(f"\nTo remove a block: make {options.name} ARGS={competition.blocks[0]}=-NAME, or in config.toml")
 
 
-def _score(inputs: Inputs, overrides: Sequence[str], options: InputOptions) -> Variant:
-    competition = inputs.competition
-    config: Any = competition.load_config(overrides, inputs.tuned)
-    if config.fits == 1:
-        config = structs.replace(config, fits=ABLATION_FITS)
+def list_used(competition: Competition, config: Any) -> tuple[str, ...]:
+    """The blocks of features that these settings take."""
+    assert competition.blocks
+    setting, list_blocks = competition.blocks
+    return choose_names(operator.attrgetter(setting)(config), tuple(list_blocks()))
+
+
+def leave_out(competition: Competition, config: Any, block: str) -> Any:
+    """The settings without a block that they take: a change of the list, such as "-a", is changed further."""
+    assert competition.blocks
+    setting, _ = competition.blocks
+    given = operator.attrgetter(setting)(config)
+    changed = given != AUTO and all(name.startswith(("+", "-")) for name in given)
+    kept = [name for name in given if name != f"+{block}"] if changed else []
+    names = [*kept, f"-{block}"] if changed or given in (AUTO, [AUTO], (AUTO,)) else [n for n in given if n != block]
+    return change(config, {setting: names}, competition.check_names)
+
+
+def score_config(inputs: Inputs, options: InputOptions) -> pl.DataFrame:
+    """The validation queries under some settings, by several fits."""
+    if inputs.config.fits == 1:
+        inputs = inputs._replace(config=structs.replace(inputs.config, fits=ABLATION_FITS))
     build = options.build / options.name
-    work, inputs = Run(build / FOLDER, build / "cache"), inputs._replace(config=config)
-    first = competition.judge(competition.validate(inputs.files, config, work), config)
-    judged = add_fits(first, inputs, work)
-    return Variant(judged.queries, judged.fits)
+    work = Run(build / FOLDER, build / "cache")
+    first = inputs.competition.judge(inputs.competition.validate(inputs.files, inputs.config, work), inputs.config)
+    return add_fits(first, inputs, work).queries
 
 
-def list_differences(scored: dict[str, Variant]) -> list[dict[str, Any]]:
+def list_differences(scored: dict[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """A row a block: the score without it, what it adds (the score with all blocks less that) with the error, in words.
 
-    The fits of all variants tell how far another fit moves the score: they differ by a block, and vary alike. Of many
-    blocks one seems to help by chance: a difference is clear where it is more than that.
+    Of many blocks one seems to help by chance: a difference is clear where it is more than that.
     """
-    noise = pool_variance([variant.fits for variant in scored.values()])
-    whole, rows = scored[ALL], []
-    for name, part in scored.items():
-        if name == ALL:
-            continue
-        joined, fits = pair_scores(part.queries, whole.queries), (len(part.fits), len(whole.fits))
-        difference = compute_difference(joined, noise, fits, compared=len(scored) - 1)
-        rows.append(
-            {
-                "block": name,
-                "score without": sum(part.fits) / len(part.fits),
-                "it adds": difference.mean,
-                "error": difference.error,
-                "comparison": describe_block(difference),
-            }
-        )
+    rows, compared = [], len(scored) - 1
+    for name, queries in scored.items():
+        if name != ALL:
+            difference = compute_difference(pair_scores(queries, scored[ALL]), compared)
+            row = {"block": name, "score without": average_queries(queries)["score"], "it adds": difference.mean}
+            rows.append(row | {"error": difference.error, "comparison": describe_block(difference)})
     return sorted(rows, key=lambda row: -float(row["it adds"]))
 
 

@@ -52,12 +52,12 @@ Words = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings: a.b=c, or @FILE.toml with several.")
 ]
 RunName = Annotated[str, typer.Argument(help="A run: its name or the end of it, news/last, last~1, or its folder.")]
-TwoRuns = Annotated[
+Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="A B",
-        help="Runs A and B; B: default the last of the competition. A competition's name, or nothing: its last run "
-        "beside the most similar earlier one.",
+        metavar="A B ...",
+        help="Run A, the base, and B, default the last of the competition; several: a table. A competition's name, or "
+        "nothing: its last run beside the run before its edit.",
     ),
 ]
 Storage = Annotated[  # by the environment, since the URL may hold a password
@@ -103,6 +103,7 @@ class RunOptions(InputOptions):
         int | None, typer.Option(min=1, max=100, help="The setting `fits`: the score is the mean of this many fits.")
     ] = None
     note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
+    base: Annotated[str | None, typer.Option(help="The run to compare with; default the run before the edit.")] = None
     cluster: Annotated[
         str | None,
         typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),

@@ -14,7 +14,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, RunName, Storage, TwoRuns
+from competitions.cli.options import BUILD, Build, RunName, Runs, Storage
 
 SHOWN = 20  # runs in the terminal; the page has all
 PORT = 8080  # of the dashboard, on this machine
@@ -39,13 +39,18 @@ def runs(
     print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
-def compare(two: TwoRuns = None, build: Build = BUILD) -> None:
-    """What changed from run A to run B: settings, features, and scores with the error of the difference."""
+def compare(several: Runs = None, build: Build = BUILD) -> None:
+    """What changed from run A to run B: settings, features, and scores with the error of the difference. Of several
+    runs a table, each beside the first.
+    """
     from common.day import compare as comparing
 
-    one, other = registry.find_pair(build, NAMES, two or [])
-    comparison = comparing.compare(one, other)
-    for letter, run in zip("AB", (one, other), strict=True):
+    base, *runs = registry.find_compared(build, NAMES, several or [])
+    if len(runs) > 1:
+        print_table(wide_console(), f"Beside {base}", comparing.compare_all(base, runs))
+        return
+    comparison = comparing.compare(base, runs[0])
+    for letter, run in zip("AB", (base, *runs), strict=True):
         note = read_record(run / RECORD).note
         print(f"{letter} = {run}{f' ({note})' if note else ''}")
     for warning in comparison.warnings:
@@ -55,6 +60,13 @@ def compare(two: TwoRuns = None, build: Build = BUILD) -> None:
     if comparison.truth:
         print(f"\nOn the simulated truth: B - A = {comparison.truth.sentence}")
     print(f"\nB - A = {comparison.difference.sentence}")
+
+
+def base(run: RunName = "last", build: Build = BUILD) -> None:
+    """Choose the run that later runs of its competition are compared with, where they ask the same."""
+    folder = registry.find_run(build, NAMES, run)
+    registry.choose_base(folder)
+    print(f"Later runs are compared with {folder}, where they have the same files and queries.")
 
 
 def lb(
