@@ -3,6 +3,7 @@
 import functools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from competitions import NAMES, find_competition
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import Inputs, load_inputs
 from competitions.mgtv.competition import COMPETITION
+from tests.conftest import Call, replace_part
 
 
 def list_values(name: str) -> dict[str, Any]:
@@ -91,6 +93,25 @@ def refuse(name: str, setting: str) -> str | None:
     except UserError as error:
         return str(error)
     return None
+
+
+# --- the seed ---
+
+
+@pytest.mark.parametrize(("typed", "seed"), [(None, 7), (0, 0)])
+def test_the_seed_of_config_toml_counts_unless_one_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, typed: int | None, seed: int
+) -> None:
+    seen: list[int] = []
+    text = (COMPETITION.folder / "config.toml").read_text()
+    (tmp_path / "config.toml").write_text(text.replace("\nseed = 0", "\nseed = 7"))
+    made = SimpleNamespace(rows={}, oracle=1)
+    host = replace(COMPETITION.host, write=lambda folder, scale, number: seen.append(number) or made)
+    replace_part(monkeypatch, "mgtv", folder=tmp_path, host=host, locate=lambda raw, config: [])
+    inputs = load_inputs(InputOptions(name="mgtv", seed=typed, build=tmp_path))
+    assert (inputs.config.seed, inputs.folder.name) == (seed, f"scale{host.scale:g}-seed{seed}")
+    assert call("simulate", "mgtv", *([] if typed is None else ["--seed", typed]))[0] == 0
+    assert seen == [seed, seed]
 
 
 # --- tuned settings ---
