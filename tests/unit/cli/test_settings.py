@@ -53,9 +53,17 @@ LISTS = [
         ("mgtv", "completion.parameters"),
     ],
 )
-def test_a_librarys_own_seed_and_what_is_no_number_are_refused(name: str, section: str) -> None:
+def test_a_librarys_own_seed_and_rounds_and_what_is_no_number_are_refused(name: str, section: str) -> None:
     for parameter in ("seed", "random_state", "random_seed", "bagging_seed"):
         assert "use the setting `seed` for the seed of the fits" in (refuse(name, f"{section}.{parameter}=3") or "")
+    stage = section.partition(".")[0]
+    for setting, names in (
+        ("rounds", ("num_iterations", "n_estimators", "iterations", "num_boost_round")),
+        ("patience", ("early_stopping_round", "early_stopping_rounds", "od_wait")),
+    ):
+        for parameter in names:
+            refused = refuse(name, f"{section}.{parameter}=3")
+            assert refused == f"{section}.{parameter} is refused: use the setting {stage}.{setting}."
     if section == "completion.parameters":  # what the fit sets itself
         assert all(
             "completion.bins" in (refuse(name, f"{section}.{what}") or "") for what in ("num_class=5", "metric=n")
