@@ -147,7 +147,12 @@ def load(
 
 @pytest.mark.parametrize(
     ("digest", "simulated", "untuned", "taken"),
-    [(None, False, False, True), (None, False, True, False), ("0", False, False, False), ("0", True, False, True)],
+    [
+        (None, False, False, True),
+        (None, False, True, False),
+        ("0", False, False, False),
+        ("simulated 0", True, False, True),
+    ],
 )
 def test_tuned_settings_count_where_they_were_found_unless_they_are_left_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], digest: str | None,
