@@ -21,6 +21,19 @@ def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
     return sorted(folders, key=lambda folder: (folder.name, folder.parent.name), reverse=True)
 
 
+def find_unrecorded(build: Path, names: Sequence[str]) -> list[Path]:
+    """The folders of runs without a record: they live, or were stopped, or not judged."""
+    folders = [path for name in names for path in (build / name).glob("[0-9]*-[0-9]*") if path.is_dir()]
+    return [folder for folder in folders if not (folder / RECORD).exists()]
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process of a run in this folder lives."""
+    from common.io.lock import KEPT, RUNNING, is_dead  # with polars, which the help texts do without
+
+    return any(not is_dead(lock) for kind in (RUNNING, KEPT) for lock in folder.glob(f"*{kind}"))
+
+
 def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     """The folder of a run: its name or the end of one, "news/" and such before it, a path, "last" or "last~1".
 
