@@ -195,7 +195,7 @@ def test_a_submission_that_was_changed_or_is_not_there_is_refused(kaggle: list[A
 def test_no_earlier_run_is_handed_in_for_the_last_one(kaggle: list[Any], runs: Path) -> None:
     last, other = runs / "20260103-000000-000", "the newest to hand in is 20260102-000000-000: make submit-flight"
     (last / "submission.parquet").touch()
-    with pytest.raises(UserError, match=f"The last run, .*20260103-000000-000, was not judged, .*; {other}"):
+    with pytest.raises(UserError, match=f"The last run, .*20260103-000000-000, was not judged; {other}"):
         data_verbs.submit("flight")
     with hold(last):  # it lives, and may be judged yet
         data_verbs.submit("flight")
