@@ -42,7 +42,7 @@ class Competition:
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
     ``describe(raw)`` compares simulated files with the documented ones, where any figure of theirs is published.
     ``score_truth`` is needed where there is a simulator (``host.write``).
-    ``data``: the raw files in hand, as tuned.toml names them; None before there are any, when all that was tuned counts.
+    ``data``: the raw files in hand, as tuned.toml names them; None, all that was tuned counts: before there are any.
     """
 
     name: str
@@ -71,8 +71,8 @@ class Competition:
 
     def load_config(self, overrides: Sequence[str] = (), tuned: bool = True) -> Any:
         """config.toml, then what was tuned on these files where that is wanted, then the overrides."""
-        files = [self.folder / "config.toml", choose_tuned(self.tuned, self.data)[0] if tuned else {}]
-        return configuration.load(self.config, files, overrides, self.check_names)
+        chosen = choose_tuned(self.tuned, self.data)[0] if tuned else {}
+        return configuration.load(self.config, [self.folder / "config.toml", chosen], overrides, self.check_names)
 
     def read_config(self, record: RunRecord) -> Any:
         """The settings of a run by its record. ``UserError`` where the code has other settings by now."""

@@ -63,8 +63,8 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
 def choose_tuned(path: Path, data: str | None) -> tuple[dict[str, Any], list[str]]:
     """The tables that count on raw files (see ``fits``; None: on any), and the tasks whose settings do not.
 
-    What no task has found counts everywhere: a person wrote it. Where a task does not say which its keys are (an earlier
-    version left them out), it may have found all that no other one has.
+    What no task has found counts everywhere: a person wrote it. A task that does not name its keys, of an earlier
+    version, may have found all that no other one has.
     """
     tables = read_tuned(path)
     provenance, values = tables.pop(PROVENANCE, {}), dict(list_values(tables))
