@@ -16,7 +16,7 @@ from common.day.record_schema import RECORD, Data, Row, RunRecord, read_record
 from common.engine.errors import UserError
 
 DATA, BOARD_SCORES = Path("data"), "board_scores.toml"
-HEAD = "# What the leaderboard showed: make lb-{name} SCORE=.253 adds a score. git ignores this file, make clean keeps it.\n"
+HEAD = "# What the leaderboard showed. make lb-{name} SCORE=.253 adds a score; git ignores it, make clean keeps it.\n"
 LARGEST_SCORE = 1e9  # no metric of a board comes near
 
 
