@@ -150,9 +150,9 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     if last is None:
         raise UserError(f"No run in {build / name} has a submission: run make {name} first.")
     why = "was not judged" if unjudged else "has no submission"
-    other = (
-        f"the newest to hand in is {newest.name}: make submit-{name} ARGS={newest.name}" if newest else "nor has any"
-    )
+    other = f"run make {name} first"
+    if newest:
+        other = f"the newest to hand in is {newest.name}: make submit-{name} ARGS={newest.name}"
     raise UserError(f"The last run, {last}, {why}; {other}.")
 
 
