@@ -6,13 +6,14 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from common.day.board import describe_standing
 from common.day.compare import find_change, find_reach
+from common.day.hosts import find_basis
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.record_schema import RECORD, RunRecord, RunStart, is_quick
 from common.day.record_writer import RecordWriter
@@ -52,12 +53,14 @@ def execute(options: RunOptions) -> None:
     if reach := find_reach(build, digest_files(inputs.files, build / "cache"), is_quick(options.overrides)):
         say(f"  By the fits of the run before: {reach.reach}")
     with open_run(build, started) as work:
-        writer = RecordWriter(work, checked=not until, began=began)
+        writer, copies = RecordWriter(work, checked=not until, began=began), list[Path]()
         with contextlib.ExitStack() as cluster:
             work.cluster = cluster.enter_context(connect(options.cluster, work.cache))
             outcome = (competition.validate if until else competition.solve)(inputs.files, inputs.config, work)
             if not until:
                 keep(work.folder)  # the submission is checked
+                with writer.part("copy", "The copy of the submission to upload"):
+                    copies = copy_submission(options.name, work.folder, find_basis(folder))
             with writer.part("score", "The score on validation"):
                 judged = competition.judge(outcome, inputs.config)
                 begin = RunStart(
@@ -89,26 +92,24 @@ def execute(options: RunOptions) -> None:
                 with writer.part("truth", "The score on the simulated truth"):
                     writer.add_truth(competition.score_truth(outcome, folder))
             writer.add_evidence(judged)
-            show_run(writer, inputs, cv_only)
+            show_run(writer, inputs, cv_only, copies)
     for sentence in writer.failed:
         print(sentence, file=sys.stderr)
     if writer.failed:
         sys.exit(INCOMPLETE)
 
 
-def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
+def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None, copies: Sequence[Path]) -> None:
     """What follows the record: room in the store, the page, the closing lines."""
-    folder, build, competition = writer.run.folder, writer.run.folder.parent, inputs.competition
+    folder, competition = writer.run.folder, inputs.competition
     if kept := sum(step.kept for step in writer.run.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     with writer.part("store", "The removal of old results"):
         prune(writer.run.cache, inputs.config.keep_gib)
     with writer.part("record", "The record of the run"):
         writer.finish()
-    record, copies = writer.record, list[Path]()
+    record = writer.record
     assert record
-    with writer.part("copy", "The copy of the submission to upload"):
-        copies = copy_submission(record, build)
     with writer.part("report", "The report page"):
         write_report(folder)
     with writer.part("summary", "The closing summary"):

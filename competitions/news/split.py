@@ -19,6 +19,7 @@ CELL = ["block", "session"]  # when a click came, and how many clicks its sessio
 BLOCK_HOURS = 4
 SESSION_MS = 30 * 60_000  # a longer wait begins a new session
 LONG_SESSION = 4  # so many clicks of a session, and more, are one class
+MOST_WEIGHT = 3.0  # of a labelled user, where all are judged: a few that stand for many are most of an error
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -66,7 +67,7 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     ordered = pl.concat([train, valid]).sort("user", "cut", "item")
     if settings.folds > 1:
         own = ordered.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"]).select("user", *CELL)
-        weights = weigh(own, find_cells(cells))
+        weights = weigh(own, find_cells(cells)).with_columns(pl.col("weight").clip(upper_bound=MOST_WEIGHT))
         ordered = ordered.drop("weight").join(weights, on="user", how="left", maintain_order="left")
     queries = ordered.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(clicks, queries)

@@ -138,6 +138,20 @@ def test_where_the_score_itself_fails_a_submission_stays_and_a_score_alone_leave
     assert read_record(list_folders()[1] / RECORD).until == "cv"
 
 
+def test_a_run_that_cannot_be_judged_leaves_its_own_checked_submission_to_upload(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host, left in ((True, "1,2"), (False, None)):
+        stand(monkeypatch, judge=fail)
+        if host:
+            (Path("mine") / REPORT).unlink()
+        copy = Path("build", "news", "submission.csv")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("of an earlier run")
+        assert call("run", "news", "--raw", "mine")[0] == 3
+        assert (copy.read_text() if copy.exists() else None) == left
+
+
 def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
