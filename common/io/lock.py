@@ -1,29 +1,34 @@
 """Which runs live. Each locks a file in its folder; the kernel takes the lock back when the process ends, a killed one
-too, so that no run is taken for dead because it is slow.
+too, so that no run is taken for dead because it is slow. On a disk without locks the process id says it, to this host.
 """
 
 import contextlib
 import fcntl
 import math
 import os
+import re
+import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.engine.progress import say
 from common.io.files import writing
 
 RUNNING, KEPT = ".running", ".kept"  # of the lock's name, behind the process: what a folder holds may be kept by then
+DRAFT = re.compile(r"-([0-9]+@.+)$")
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Lock ``folder``, made where there is none, to the end of the block. ``UserError`` where it cannot be written."""
-    lock = folder / f"{os.getpid()}{RUNNING}"
+    lock = folder / f"{name_process()}{RUNNING}"
     draft = lock.with_suffix(".draft")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         stream = draft.open("w")
     with stream:
-        with contextlib.suppress(OSError):  # a disk without locks: there no run is taken for dead
+        with contextlib.suppress(OSError):  # a disk without locks
             fcntl.flock(stream, fcntl.LOCK_EX)
         draft.rename(lock)  # locked before it has its name: nobody finds it without
         try:
@@ -31,6 +36,25 @@ def hold(folder: Path) -> Iterator[None]:
         finally:
             for name in (RUNNING, KEPT):
                 lock.with_suffix(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def take_turns(lock: Path, waiting: str) -> Iterator[None]:
+    """One process at a time is in the block of a ``lock`` file, which stays; the others say ``waiting``, and wait. On a
+    disk without locks nobody waits. ``UserError`` where it cannot be written.
+    """
+    with writing(lock.parent):
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stream = lock.open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(waiting)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
 
 
 def keep(folder: Path) -> None:
@@ -48,7 +72,12 @@ def is_dead(lock: Path) -> bool:
     """Whether the process that locked this file is gone, and the file is still there."""
     try:
         with lock.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            except OSError:  # a disk without locks
+                return has_ended(lock.stem)
             return lock.exists()
     except OSError:
         return False
@@ -61,3 +90,38 @@ def find_oldest_start(build: Path) -> float:
         with contextlib.suppress(FileNotFoundError):  # it has ended
             starts += [] if is_dead(lock) else [lock.stat().st_mtime]
     return min(starts)
+
+
+def name_draft(name: str) -> str:
+    """The name of a file or folder that this process writes, and which is not whole: ``clear_drafts`` knows it."""
+    return f".{name}-{name_process()}"
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove the drafts in a folder whose processes were killed; not those in the folders below it."""
+    for path in folder.glob(".*-*@*"):
+        process = DRAFT.search(path.name)
+        if process and has_ended(process[1]):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another process may be removing it too
+                path.unlink()
+
+
+def name_process() -> str:
+    """This process by its id and host."""
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
+def has_ended(process: str) -> bool:
+    """Whether a process of ``name_process`` is gone; of one of another host nobody here knows."""
+    number, _, host = process.partition("@")
+    if not number.isdecimal() or host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's, or no process id
+        return False
+    return False
