@@ -76,7 +76,9 @@ def written_at_once(
 
     A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
     """
-    partial = out.absolute().with_name(name_draft(f"{out.absolute().name}.partial"))
+    partial, earlier = (
+        out.absolute().with_name(name_draft(f"{out.absolute().name}.{role}")) for role in ("partial", "earlier")
+    )
     try:
         present = {path.name for path in out.iterdir()} if out.exists() else set()
         # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
@@ -87,11 +89,12 @@ def written_at_once(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
-        if out.exists():
-            shutil.rmtree(out)
+        if out.exists():  # and may be read: it is missing for as short as can be
+            out.rename(earlier)
         partial.rename(out)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"The {kind} cannot be written to {out}: {reason}; choose a folder with free space.") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for folder in (partial, earlier):
+            shutil.rmtree(folder, ignore_errors=True)
