@@ -108,9 +108,9 @@ def test_on_a_disk_without_locks_the_process_id_says_who_lives(tmp_path: Path, m
 
 
 def test_of_two_in_one_block_the_second_waits_and_says_so(tmp_path: Path) -> None:
-    take = f"from pathlib import Path; from common.io.lock import take_turns; t = take_turns(Path({str(tmp_path)!r}) / 'a', 'one waits')"
-    then = "t.__enter__(); print('in', flush=True)"
-    command = [sys.executable, "-c", f"{take}\n{then}"]
+    take = f"take_turns(Path({str(tmp_path / 'a')!r}), 'one waits')"
+    script = f"from pathlib import Path\nfrom common.io.lock import take_turns\nwith {take}: print('in')"
+    command = [sys.executable, "-c", script]
     with take_turns(tmp_path / "a", ""):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stderr
