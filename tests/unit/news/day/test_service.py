@@ -15,6 +15,7 @@ from competitions.news import features, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
 from competitions.news.day import export, service
+from competitions.news.day.recommend import recommend
 from competitions.news.day.service import NewsService
 from competitions.news.lookups import Catalogue, build_feature_tables
 from competitions.news.pipeline import FoldInputs, retrieve
@@ -136,3 +137,15 @@ def test_what_is_not_listed_or_not_yet_created_is_no_answer_and_five_remain(
         assert all(item % 8 < 2 for item in answer["articles"])
         short += len(best) < 5
     assert 0 < short < len(tried.bodies)
+
+
+def test_a_reader_in_no_log_reads_at_the_last_click_of_all(
+    tried: Tried, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "score_rows", lambda names, features, rankers: np.zeros((len(features), 1)))
+    rows = recommend(export.Export(tried.service, tried.bodies, [], world.articles), [110])
+    created = dict(world.articles.select("item", "created").iter_rows())
+    last = world.clicks.filter("is_target")["time"].to_numpy().max()
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    for row in rows:
+        assert row["hours_old"] == round((last - created[row["article"]]) / HOUR_MS, 1) >= 0
