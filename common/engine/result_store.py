@@ -15,7 +15,6 @@ import os
 import pickle
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,11 +30,10 @@ from common.engine.errors import UserError
 from common.engine.resources import Meter
 from common.engine.stored_entry import Entry, StepRecord
 from common.io.files import is_private, make_private, writing
-from common.io.lock import find_oldest_start
+from common.io.lock import clear_drafts, find_oldest_start, name_draft
 
 ENTRY, VALUE = "entry.json", "value.pkl"
 LARGE_ARRAY_BYTES = 1_000_000
-ABANDONED_S = 86_400  # for a worker of a cluster, which holds no folder: longer than its steps
 
 
 class Store:
@@ -51,11 +49,7 @@ class Store:
                 f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
                 " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
-        abandoned = min(time.time() - ABANDONED_S, find_oldest_start(folder.parent))
-        for path in folder.glob(".tmp-*"):
-            with contextlib.suppress(OSError):  # another run may be removing it too
-                if path.stat().st_mtime < abandoned:
-                    shutil.rmtree(path)
+        clear_drafts(folder)
 
     def path(self, name: str, key: str) -> Path:
         """The folder of an entry."""
@@ -147,7 +141,7 @@ def prune(cache: Path, keep_gib: float) -> int:
 
 
 def _temporary(folder: Path) -> Path:
-    return folder / f".tmp-{uuid.uuid4().hex}"
+    return folder / name_draft(f"tmp-{uuid.uuid4().hex}")
 
 
 @contextlib.contextmanager

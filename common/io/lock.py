@@ -4,11 +4,13 @@ too, so that no run is taken for dead because it is slow. On a disk without lock
 
 import contextlib
 import fcntl
+import functools
 import math
 import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from common.io.files import writing
 
 RUNNING, KEPT = ".running", ".kept"  # of the lock's name, behind the process: what a folder holds may be kept by then
 DRAFT = re.compile(r"-([0-9]+@.+)$")
+ABANDONED_S = 86_400  # longer than any step or file takes
 
 
 @contextlib.contextmanager
@@ -98,25 +101,39 @@ def name_draft(name: str) -> str:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove the drafts in a folder whose processes were killed; not those in the folders below it."""
+    """Remove the drafts in a folder whose processes were killed, and those of other hosts after a day; not those in the
+    folders below it.
+    """
     for path in folder.glob(".*-*@*"):
-        process = DRAFT.search(path.name)
-        if process and has_ended(process[1]):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another process may be removing it too
-                path.unlink()
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            process, day_ago = DRAFT.search(path.name), time.time() - ABANDONED_S
+            if process and (has_ended(process[1]) if is_here(process[1]) else path.stat().st_mtime < day_ago):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def name_process() -> str:
     """This process by its id and host."""
-    return f"{os.getpid()}@{socket.gethostname()}"
+    return f"{os.getpid()}@{name_host()}"
+
+
+@functools.cache
+def name_host() -> str:
+    """Where a process id says which process it is: the host, and on Linux the container, which counts its own."""
+    ids = ""
+    with contextlib.suppress(OSError):
+        ids = f".{os.stat('/proc/self/ns/pid').st_ino}"
+    return socket.gethostname() + ids
+
+
+def is_here(process: str) -> bool:
+    """Whether a process of ``name_process`` is or was one of this host."""
+    return process.partition("@")[2] == name_host()
 
 
 def has_ended(process: str) -> bool:
-    """Whether a process of ``name_process`` is gone; of one of another host nobody here knows."""
-    number, _, host = process.partition("@")
-    if not number.isdecimal() or host != socket.gethostname():
+    """Whether a process of this host is gone; of one of another host nobody here knows."""
+    number = process.partition("@")[0]
+    if not is_here(process) or not number.isdecimal():
         return False
     try:
         os.kill(int(number), 0)

@@ -2,7 +2,6 @@
 
 import datetime
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from common.day.run_record import SimulatedTruth
 from common.day.runs_page import name_run
 from common.engine.errors import UserError
 from common.engine.run import Run
-from common.io.lock import KEPT, RUNNING, hold
+from common.io.lock import KEPT, RUNNING, hold, name_host
 from common.io.submission import Checked
 from competitions import NAMES
 from competitions.cli import execution
@@ -82,7 +81,7 @@ def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
         folder.mkdir(parents=True)
         (folder / f"7{name}").touch()  # which nobody locks any more
         (folder / "submission.csv").touch()
-    half = checked / f".candidates.parquet.0f.part-{find_ended()}@{socket.gethostname()}"
+    half = checked / f".candidates.parquet.0f.part-{find_ended()}@{name_host()}"
     half.touch()
     with hold(slow):
         (slow / "submission.csv").write_text("")

@@ -16,8 +16,9 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.io.lock import hold
+from common.io.lock import hold, name_draft, name_host
 from common.simulation.writer import written_at_once
+from tests.unit.common.io.test_lock import find_ended
 
 KEY = "0123456789abcdef" * 4
 
@@ -178,19 +179,14 @@ def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp
     assert len(store.load("step", KEY)) == 1_000_000
 
 
-def test_what_a_killed_run_was_writing_is_removed_after_a_day_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    for name in (".tmp-old", ".tmp-new", "digests.json"):
-        (cache / name).mkdir(parents=True)
-        (cache / name / "0.npy").write_text("half")
-        os.utime(cache / name, (2, 2) if name != ".tmp-new" else None)
-    with hold(tmp_path / "slow"):
-        for lock in (tmp_path / "slow").iterdir():
-            os.utime(lock, (1, 1))
-        Store(cache)
-        assert (cache / ".tmp-old").exists()
-    Store(cache)
-    assert {path.name for path in cache.iterdir()} == {".tmp-new", "digests.json"}
+def test_what_a_killed_run_was_writing_goes_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
+    drafts = {"killed": f".tmp-0f-{find_ended()}@{name_host()}", "slow": name_draft("tmp-0f")}
+    for name in (*drafts.values(), "digests.json"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.npy").write_text("half")
+        os.utime(tmp_path / name, (2, 2))
+    Store(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {drafts["slow"], "digests.json"}
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -5,7 +5,6 @@ import errno
 import fcntl
 import math
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from common.io.lock import (
     is_kept,
     keep,
     name_draft,
+    name_host,
     take_turns,
 )
 from common.io.submission import write_bytes
@@ -98,8 +98,8 @@ def test_on_a_disk_without_locks_the_process_id_says_who_lives(tmp_path: Path, m
     with hold(tmp_path / "run"), take_turns(tmp_path / "one.lock", "never said"):
         (lock,) = (tmp_path / "run").iterdir()
         os.utime(lock, (5, 5))
-        dead = lock.with_name(f"{find_ended()}@{socket.gethostname()}{KEPT}")
-        elsewhere = lock.with_name(f"{find_ended()}@{socket.gethostname()}.other{RUNNING}")
+        dead = lock.with_name(f"{find_ended()}@{name_host()}{KEPT}")
+        elsewhere = lock.with_name(f"{find_ended()}@{name_host()}.other{RUNNING}")
         for path in (dead, elsewhere):
             path.touch()
         os.utime(dead, (2, 2))
@@ -123,18 +123,20 @@ def test_what_a_killed_process_left_half_written_goes_when_the_next_one_writes_t
     def list_names() -> set[str]:
         return {path.name for path in tmp_path.iterdir()}
 
-    ended = f"{find_ended()}@{socket.gethostname()}"
+    ended = f"{find_ended()}@{name_host()}"
     left = [f".a.csv.0f.part-{ended}", f".scale1-seed0.partial-{ended}", f".serving-{ended}"]
     mine = {name_draft("b.csv.part"), f".a-{ended}.other", ".gitignore", f"a-{ended}"}
+    left.append(f".old-{ended}.other")  # on another host, a day ago
     for write in (
         lambda: write_bytes(tmp_path / "b.csv", b""),
         lambda: written_at_once(tmp_path / "b.csv", []).__enter__(),
         lambda: clear_drafts(tmp_path),
     ):
-        for name in (*left[:1], *mine):
+        for name in (left[0], *mine):
             (tmp_path / name).touch()
         for name in left[1:]:
             (tmp_path / name / "deep").mkdir(parents=True)
+        os.utime(tmp_path / left[-1], (2, 2))
         (tmp_path / "b.csv").unlink(missing_ok=True)
         write()
         assert not list_names() & set(left)
