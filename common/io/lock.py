@@ -4,7 +4,6 @@ too, so that no run is taken for dead because it is slow. On a disk without lock
 
 import contextlib
 import fcntl
-import functools
 import math
 import os
 import re
@@ -18,7 +17,7 @@ from common.engine.progress import say
 from common.io.files import writing
 
 RUNNING, KEPT = ".running", ".kept"  # of the lock's name, behind the process: what a folder holds may be kept by then
-DRAFT = re.compile(r"-([0-9]+@.+)$")
+PROCESS = re.compile(r"(?:^|-)([0-9]{1,9})@(.+)$")
 ABANDONED_S = 86_400  # longer than any step or file takes
 
 
@@ -80,7 +79,7 @@ def is_dead(lock: Path) -> bool:
             except BlockingIOError:
                 return False
             except OSError:  # a disk without locks
-                return has_ended(lock.stem)
+                return bool(has_ended(lock.stem))
             return lock.exists()
     except OSError:
         return False
@@ -101,44 +100,33 @@ def name_draft(name: str) -> str:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove the drafts in a folder whose processes were killed, and those of other hosts after a day; not those in the
-    folders below it.
+    """Remove the drafts in a folder (not in those below it) whose processes were killed; those of other hosts after a
+    day.
     """
     for path in folder.glob(".*-*@*"):
         with contextlib.suppress(OSError):  # another process may be removing it too
-            process, day_ago = DRAFT.search(path.name), time.time() - ABANDONED_S
-            if process and (has_ended(process[1]) if is_here(process[1]) else path.stat().st_mtime < day_ago):
+            ended = has_ended(path.name)
+            if ended or (ended is None and path.stat().st_mtime < time.time() - ABANDONED_S):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def name_process() -> str:
-    """This process by its id and host."""
-    return f"{os.getpid()}@{name_host()}"
-
-
-@functools.cache
-def name_host() -> str:
-    """Where a process id says which process it is: the host, and on Linux the container, which counts its own."""
-    ids = ""
+    """This process by its id and where that is unique: the host, and on Linux the container, which counts its own."""
+    container = ""
     with contextlib.suppress(OSError):
-        ids = f".{os.stat('/proc/self/ns/pid').st_ino}"
-    return socket.gethostname() + ids
+        container = f".{os.stat('/proc/self/ns/pid').st_ino}"
+    return f"{os.getpid()}@{socket.gethostname()}{container}"
 
 
-def is_here(process: str) -> bool:
-    """Whether a process of ``name_process`` is or was one of this host."""
-    return process.partition("@")[2] == name_host()
-
-
-def has_ended(process: str) -> bool:
-    """Whether a process of this host is gone; of one of another host nobody here knows."""
-    number = process.partition("@")[0]
-    if not is_here(process) or not number.isdecimal():
+def has_ended(name: str) -> bool | None:
+    """Whether the process is gone that this name ends with (``name_process``), if any; None for one of another host."""
+    process = PROCESS.search(name)
+    if process is None:
         return False
+    if process[2] != name_process().partition("@")[2]:
+        return None
     try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # another user's, or no process id
-        return False
+        os.kill(int(process[1]), 0)
+    except OSError as error:  # or another user's process refused
+        return isinstance(error, ProcessLookupError)
     return False

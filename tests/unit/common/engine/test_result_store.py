@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.io.lock import hold, name_draft, name_host
+from common.io.lock import hold, name_draft
 from common.simulation.writer import written_at_once
-from tests.unit.common.io.test_lock import find_ended
+from tests.unit.common.io.test_lock import name_ended
 
 KEY = "0123456789abcdef" * 4
 
@@ -180,7 +180,7 @@ def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp
 
 
 def test_what_a_killed_run_was_writing_goes_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
-    drafts = {"killed": f".tmp-0f-{find_ended()}@{name_host()}", "slow": name_draft("tmp-0f")}
+    drafts = {"killed": f".tmp-0f-{name_ended()}", "slow": name_draft("tmp-0f")}
     for name in (*drafts.values(), "digests.json"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0.npy").write_text("half")

@@ -22,7 +22,7 @@ from common.io.lock import (
     is_kept,
     keep,
     name_draft,
-    name_host,
+    name_process,
     take_turns,
 )
 from common.io.submission import write_bytes
@@ -83,11 +83,11 @@ def test_nothing_is_left_of_a_lock_at_the_end(tmp_path: Path, kept: bool) -> Non
     assert not is_dead(tmp_path / "run" / f"1{RUNNING}")  # none is there
 
 
-def find_ended() -> int:
-    """The id of a process that has ended."""
+def name_ended() -> str:
+    """The name of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    return process.pid
+    return name_process().replace(str(os.getpid()), str(process.pid), 1)
 
 
 def test_on_a_disk_without_locks_the_process_id_says_who_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,8 +98,8 @@ def test_on_a_disk_without_locks_the_process_id_says_who_lives(tmp_path: Path, m
     with hold(tmp_path / "run"), take_turns(tmp_path / "one.lock", "never said"):
         (lock,) = (tmp_path / "run").iterdir()
         os.utime(lock, (5, 5))
-        dead = lock.with_name(f"{find_ended()}@{name_host()}{KEPT}")
-        elsewhere = lock.with_name(f"{find_ended()}@{name_host()}.other{RUNNING}")
+        dead = lock.with_name(f"{name_ended()}{KEPT}")
+        elsewhere = lock.with_name(f"{name_ended()}.other{RUNNING}")
         for path in (dead, elsewhere):
             path.touch()
         os.utime(dead, (2, 2))
@@ -123,9 +123,9 @@ def test_what_a_killed_process_left_half_written_goes_when_the_next_one_writes_t
     def list_names() -> set[str]:
         return {path.name for path in tmp_path.iterdir()}
 
-    ended = f"{find_ended()}@{name_host()}"
+    ended = name_ended()
     left = [f".a.csv.0f.part-{ended}", f".scale1-seed0.partial-{ended}", f".serving-{ended}"]
-    mine = {name_draft("b.csv.part"), f".a-{ended}.other", ".gitignore", f"a-{ended}"}
+    mine = {name_draft("b.csv.part"), ".x-1y@z", f".a-{ended}.other", ".gitignore", f"a-{ended}"}
     left.append(f".old-{ended}.other")  # on another host, a day ago
     for write in (
         lambda: write_bytes(tmp_path / "b.csv", b""),
@@ -134,6 +134,7 @@ def test_what_a_killed_process_left_half_written_goes_when_the_next_one_writes_t
     ):
         for name in (left[0], *mine):
             (tmp_path / name).touch()
+        os.utime(tmp_path / ".x-1y@z", (2, 2))
         for name in left[1:]:
             (tmp_path / name / "deep").mkdir(parents=True)
         os.utime(tmp_path / left[-1], (2, 2))
