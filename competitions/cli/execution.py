@@ -27,7 +27,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.resources import count_threads
 from common.engine.run import Run, prune
-from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
+from common.io.lock import KEPT, RUNNING, clear_drafts, hold, is_dead, is_kept, keep
 from competitions import ROOM, find_competition
 from competitions.cli.data import copy_submission
 from competitions.cli.fits import add_fits
@@ -41,7 +41,7 @@ RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 def execute(options: RunOptions) -> None:
     """Run the pipeline, whole or up to the score on validation, and say what came of it."""
-    began, started, stamp = time.perf_counter(), datetime.datetime.now(), make_stamp()
+    began, started, stamp = time.perf_counter(), datetime.datetime.now().astimezone(), make_stamp()
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
     check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
@@ -156,15 +156,19 @@ def show_end(record: RunRecord, folder: Path, queries: str) -> None:
 
 @contextlib.contextmanager
 def open_run(build: Path, started: datetime.datetime) -> Iterator[Run]:
-    """A run in a folder of its own below ``build``, named by its time to the millisecond, so that two runs have two.
+    """A run in a folder of its own below ``build``, named by its universal time to the millisecond, so that two runs
+    have two, and the last name is the last run's wherever the clocks stand.
 
     The folder goes again where the run ends before its submission is checked and before its record, however it ends;
-    so do here those of runs that were killed.
+    so do here those of runs that were killed, and what they were writing.
     """
-    for lock in build.glob(f"*/*{RUNNING}"):
+    clear_drafts(build)
+    for lock in (*build.glob(f"*/*{RUNNING}"), *build.glob(f"*/*{KEPT}")):
         if RUN_NAME.fullmatch(lock.parent.name) and is_dead(lock):
+            clear_drafts(lock.parent)
             remove_unrecorded(lock.parent)
-    folder = build / started.strftime("%Y%m%d-%H%M%S-%f")[:-3]
+            lock.unlink(missing_ok=True)
+    folder = build / started.astimezone(datetime.UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     with hold(folder):
         try:
             yield Run(folder, build / "cache")
