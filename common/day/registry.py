@@ -89,7 +89,12 @@ def find_compared(build: Path, names: Sequence[str], runs: Sequence[str]) -> lis
 
     if not runs or (len(runs) == 1 and runs[0] in names):
         last = find_run(build, names, runs[0] if runs else "last")
-        return [find_partner(last) or find_run(build, names, f"{last.parent.name}/last~1"), last]
+        if partner := find_partner(last):
+            return [partner, last]
+        raise UserError(
+            f"No run before {last} has the same files and queries, and other settings or code: name two runs, such as"
+            " last~1 last."
+        )
     one, *others = [find_run(build, names, run) for run in runs]
     own = [name for name in names if name == one.parent.name]
     return [one, *(others or [find_run(build, own or names, "last")])]

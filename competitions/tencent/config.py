@@ -24,6 +24,7 @@ class SplitSettings(Settings, frozen=True):
 
     kind: Literal["auto", "days", "clicks"]
     days: Literal["auto"] | Count
+    folds: Annotated[int, msgspec.Meta(ge=1, le=2)]
     queries: Count
     earlier: Literal["auto"] | Count
     earlier_queries: Count

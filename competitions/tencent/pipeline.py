@@ -66,12 +66,14 @@ class RankedFold:
 @dataclass(frozen=True)
 class Validated:
     """What a run knows once it has validated; results are read from disk when needed. ``early``: of the hold-out;
-    ``chain``: which way to answer is handed in.
+    ``second``: of the fold before it, where that is scored as well, by what the hold-out teaches; ``chain``: which way
+    to answer is handed in.
     """
 
     config: TencentConfig
     ready: Folds
     early: RankedFold
+    second: RankedFold | None
     chain: Result[Chain]
     measured: Result[dict[str, dict[str, Any]]]
 
@@ -95,12 +97,15 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     learned = sum(len(fold.value.users) for fold in ready.earlier)
     chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, learned, name="judge")
     chain.value.say()
-    early = early.submit(chain.value.answer)
+    early, second = early.submit(chain.value.answer), None
+    if config.split.folds > 1 and ready.earlier:
+        before, *others = ready.earlier
+        second = rank(ready, before, [ready.valid, *others], config, run, "second").submit(chain.value.answer)
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, host, name="measure")
     if len(ready.valid.value.users):
         best, times = early.answers.value.best, ready.plan.value.times
         metrics.say_expected(metrics.expect_score(ready.valid.value, best, config.host, times))
-    return Validated(config, ready, early, chain, measured)
+    return Validated(config, ready, early, second, chain, measured)
 
 
 def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:

@@ -8,7 +8,7 @@ import polars as pl
 from common.arrays import Floats
 from common.day.evidence import BEYOND, BLEND, Evidence, list_rivals
 from common.day.judged import measure_importance
-from common.day.record_schema import CLUSTER, Example
+from common.day.record_schema import CLUSTER, PART, Example
 from common.learning.dataset import RankingDataset
 from common.learning.diagnostics import Importance
 from common.learning.gbdt import Ranker
@@ -19,7 +19,7 @@ from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
-from competitions.tencent.pipeline import Validated
+from competitions.tencent.pipeline import RankedFold, Validated
 from competitions.tencent.ranking import BLOCK, WAYS, count_events, find_hits, score_candidates
 from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.sequences import blocks
@@ -32,13 +32,22 @@ FEATURES_SHOWN, RECENT = 3, 3
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
-    """One row per held-out user: its share of the Score, weighted as the host weighs it (round 2)."""
-    corpus, fold, best = outcome.ready.corpus.value, outcome.ready.valid.value, outcome.early.answers.value.best
+    """One row per held-out user, and where the fold before is scored as well, per user of that: its share of the Score,
+    weighted as the host weighs it (round 2).
+    """
+    scored = {"hold-out": outcome.early, "one step earlier": outcome.second}
+    return pl.concat([list_fold(outcome, name, ranked) for name, ranked in scored.items() if ranked])
+
+
+def list_fold(outcome: Validated, name: str, ranked: RankedFold) -> pl.DataFrame:
+    """The queries of one fold, which the same fits scored."""
+    corpus, fold, best = outcome.ready.corpus.value, ranked.fold.value, ranked.answers.value.best
     assert fold.unseen is not None
     return pl.DataFrame(
         {
             "query": pl.Series(corpus.users[fold.users]).cast(pl.String),
-            "fold": pl.repeat("hold-out", len(fold.users), eager=True),
+            "fold": pl.repeat(name, len(fold.users), eager=True),
+            PART: pl.repeat(name, len(fold.users), eager=True),
             "score": metrics.score_queries(fold, best, outcome.config.host),
             CLUSTER: fold.target,  # users who click the same ad are right or wrong together
             "target": pl.Series(np.where(fold.unseen, "an unseen ad", "a seen ad")),
