@@ -41,9 +41,10 @@ class FeatureSettings(Settings, frozen=True):
 
 
 class FitSettings(Settings, frozen=True):
-    """The ranker's trees."""
+    """The ranker's trees; ``seeds``: fits whose scores are averaged, "auto": several where few users are asked."""
 
     rounds: Count
+    seeds: Count | Literal["auto"]
     rate: Positive
     leaves: Annotated[int, msgspec.Meta(ge=2, le=100_000)]
     least: Count
@@ -64,7 +65,7 @@ class RankerSettings(Settings, frozen=True):
 
 class SequenceSettings(Settings, frozen=True):
     """The sequence model; rungs of the ladder change some. ``content``: whether an ad's features and embeddings go into
-    its vector.
+    its vector. ``seeds``: networks whose scores are averaged, "auto": several where few users are asked.
     """
 
     width: Count = 64
@@ -78,6 +79,7 @@ class SequenceSettings(Settings, frozen=True):
     rate: Positive = 3e-3
     negatives: Count = 1_024
     content: bool = True
+    seeds: Count | Literal["auto"] = 1
 
     def __post_init__(self) -> None:
         """Refuse heads that do not divide the width (``ValueError``)."""

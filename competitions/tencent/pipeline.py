@@ -191,7 +191,7 @@ def rank(
     for each in earlier:
         inputs = ready.corpus, each, fit_tables(ready, each, fusion, config, run), settings.features, config.seed
         lists.append(step(ranking.list_candidates, *inputs, name="describe"))
-    ranker = step(ranking.fit, collect(lists), settings.fit, seed, name=f"{name}.fit")
+    ranker = step(ranking.fit, collect(lists), ready.plan.value.trees, seed, name=f"{name}.fit")
     tables = fit_tables(ready, fold, fusion, config, run)
     pools = tables.field("pools")
     parts = [
@@ -221,7 +221,7 @@ def fit_tables(
         "contents": collect([*ready.contents.values()]),
         "counted": plan.counted,
         "exposures": plan.exposures,
-        "settings": config.sequence,
+        "settings": plan.sequence,
         "seed": config.model_seed,
     }
     tables: dict[str, Result[Table]] = {}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from msgspec import structs
 
 from common.engine.decisions import AUTO, Decision, refuse_choice, refuse_unknown
 from common.time_units import DAY_S
-from competitions.tencent.config import SplitSettings, TencentConfig
+from competitions.tencent.config import FitSettings, SequenceSettings, SplitSettings, TencentConfig
 from competitions.tencent.corpus import Corpus, Sequences
 from competitions.tencent.features import popularity
 from competitions.tencent.features.pair_features import BLOCKS
@@ -26,6 +27,7 @@ SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a sh
 MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread, or a tenth of what the answers take:
 ANSWERED = 150  # queries a second
 REWOUND_SHARE, FEW_USERS = 0.2, 1_000  # of the users a fold rewinds a click where times are used; never fewer
+SMALL_LOG, MANY_SEEDS = 5_000, 3  # users to answer, below which one fit is a draw; fits whose scores are averaged then
 ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the order
 
 
@@ -33,7 +35,8 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 class Plan:
     """What is held out (``rewind``); whether ``times`` say more than the order; whether there are ``exposures`` beside
     the clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the
-    ``list_length`` that it returns; what was decided, and why.
+    ``list_length`` that it returns; the settings of the ``sequence`` model and of the ranker's ``trees``, with how many
+    fits are averaged; what was decided, and why.
 
     Decided once, of the whole log: a fold that chose for itself would give the ranker other columns.
     """
@@ -44,6 +47,8 @@ class Plan:
     counted: str
     channels: tuple[str, ...]
     list_length: int
+    sequence: SequenceSettings
+    trees: FitSettings
     decisions: tuple[Decision, ...]
 
     @property
@@ -69,6 +74,7 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     rewind, of_rewind = decide_rewind(corpus.train, times, actions, config.split)
     channels, of_channels = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
     length, of_length = decide_list_length(len(corpus.candidates), config.ranker.list_length)
+    (networks, trees), of_seeds = decide_seeds(len(corpus.test_users), config.sequence.seeds, config.ranker.fit.seeds)
     of_actions = f"{schema.USER_ACTIONS} {'gives' if actions else 'is not there to give'} them for the host's queries"
     of_clicks = f"{clicks.mean():.0%} of the events are clicks" if len(clicks) else "no events"
     decisions = (
@@ -79,8 +85,10 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
         Decision("split.kind", rewind.kind, of_rewind),
         Decision("ranker.channels", ", ".join(channels), of_channels),
         Decision("ranker.list_length", str(length), of_length),
+        Decision("sequence.seeds, ranker.fit.seeds", f"{networks}, {trees}", of_seeds),
     )
-    return Plan(rewind, times, exposures, counted, channels, length, decisions)
+    averaged = structs.replace(config.sequence, seeds=networks), structs.replace(config.ranker.fit, seeds=trees)
+    return Plan(rewind, times, exposures, counted, channels, length, *averaged, decisions)
 
 
 def decide_times(train: Sequences) -> tuple[bool, str]:
@@ -156,6 +164,14 @@ def decide_channels(
         chosen.remove(sequence.SEQUENCE)
         why += f"; {sequence.SEQUENCE} would need about {seconds / 60:,.0f} minutes"
     return tuple(chosen), why
+
+
+def decide_seeds(users: int, *given: str | int) -> tuple[list[int], str]:
+    """Fits of the sequence model and of the ranker: the mean of several where few users are asked, since another seed
+    then moves a score by more than what people try.
+    """
+    count = MANY_SEEDS if users < SMALL_LOG else 1
+    return [count if isinstance(each, str) else each for each in given], f"{users:,} users to answer"
 
 
 def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:

@@ -6,7 +6,7 @@ answers for others, and for an ad that nobody has seen there are its features an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from common.arrays import Singles
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s
-from competitions.tencent.retrieval.channel import LOGITS, Channel, Scorer, as_it_is
+from competitions.tencent.retrieval.channel import LOGITS, Channel, QueryBlock, Scorer, Scores, as_it_is
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
@@ -33,19 +33,30 @@ BuildEncoder = Callable[[SequenceSettings], HistoryEncoder]
 @dataclass(frozen=True)
 class SequenceTable:
     """What is left of a training: ``vectors`` float16 [rows of the catalogue, width], the tower's; the ``weights`` of
-    the ``QueryTower`` by name; the mean ``losses`` of each pass.
+    the ``QueryTower`` by name; the mean ``losses`` of each pass. ``others``: of networks by further seeds, whose scores
+    are averaged with these.
     """
 
     vectors: Halves
     weights: dict[str, Singles]
     losses: tuple[float, ...]
     settings: SequenceSettings
+    others: tuple["SequenceTable", ...] = ()
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``Table``. There is no kernel. Candidates are not encoded again: their vectors are stored."""
-        tower = self.load(CausalEncoder(self.settings))
-        ads = self.take(candidates).T.contiguous()
-        return lambda block: {SEQUENCE: (self.encode(tower, block.histories, block.action) @ ads).numpy()}
+        tables = self, *self.others
+        towers = [table.load(CausalEncoder(table.settings)) for table in tables]
+        # The mean of inner products is one of vectors side by side.
+        ads = torch.cat([table.take(candidates) for table in tables], 1).T.contiguous() / len(tables)
+
+        def score(block: QueryBlock) -> Scores:
+            own = [
+                table.encode(tower, block.histories, block.action) for table, tower in zip(tables, towers, strict=True)
+            ]
+            return {SEQUENCE: (torch.cat(own, 1) @ ads).numpy()}
+
+        return score
 
     def load(self, encoder: HistoryEncoder) -> QueryTower:
         """The tower of histories around an ``encoder`` of the class that was trained, ready to answer."""
@@ -73,7 +84,22 @@ def fit(
     seed: int,
     build_encoder: BuildEncoder = CausalEncoder,
 ) -> SequenceTable:
-    """Learn to tell each click of the ``history`` from what stands before it."""
+    """Learn to tell each click of the ``history`` from what stands before it; ``settings.seeds`` times."""
+    assert isinstance(settings.seeds, int), "the plan decides"
+    inputs = history, catalogue, contents, settings
+    first, *others = [fit_once(*inputs, seed + number, build_encoder) for number in range(settings.seeds)]
+    return replace(first, others=tuple(others))
+
+
+def fit_once(
+    history: Histories,
+    catalogue: Catalogue,
+    contents: list[Content],
+    settings: SequenceSettings,
+    seed: int,
+    build_encoder: BuildEncoder,
+) -> SequenceTable:
+    """One network."""
     device = training.choose_device()
     examples = training.choose_examples(history, len(catalogue.oid), settings)
     passes = int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
