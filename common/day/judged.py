@@ -65,7 +65,8 @@ class Judged:
     ``queries``: one row per query: query and fold (text), score (what it earns under the metric), ``weight`` where
     queries do not count alike, ``cluster`` where some rise and fall together, ``fits`` (a list: its score by each
     single fit) where there are several, ``part`` where a fit scored a part of them; then any number of slices (text).
-    ``error``: of the score, where it is another than that of the queries; ``why`` in words.
+    ``error``: of the score, where it is another than that of the queries; ``why`` in words. ``fits``: what "auto" is in
+    the setting of that name: 1 where another fit takes long, or the queries have several fits already.
     ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where there is no
     query, ``insight`` where a run stopped after validation.
     """
@@ -74,6 +75,7 @@ class Judged:
     meaning: str
     queries: pl.DataFrame
     ranking: Sequence[Scored]
+    fits: int = 2
     error: float | None = None
     why: str | None = None
     submissions: Sequence[Checked] = ()

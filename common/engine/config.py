@@ -50,12 +50,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class RunSettings(Settings, frozen=True, kw_only=True):
     """What every competition is given: the ``seed`` of all that is drawn; ``fits``: the score is the mean of so many,
-    by ``fit_seed`` and those after it; ``keep_gib`` of results.
+    by ``fit_seed`` and those after it, "auto": as many as a log of this size has time for; ``keep_gib`` of results.
     """
 
     seed: NotNegativeInt
     fit_seed: NotNegativeInt
-    fits: Annotated[int, msgspec.Meta(ge=1, le=100)]
+    fits: Annotated[int, msgspec.Meta(ge=1, le=100)] | Literal["auto"]
     keep_gib: Positive
 
     @property

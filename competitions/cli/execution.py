@@ -79,7 +79,7 @@ def execute(options: RunOptions) -> None:
                     base=base,
                 )
                 writer.begin(begin, judged)
-            if writer.record and inputs.config.fits > 1:
+            if writer.record:
                 with writer.part("fits", "The further fits"):
                     judged = add_fits(judged, inputs, work)
                     writer.add_scores(judged)

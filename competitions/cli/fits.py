@@ -38,13 +38,14 @@ def add_fits(first: Judged, inputs: Inputs, work: Run) -> Judged:
     The further ones validate only: they differ in ``fit_seed``, and the first is submitted.
     """
     competition, config, fits = inputs.competition, inputs.config, [first]
-    others = [config.of_fit(number) for number in range(1, config.fits)]
+    count = first.fits if config.fits == AUTO else config.fits
+    others = [config.of_fit(number) for number in range(1, count)]
     validated: Iterable[Any] = (competition.validate(inputs.files, another, work.again()) for another in others)
     if work.cluster is not None:  # all are stated before the first is waited for
         validated = list(validated)
     for number, (another, own) in enumerate(zip(others, validated, strict=True), 2):
         fits.append(competition.judge(own, another))
-        say(f"  fit {number} of {config.fits}: {describe_queries(fits[-1].queries).score:.4f}")
+        say(f"  fit {number} of {count}: {describe_queries(fits[-1].queries).score:.4f}")
     return average_judged(fits) if others else first
 
 
@@ -108,7 +109,7 @@ def leave_out(competition: Competition, config: Any, block: str) -> Any:
 
 def score_config(inputs: Inputs, work: Run) -> pl.DataFrame:
     """The validation queries under some settings, by several fits."""
-    if inputs.config.fits == 1:
+    if inputs.config.fits in (1, AUTO):
         inputs = inputs._replace(config=structs.replace(inputs.config, fits=ABLATION_FITS))
     first = inputs.competition.judge(inputs.competition.validate(inputs.files, inputs.config, work), inputs.config)
     return add_fits(first, inputs, work).queries

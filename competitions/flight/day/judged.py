@@ -30,6 +30,7 @@ from competitions.flight.io.reader import Searches
 from competitions.flight.io.schema import TEST
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
+from competitions.flight.plan import LARGE_LOG
 from competitions.flight.ranking.blending import blend_scores, measure_test
 from competitions.flight.ranking.rankers import CrossFit
 from competitions.flight.ranking.training_data import FoldData
@@ -49,6 +50,7 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
     return Judged(
         metric=METRIC,
         meaning=MEANING,
+        fits=1 if outcome.plan.sessions >= LARGE_LOG or outcome.split.value.repeats > 1 else 2,
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],

@@ -40,6 +40,7 @@ DRIFTING = (
 AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
 COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
+MANY_USERS = 100_000  # to answer: another fit takes half an hour
 FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 
 
@@ -58,6 +59,7 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
     return Judged(
         metric=METRIC,
         meaning=MEANING,
+        fits=1 if len(outcome.ready.corpus.value.test_users) > MANY_USERS else 2,
         queries=queries,
         evidence=(lambda: collect_evidence(outcome)) if len(valid.users) else None,
         error=error,
