@@ -10,13 +10,13 @@ import pytest
 
 from common.day.hosts import REPORT, TRUTH
 from common.io.submission import Checked
+from common.learning.blending import Blend
 from common.simulation.oracle import Oracle
 from competitions.flight.day.judged import score_truth
 from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
 from competitions.flight.io import schema
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
-from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.submitted_order import judge_orders
 from competitions.flight.split import split_folds
 from tests.results import as_result
