@@ -80,13 +80,14 @@ class Validated(Prepared):
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
-    test's.
+    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``submitted``: the
+    scores that are handed in; ``history``: the test's.
     """
 
     final_rankers: Sequence[Result[Ranker]]
     history: Result[History]
     test_scores: Result[Matrix]
+    submitted: Result[Floats]
     checked: Sequence[Checked]
 
 
@@ -189,5 +190,6 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
         final_rankers=fits,
         history=history,
         test_scores=test_scores,
+        submitted=submitted,
         checked=[submission.check_submission(path, files) for path in paths],
     )
