@@ -2,12 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-SEED ?= 0
-RUN = $(PY) -m competitions
+CLI = $(PY) -m competitions
 NAMES := news flight mgtv tencent
 # As a range, outside the lock: its builds differ by platform.
 TORCH := torch>=2.9,<3
-# Some systems have a NAME in the environment.
+# Some systems have a NAME or a RUN in the environment.
 NAMED := $(findstring command,$(origin NAME))
 # What a person gives is handed over by the environment and quoted there: make would take a $ in it for a variable, the
 # shell a quote for its end. ARGS alone is words of the shell.
@@ -22,16 +21,20 @@ override SCALE := $(value SCALE)
 override SEED := $(value SEED)
 override TRIALS := $(value TRIALS)
 override MINUTES := $(value MINUTES)
-export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES
+override SCORE := $(value SCORE)
+override RUN := $(if $(findstring command,$(origin RUN)),$(value RUN))
+export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES SCORE RUN
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
-INPUT = $(RAW_OPTION) $(SCALE_OPTION) --seed "$$SEED"
+SEED_OPTION = $${SEED:+--seed "$$SEED"}
+INPUT = $(RAW_OPTION) $(SCALE_OPTION) $(SEED_OPTION)
+ON_CLUSTER = $(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER")
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"}
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
-TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
+TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare base blend lb report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
 # The table that `make` prints: a competition's line is the title of its README, a verb's the comment at its target.
@@ -48,6 +51,7 @@ help: ## This text
 	@$(ROW) "ARGS=a.b=c" "one or more settings of the run, and other options"
 	@$(ROW) "RAW=DIR" "the host's files; default data/NAME/raw, else simulated"
 	@$(ROW) "SCALE=.1 SEED=0" "size of the simulated data (1: the host's size), seed"
+	@$(ROW) "SCORE=.253 RUN=last" "for lb-NAME: the board's score, and whose it is"
 	@$(ROW) "LAW=round2" "tencent: with conversions, as in the second round"
 	@$(ROW) "TRIALS= MINUTES=" "for tune-NAME; STORAGE=postgresql+psycopg://..."
 	@$(ROW) "CLUSTER=tcp://..." "a Dask cluster that computes the steps"
@@ -80,45 +84,46 @@ tencent all test test-nightly test-fast lint $(NAMES:%=test-%): $(VENV)/torch
 $(foreach verb,ladder rung,$(verb)-news $(verb)-mgtv) $(filter %-tencent,$(TARGETS)): $(VENV)/torch
 
 $(NAMES): $(VENV)/installed
-	@$(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER") $(RUN) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(ON_CLUSTER) $(CLI) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)
 
 all: $(VENV)/installed ## The four pipelines, one after the other
-	@for name in $(NAMES); do echo "== $$name"; $(RUN) run $$name $(INPUT) || exit 1; done
+	@for name in $(NAMES); do echo "== $$name"; law=; [ $$name = tencent ] && law=$$LAW; \
+	$(ON_CLUSTER) $(CLI) run $$name $(INPUT) $${law:+--law "$$law"} $(ARGS) || exit 1; done
 
 # data-NAME: ## Download the host's files, or say how (ARGS=--check)
 $(NAMES:%=data-%): data-%: $(VENV)/installed
-	@$(RUN) data $* $(RAW_OPTION) $(ARGS)
+	@$(CLI) data $* $(RAW_OPTION) $(ARGS)
 
 # standin-NAME: ## A public data set in the host's layout (FROM=DIR)
 $(NAMES:%=standin-%): standin-%: $(VENV)/installed
-	@$(RUN) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
+	@$(CLI) standin $* $${FROM:+--from "$$FROM"} $(ARGS)
 
 # look-NAME: ## A page on the raw files
 $(NAMES:%=look-%): look-%: $(VENV)/installed
-	@$(RUN) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(CLI) look $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 # simulate-NAME: ## Simulate raw files, compare with the host's (SCALE=)
 $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
-	@$(RUN) simulate $* $(SCALE_OPTION) --seed "$$SEED" $(LAW_OPTION) --describe $(ARGS)
+	@$(CLI) simulate $* $(SCALE_OPTION) $(SEED_OPTION) $(LAW_OPTION) --describe $(ARGS)
 
 # tune-NAME: ## Tune parameters; gains go to tuned.toml (TRIALS=)
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
-	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) tune $* $(STUDY) $(INPUT) $(ARGS)
+	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(ON_CLUSTER) $(CLI) tune $* $(STUDY) $(INPUT) $(LAW_OPTION) $(ARGS)
 
 dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
-	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(RUN) dashboard $(ARGS)
+	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(CLI) dashboard $(ARGS)
 
 # ladder-NAME: ## Every method, from popularity up (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed
-	@$(RUN) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(ON_CLUSTER) $(CLI) ladder $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 # rung-NAME: ## One method: its score, formula, code (RUNG=als)
 $(NAMES:%=rung-%): rung-%: $(VENV)/installed
-	@$(RUN) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(ON_CLUSTER) $(CLI) ladder $* --only "$$RUNG" $(INPUT) $(LAW_OPTION) $(ARGS)
 
 # ablate-NAME: ## What each block of features adds, paired (minutes)
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
-	@$(RUN) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
+	@$(ON_CLUSTER) $(CLI) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
 notebooks: $(VENV)/kernel ## Run the three notebooks, plots and all (a minute)
 	@$(PY) -m tests.benches.notebooks
@@ -140,16 +145,28 @@ $(SITE)/installed: tests/benches/site/requirements.txt
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-runs: $(VENV)/installed ## Every run, newest first, with CV and leaderboard
-	@$(RUN) runs $(ARGS)
+runs: $(VENV)/installed ## Every run, with CV, board, disk use (ARGS="--remove RUN")
+	@$(CLI) runs $(ARGS)
 
-# compare-NAME: ## Compare the last run with the most similar earlier one (ARGS="last~3 last")
+# compare-NAME: ## The last run beside the one before the edit (ARGS="run1 run2 run3")
 $(NAMES:%=compare-%): compare-%: $(VENV)/installed
-	@$(RUN) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
+	@$(CLI) compare $(or $(foreach run,$(filter-out --%,$(ARGS)),$(if $(findstring /,$(run)),,$*/)$(run)),$*) $(filter --%,$(ARGS))
+
+# base-NAME: ## The run that others are compared with (ARGS=RUN)
+$(NAMES:%=base-%): base-%: $(VENV)/installed
+	@$(CLI) base $* $(ARGS)
+
+# blend-NAME: ## Mix runs, write a checked submission (ARGS="run1 run2")
+$(NAMES:%=blend-%): blend-%: $(VENV)/installed
+	@$(CLI) blend $* $(ARGS)
+
+# lb-NAME: ## Record the board's score of a run (SCORE=.253 RUN=last)
+$(NAMES:%=lb-%): lb-%: $(VENV)/installed
+	@$(CLI) lb $(ARGS) -- $(if $(findstring /,$(RUN)),"$$RUN","$*/$${RUN:-last}") "$$SCORE"
 
 # report-NAME: ## Rewrite the last run's report
 $(NAMES:%=report-%): report-%: $(VENV)/installed
-	@$(RUN) report $*/last $(ARGS)
+	@$(CLI) report $*/last $(ARGS)
 
 # figures-NAME: ## Update FIGURES.md and LEARNING.md from the records of runs
 .PHONY: figures-learning
@@ -158,20 +175,20 @@ $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 
 # recommend-NAME: ## Five articles for a reader, by the last run (news; READ="6919 6512": article ids, oldest first)
 $(NAMES:%=recommend-%): recommend-%: $(VENV)/installed
-	@$(RUN) recommend $* $(READ) $(ARGS)
+	@$(CLI) recommend $* $(READ) $(ARGS)
 
 # serve-NAME: ## Serve the last run over HTTP (news)
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
-	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(RUN) serve $* $(ARGS)
+	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(CLI) serve $* $(ARGS)
 
 # submit-NAME: ## Check the last submission and upload it, or say how
 $(NAMES:%=submit-%): submit-%: $(VENV)/installed
-	@$(RUN) submit $* $(ARGS)
+	@$(CLI) submit $* $(ARGS)
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 new: $(VENV)/installed ## Add a new competition that runs (NAME=x)
-	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(RUN) new "$$NAME" $(ARGS)
+	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(CLI) new "$$NAME" $(ARGS)
 
 # In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
 test: $(VENV)/installed ## The tests (five minutes)
@@ -198,5 +215,5 @@ format: $(VENV)/installed ## Format the source with ruff
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-clean: ## Remove build/ (raw data stays)
+clean: ## Remove build/ (raw data and board scores stay)
 	rm -rf build

@@ -13,6 +13,7 @@ from common.day.hosts.simulated import HostFiles, choose_files, require_folder, 
 from common.day.judged import Judged
 from common.day.record_schema import RunRecord
 from common.day.run_record import SimulatedTruth
+from common.day.tuning.tuned_config import choose_tuned
 from common.engine import config as configuration
 from common.engine.errors import UserError
 from common.engine.run import Run
@@ -43,6 +44,7 @@ class Competition:
     ``describe(raw)`` compares simulated files with the documented ones, where any figure of theirs is published.
     ``blending``: how finished runs are mixed, None: they are not.
     ``score_truth`` is needed where there is a simulator (``host.write``).
+    ``data``: the raw files in hand, as tuned.toml names them; None, all that was tuned counts: before there are any.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Competition:
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] | None = None
     blending: Blending | None = None
+    data: str | None = None
 
     @property
     def tuned(self) -> Path:
@@ -70,9 +73,9 @@ class Competition:
         return self.folder / "tuned.toml"
 
     def load_config(self, overrides: Sequence[str] = (), tuned: bool = True) -> Any:
-        """config.toml, then tuned.toml where there is one and it is wanted, then the overrides."""
-        files = [self.folder / "config.toml", *([self.tuned] if tuned else [])]
-        return configuration.load(self.config, files, overrides, self.check_names)
+        """config.toml, then what was tuned on these files where that is wanted, then the overrides."""
+        chosen = choose_tuned(self.tuned, self.data)[0] if tuned else {}
+        return configuration.load(self.config, [self.folder / "config.toml", chosen], overrides, self.check_names)
 
     def read_config(self, record: RunRecord) -> Any:
         """The settings of a run by its record. ``UserError`` where the code has other settings by now."""

@@ -1,11 +1,13 @@
 """What all tests share."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
 import re
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,16 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return code, printed.out, printed.err
 
     return run
+
+
+@contextlib.contextmanager
+def in_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
+    """This process in another time zone, as POSIX spells them: XXX-14 is 14 hours before universal time."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def replace_part(monkeypatch: pytest.MonkeyPatch, name: str, **parts: Any) -> Competition:

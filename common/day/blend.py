@@ -16,7 +16,7 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.difference import Difference, compute_difference, number_groups, pair_scores
-from common.day.record_schema import CLUSTER, FITS, RECORD, RunRecord, read_record
+from common.day.record_schema import CLUSTER, FITS, PART, RECORD, RunRecord, read_record
 from common.day.registry import require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
@@ -126,7 +126,11 @@ def read_member(folder: Path, record: RunRecord, blending: Blending) -> Member:
             raise UserError(f"{path} has no column {missing[0]}: it is of another version; run again.")
         last = "score" if "score" in frame.columns else frame.columns[-1]
         frames.append(frame.select(*needed, pl.col(last).alias("score")))
-    return Member(folder, record, read_frame(folder / QUERIES).drop(FITS, strict=False), *frames)
+    queries = read_frame(folder / QUERIES).drop(FITS, strict=False)
+    if PART in queries.columns:  # of several folds a run may keep the candidates of one
+        listed = queries.filter(pl.col("query").is_in(frames[0][blending.query].unique().implode()))
+        queries = queries.join(listed.select(PART), on=PART, how="semi", maintain_order="left")
+    return Member(folder, record, queries, *frames)
 
 
 # --- the mix ---

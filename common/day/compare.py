@@ -11,6 +11,7 @@ import polars as pl
 
 from common.day.difference import FEW, SIDES, Difference, compute_difference, expect_difference, pair_truth, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
+from common.day.registry import find_runs, find_start
 from common.day.run_record import NO_SLICE, QUERIES, find_weights, read_frame, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
@@ -65,8 +66,9 @@ def find_partner(run: Path) -> Path | None:
     A run of the same settings and code is none, however many fits it has and whatever was committed meanwhile.
     """
     own = read_record(run / RECORD)
-    earlier = [(folder, other) for folder, other in read_runs(run.parent) if other.question == own.question]
-    earlier = [(folder, other) for folder, other in earlier if (other.started, folder.name) < (own.started, run.name)]
+    began, all_runs = (find_start(run), run.name), read_runs(run.parent)
+    earlier = [(folder, other) for folder, other in all_runs if (find_start(folder), folder.name) < began]
+    earlier = [(folder, other) for folder, other in earlier if other.question == own.question]
     base, alike = own.base or read_base(run.parent), [(folder, count_changes(other, own)) for folder, other in earlier]
     changed = [each for each in alike if each[1]]
     return min(changed, key=lambda each: (each[0].name != base, each[1]), default=(None, 0))[0]
@@ -97,9 +99,9 @@ def count_changes(one: RunRecord, other: RunRecord) -> int:
 
 def read_runs(folder: Path) -> Iterator[tuple[Path, RunRecord]]:
     """The last ``READ`` runs of a competition's folder of the build, newest first, with their records."""
-    for path in sorted(folder.glob(f"*/{RECORD}"), reverse=True)[:READ]:
+    for run in find_runs(folder.parent, [folder.name])[:READ]:
         try:
-            yield path.parent, read_record(path)
+            yield run, read_record(run / RECORD)
         except UserError:  # a damaged record
             continue
 

@@ -23,17 +23,18 @@ from common.engine.errors import UserError
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
 SEEN = NormalDist().inv_cdf(0.8)  # errors beyond that by which a gain is found 8 times in 10
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known
+POOLED, MANY = 0.25, 1e9  # level of the test by which the fits' own noise counts; degrees of freedom of the rest
 FEWEST = 10  # clusters that are scored differently, below which an error says nothing
 
 
 class FitNoise(NamedTuple):
     """What another fit moves a weighted mean over queries by.
 
-    ``variance`` of one fit's mean beside the rest, known by so many degrees of ``freedom``; ``rest``: the variance that
-    one fit's mean has by what it does to single queries; ``fits``: so many were seen.
+    ``total``: the variance of one fit's mean, known by so many degrees of ``freedom``; ``rest``: the part of it that
+    follows from what a fit does to single queries; ``fits``: so many were seen.
     """
 
-    variance: float
+    total: float
     rest: float
     freedom: float
     fits: int
@@ -119,12 +120,13 @@ def compute_difference(joined: pl.DataFrame, compared: int = 1) -> Difference:
     if len(moved) < FEWEST:
         return Difference(mean, math.inf if changed else 0.0, len(gains), changed, compared=compared)
     variance, freedom = sum_clusters(gains - mean, weights, clusters), len(moved) - 1.0
-    noise = measure_noise(read_fits(joined, AFTER) - read_fits(joined, BEFORE), joined)
-    if noise is None:
+    sides = [measure_noise(read_fits(joined, side), joined) for side in (BEFORE, AFTER)]
+    known = [noise for noise in sides if noise is not None]
+    if len(known) < len(sides):
         return Difference(mean, widen_error(variance, [(variance, freedom)]), len(gains), changed, 0, compared)
-    of_fits = noise.variance / noise.fits
-    parts = [(variance, freedom), (of_fits and of_fits + noise.rest / noise.fits, noise.freedom)]
-    return Difference(mean, widen_error(variance + of_fits, parts), len(gains), changed, noise.fits, compared)
+    of_fits, estimate = add_noise(known)
+    error = widen_error(variance + of_fits, [(variance, freedom), estimate])
+    return Difference(mean, error, len(gains), changed, known[0].fits, compared)
 
 
 def expect_difference(queries: pl.DataFrame) -> Difference | None:
@@ -134,8 +136,8 @@ def expect_difference(queries: pl.DataFrame) -> Difference | None:
     noise = measure_noise(read_fits(queries, ""), queries)
     if noise is None:
         return None
-    variance, of_fits = 2 * noise.rest / noise.fits, 2 * noise.variance / noise.fits
-    error = widen_error(variance + of_fits, [(of_fits and of_fits + variance, noise.freedom)])
+    of_fits, estimate = add_noise([noise, noise])
+    error = widen_error(2 * noise.rest / noise.fits + of_fits, [estimate])
     return Difference(0.0, error, queries.height, queries.height, noise.fits)
 
 
@@ -160,7 +162,7 @@ def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
     >>> rng = np.random.default_rng(0)
     >>> rest, queries = rng.normal(size=(2_000, 200)), pl.DataFrame({"query": range(2_000)})
     >>> noise = measure_noise(rest + rng.normal(scale=0.1, size=200), queries)
-    >>> round(noise.variance, 3), round(noise.rest * 2_000, 1)  # .1 squared; 1
+    >>> round(noise.total - noise.rest, 3), round(noise.rest * 2_000, 1)  # .1 squared; 1
     (0.01, 1.0)
     """
     fits = values.shape[1]
@@ -180,7 +182,24 @@ def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
         of_rest.append(share**2 * sum(rests) / (fits - 1))
     total, rest = float(sum(of_means)), float(sum(of_rest))
     freedom = (fits - 1) * total**2 / sum(one**2 for one in of_means) if total else 0.0
-    return FitNoise(max(total - rest, 0.0), rest, freedom, fits)
+    return FitNoise(total, rest, freedom, fits)
+
+
+def add_noise(sides: Sequence[FitNoise]) -> tuple[float, tuple[float, float]]:
+    """The variance that the fits of both sides add, beside the rest, to a difference of means over as many fits each;
+    and the estimate that it is taken from, with its degrees of freedom.
+
+    Few fits tell it badly: it counts where it is there by an F test at 25 %, as Bozivich, Bancroft and Hartley 1956
+    advise for pooling ("Power of analysis of variance test procedures for certain incompletely specified models").
+    """
+    from scipy.special import fdtr
+
+    total = sum(side.total / side.fits for side in sides)
+    rest = sum(side.rest / side.fits for side in sides)
+    freedom = total**2 / max(sum((side.total / side.fits) ** 2 / side.freedom for side in sides), 1e-300)
+    if rest and fdtr(freedom, MANY, total / rest) < 1 - POOLED:
+        return 0.0, (0.0, 0.0)
+    return max(total - rest, 0.0), (total, freedom)
 
 
 def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:

@@ -1,7 +1,11 @@
-"""All runs of a build folder as a table, newest first, with the leaderboard scores that were noted for them."""
+"""All runs of a build folder as a table, newest first, with the leaderboard scores that were noted for them. These lie
+in a file of the project's own, data/NAME/board_scores.toml: they outlive the runs and ``make clean``.
+"""
 
+import contextlib
 import datetime
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,14 +15,44 @@ import msgspec
 from common.day.record_schema import RECORD, Data, Row, RunRecord, read_record
 from common.engine.errors import UserError
 
-LEADERBOARD = "lb.json"
+DATA, BOARD_SCORES = Path("data"), "board_scores.toml"
+HEAD = "# What the leaderboard showed. make lb-{name} SCORE=.253 adds a score; git ignores it, make clean keeps it.\n"
 LARGEST_SCORE = 1e9  # no metric of a board comes near
 
 
 def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
     """The folders of all finished runs of these competitions, newest first."""
     folders = [path.parent for name in names for path in (build / name).glob(f"*/{RECORD}")]
-    return sorted(folders, key=lambda folder: (folder.name, folder.parent.name), reverse=True)
+    return sorted(folders, key=lambda folder: (find_start(folder), folder.name, folder.parent.name), reverse=True)
+
+
+class Started(msgspec.Struct):
+    """The one field of a record that orders runs."""
+
+    started: str = ""
+
+
+def find_start(folder: Path) -> str:
+    """When a run began, by universal time and as its folder is named; that name where its record does not say."""
+    try:
+        started = msgspec.json.decode((folder / RECORD).read_bytes(), type=Started).started
+        # Without an offset, as earlier versions wrote it, it is taken for this machine's time.
+        return f"{datetime.datetime.fromisoformat(started).astimezone(datetime.UTC):%Y%m%d-%H%M%S}"
+    except (OSError, ValueError):
+        return folder.name
+
+
+def find_unrecorded(build: Path, names: Sequence[str]) -> list[Path]:
+    """The folders of runs without a record: they live, or were stopped, or not judged."""
+    folders = [path for name in names for path in (build / name).glob("[0-9]*-[0-9]*") if path.is_dir()]
+    return [folder for folder in folders if not (folder / RECORD).exists()]
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process of a run in this folder lives."""
+    from common.io.lock import KEPT, RUNNING, is_dead  # with polars, which the help texts do without
+
+    return any(not is_dead(lock) for kind in (RUNNING, KEPT) for lock in folder.glob(f"*{kind}"))
 
 
 def find_run(build: Path, names: Sequence[str], run: str) -> Path:
@@ -69,11 +103,58 @@ def choose_base(folder: Path) -> Path:
     return write_bytes(folder.parent / BASE, f"{folder.name}\n".encode())
 
 
+def remove_runs(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
+    """Remove the folders of runs, as ``find_run`` takes their names, or those of runs without a record; return them.
+    ``UserError`` before anything is removed where one is not there, or lives.
+    """
+    unrecorded = {key: path for path in find_unrecorded(build, names) for key in (path.name, full_name(path))}
+    folders = list(dict.fromkeys(unrecorded.get(run) or find_run(build, names, run) for run in runs))
+    for folder in folders:
+        if folder.resolve().parent.parent != build.resolve():
+            raise UserError(f"{folder} is no run of {build}: nothing was removed.")
+        if is_held(folder):
+            raise UserError(f"{folder} is still running: nothing was removed; wait for its end, or stop it first.")
+    for folder in folders:
+        shutil.rmtree(folder)
+    return folders
+
+
+def describe_disk(build: Path, names: Sequence[str]) -> str:
+    """What the runs and the cache of each competition take on the disk, in a line; "" where there are none."""
+    parts = []
+    for name in names:
+        runs = sorted((build / name).glob("[0-9]*-[0-9]*"))
+        sizes = [sum(map(measure_folder, runs)), measure_folder(build / name / "cache")]
+        if any(sizes):
+            own, cache = (f"{size / 2**20:,.0f} MiB" for size in sizes)
+            parts.append(f"{name} {len(runs)} run{'s' * (len(runs) != 1)} {own}, cache {cache}")
+    return "; ".join(parts)
+
+
+def measure_folder(folder: Path) -> int:
+    """The bytes of all files in a folder."""
+    size = 0
+    for root, _, files in os.walk(folder):
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # a run goes on beside this
+                size += os.lstat(os.path.join(root, file)).st_size
+    return size
+
+
 class NotedScore(msgspec.Struct, frozen=True):
-    """A score that the leaderboard showed, and when it was noted."""
+    """A score that the leaderboard showed, when it was noted, and of the run: its name, score and error on validation,
+    note, digest of the raw files, revision of the code.
+    """
 
     score: float
     when: str
+    run: str
+    metric: str
+    cv: float
+    error: float
+    digest: str
+    note: str = ""
+    revision: str = ""
 
 
 class ListedRun(NamedTuple):
@@ -111,7 +192,7 @@ def list_run(run: ListedRun | DamagedRun) -> Row:
     """A row of the table, which fits a terminal of 80 letters: when, how it scored, beside the simulated truth or the
     leaderboard's last word, what it took. A damaged run's row says that it is.
     """
-    name = f"{run.folder.parent.name}/{run.folder.name}"
+    name = full_name(run.folder)
     if isinstance(run, DamagedRun):
         return {"run": name, "note": f"DAMAGED: {run.fault[:80]}"}
     record, truth = run.record, run.record.truth
@@ -123,6 +204,26 @@ def list_run(run: ListedRun | DamagedRun) -> Row:
         "truth or board": known if run.leaderboard is None else f"{run.leaderboard:.4f} board",
         "minutes": f"{record.wall_seconds / 60:7.1f}",
     }
+
+
+def list_gone(names: Sequence[str], folders: Sequence[Path]) -> list[Row]:
+    """The last word of the leaderboard on each run that is in none of these folders, newest first."""
+    noted = {f"{name}/{one.run}": one for name in names for one in read_board_scores(name)}
+    gone = sorted(noted.keys() - set(map(full_name, folders)), reverse=True)
+    return [
+        {
+            "run": key,
+            "note": noted[key].note or None,
+            "CV": f"{noted[key].cv:.4f} +- {noted[key].error:.4f}",
+            "board": noted[key].score,
+        }
+        for key in gone
+    ]
+
+
+def full_name(folder: Path) -> str:
+    """A run's name with the competition's before it."""
+    return "/".join(folder.resolve().parts[-2:])
 
 
 def name_files(data: Data) -> str:
@@ -140,14 +241,32 @@ def name_files(data: Data) -> str:
     return f"{name} ({data.digest[:4]})"
 
 
-def note_leaderboard(folder: Path, score: float) -> None:
-    """Note a leaderboard score of a run's submission; earlier ones are kept."""
-    if not abs(score) < LARGEST_SCORE:
-        raise UserError(f"{score} is not a score: give the number that the leaderboard shows.")
+def parse_score(text: str) -> float:
+    """A score as a person types it."""
+    with contextlib.suppress(ValueError):
+        if abs(score := float(text)) < LARGEST_SCORE:
+            return score
+    raise UserError(f"{text!r} is not a score: give the number that the leaderboard shows, such as .253.")
+
+
+def note_leaderboard(folder: Path, score: float) -> Path:
+    """Note a leaderboard score of a run's submission; earlier ones are kept. The file that holds them."""
     from common.io.submission import write_bytes  # with polars, which the help texts do without
 
-    noted = [*read_leaderboard(folder), NotedScore(score, f"{datetime.datetime.now():%Y-%m-%d %H:%M}")]
-    write_bytes(folder / LEADERBOARD, msgspec.json.format(msgspec.json.encode(noted)) + b"\n")
+    record, name = read_record(folder / RECORD), folder.resolve().parent.name
+    noted = NotedScore(
+        score,
+        f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
+        run=folder.resolve().name,
+        metric=record.metric,
+        cv=record.cv.score,
+        error=record.cv.error,
+        digest=record.data.digest,
+        note=record.note or "",
+        revision=record.code.revision or "",
+    )
+    scores = msgspec.toml.encode({"board": [*read_board_scores(name), noted]})
+    return write_bytes(DATA / name / BOARD_SCORES, HEAD.format(name=name).encode() + scores)
 
 
 def require_submission(folder: Path) -> None:
@@ -158,8 +277,15 @@ def require_submission(folder: Path) -> None:
 
 def read_leaderboard(folder: Path) -> list[NotedScore]:
     """The leaderboard scores of a run, in the order in which they were noted."""
-    path = folder / LEADERBOARD
+    name, run = folder.resolve().parts[-2:]
+    return [noted for noted in read_board_scores(name) if noted.run == run]
+
+
+def read_board_scores(name: str) -> list[NotedScore]:
+    """The leaderboard scores of all runs of a competition, in the order in which they were noted."""
+    path = DATA / name / BOARD_SCORES
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[NotedScore]) if path.exists() else []
+        tables = msgspec.toml.decode(path.read_bytes(), type=dict[str, list[NotedScore]]) if path.exists() else {}
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): remove it and record the score again.") from error
+        raise UserError(f"{path} is damaged ({error}): correct it, or move it away.") from error
+    return tables.get("board", [])

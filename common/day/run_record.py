@@ -85,20 +85,21 @@ def average_queries(queries: pl.DataFrame) -> Row:
 
 
 def stack_fits(fits: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The queries of the first of several ``fits`` with each one's mean score over all, and its scores as a list.
+    """The queries of the first of several ``fits`` with each one's mean score over all, and its scores as a list; one
+    that brings several single fits of its own adds these.
 
     >>> one, other = (pl.DataFrame({"query": ["a"], "fold": ["x"], "score": [score]}) for score in (1.0, 0.5))
     >>> stack_fits([one, other]).rows()
     [('a', 'x', 0.75, [1.0, 0.5])]
     """
-    first, *others = fits
-    columns = [one.select("fold", "query", pl.col("score").alias(f"score {n}")) for n, one in enumerate(others, 1)]
-    joined = first
-    for column in columns:
-        joined = joined.join(column, on=["fold", "query"], how="left", maintain_order="left")
-    single = ["score", *(f"score {number}" for number in range(1, len(fits)))]
-    stacked = joined.with_columns(pl.concat_list(single).alias(FITS), score=pl.mean_horizontal(single))
-    return stacked.select(*first.drop(FITS, strict=False).columns, FITS)
+    joined = fits[0].drop(FITS, strict=False)
+    scores, single = [f"score {number}" for number in range(len(fits))], [f"{FITS} {n}" for n in range(len(fits))]
+    for one, score, each in zip(fits, scores, single, strict=True):
+        own = pl.col(FITS) if FITS in one.columns else pl.concat_list("score")
+        columns = one.select("fold", "query", pl.col("score").alias(score), own.alias(each))
+        joined = joined.join(columns, on=["fold", "query"], how="left", maintain_order="left")
+    stacked = joined.with_columns(pl.concat_list(single).alias(FITS), score=pl.mean_horizontal(scores))
+    return stacked.drop(*scores, *single)
 
 
 def average_fits(queries: pl.DataFrame) -> list[float]:

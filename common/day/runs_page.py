@@ -68,9 +68,10 @@ def describe_group(runs: Sequence[ListedRun]) -> dict[str, Any]:
 
 
 def name_run(run: ListedRun) -> str:
-    """When it began, in words (its folder where a person renamed that), and what a person calls it."""
+    """When it began by this machine's time (its folder where a person renamed that), and what a person calls it."""
     try:
-        time = f"{datetime.datetime.strptime(run.folder.name[:15], '%Y%m%d-%H%M%S'):%d %b %H:%M}"
+        began = datetime.datetime.strptime(f"{run.folder.name[:15]} +0000", "%Y%m%d-%H%M%S %z")
+        time = f"{began.astimezone():%d %b %H:%M}"
     except ValueError:
         time = run.folder.name
     return f"{time}, {run.record.note}" if run.record.note else time

@@ -3,7 +3,8 @@
     config = load(NewsConfig, [here / "config.toml", here / "tuned.toml"], ["recall.decay=0.9"])
 
 The struct is the only description of a configuration: nested ``Settings``. A field of type ``dict`` takes any key:
-parameters that a library gets under their own names.
+parameters that a library gets under their own names. ``rank.lightgbm={num_leaves = 7}`` replaces such a table whole,
+``rank.lightgbm.max_bin=`` removes a parameter.
 
 A shell takes quotes away, and make a second time. So words behind ``--set`` need none: ``rank.blocks=core``,
 ``rank.blocks=core,lift`` and ``rank.blocks=[core, lift]`` are lists where the key holds a list.
@@ -26,6 +27,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 Toml = dict[str, Any]
 PROVENANCE = "provenance"  # a table of tuned.toml: where its settings come from; none itself
 SEED_NAME = re.compile(r"random_state|(\w+_)?seed", re.IGNORECASE)  # of any library, for all draws or for some
+# What a library takes in place of ours, under any of its names: LightGBM, XGBoost, CatBoost.
+OWN_NAMES = {
+    "rounds": "iterations max_iter n_estimators n_iter nrounds num_boost_round num_iteration num_iterations num_round"
+    " num_rounds num_tree num_trees",
+    "patience": "early_stopping early_stopping_round early_stopping_rounds n_iter_no_change od_pval od_type od_wait",
+}
+OWN_SETTINGS = {name: setting for setting, names in OWN_NAMES.items() for name in names.split()}
 UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 # Numbers with two bounds each: a setting of twenty digits, or "inf", is refused before a library or a loop meets it.
 INT32_MAX = (1 << 31) - 1  # what every library takes
@@ -61,9 +69,13 @@ class RunSettings(Settings, frozen=True, kw_only=True):
 
 
 def load(
-    schema: type[T], files: Sequence[Path], overrides: Sequence[str] = (), check: Callable[[T], None] = lambda _: None
+    schema: type[T],
+    files: Sequence[Path | Toml],
+    overrides: Sequence[str] = (),
+    check: Callable[[T], None] = lambda _: None,
 ) -> T:
-    """Merge ``files`` in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check against ``schema``.
+    """Merge ``files`` (or tables of one) in order, then ``overrides`` ("a.b=c", or "@FILE" for a TOML file), and check
+    against ``schema``.
 
     ``check`` raises a ValueError for what the schema alone cannot know; it is reported as one of the schema's own.
 
@@ -74,18 +86,20 @@ def load(
     """
     merged: Toml = {}
     for position, file in enumerate(files):
-        if position == 0 or file.exists():
+        if isinstance(file, dict):
+            _merge(merged, file)
+        elif position == 0 or file.exists():
             _merge(merged, _read(file))
     given = copy.deepcopy(merged)
     for override in overrides:
-        is_file = override.startswith("@")
-        _merge(merged, _read(Path(override[1:])) if is_file else _parse_override(schema, override))
+        if override.startswith("@"):
+            _merge(merged, _read(Path(override[1:])))
+        else:
+            _override(schema, merged, override)
     try:
         config = msgspec.convert(merged, schema)
         for key in list_types(schema):
-            if isinstance(table := _value_at(merged, key), dict):
-                before = _value_at(given, key)
-                _refuse_parameters(key, table, before if isinstance(before, dict) else {})
+            _refuse_parameters(key, _table_at(merged, key), _table_at(given, key))
         check(config)
     except msgspec.ValidationError as error:
         raise UserError(_describe(schema, merged, error)) from error
@@ -152,10 +166,13 @@ def _find_nearest(schema: type[msgspec.Struct], key: str) -> str:
 
 
 def _refuse_parameters(key: str, table: Toml, given: Toml) -> None:
-    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; a table;
-    anything but a number where the files, ``given``, have one.
+    """Refuse what a library may take and nobody means: a seed of its own, by which every fit draws the same; rounds and
+    patience, which are settings; a table; anything but a number where the files, ``given``, have one.
     """
+    stage = key[: key.rfind(".") + 1]
     for name, value in table.items():
+        if name in OWN_SETTINGS:
+            raise UserError(f"{key}.{name} is refused: use the setting {stage}{OWN_SETTINGS[name]}.")
         if SEED_NAME.fullmatch(name):
             raise UserError(f"{key}.{name} is refused: use the setting `seed` for the seed of the fits.")
         is_number = isinstance(given.get(name), int | float)
@@ -175,13 +192,23 @@ def _read(file: Path) -> Toml:
         raise UserError(f"The configuration {file} is not valid TOML: {error}.") from error
 
 
-def _parse_override(schema: type[msgspec.Struct], override: str) -> Toml:
+def _override(schema: type[msgspec.Struct], merged: Toml, override: str) -> None:
+    """Set the key of a typed "key=value"; of a library's parameters replace the whole table, or remove one."""
     key, equals, text = override.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
         raise UserError(f"--set {override} is not of the form key=value: write it as --set a.b=c.")
-    dotted = ".".join(parts)
-    return nest(dotted, parse_value(text.strip(), list_types(schema).get(dotted)))
+    types, key, above = list_types(schema), ".".join(parts), ".".join(parts[:-1])
+    if not text.strip() and get_origin(types.get(above)) is dict:
+        table = _table_at(merged, above)
+        if parts[-1] not in table:
+            raise UserError(f"{above} has no {parts[-1]} to remove: it has {', '.join(table) or 'nothing'}.")
+        del table[parts[-1]]
+        return
+    value: Any = parse_value(text.strip(), types.get(key))
+    if isinstance(value, dict) and get_origin(types.get(key)) is dict:
+        _table_at(merged, key).clear()
+    _merge(merged, nest(key, value))
 
 
 def _merge(into: Toml, table: Toml) -> None:
@@ -209,6 +236,12 @@ def _value_at(table: Toml, key: str) -> Any:
     for name in key.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
+
+
+def _table_at(table: Toml, key: str) -> Toml:
+    """The table of a dotted key; an empty one where there is none."""
+    value = _value_at(table, key)
+    return value if isinstance(value, dict) else {}
 
 
 def _nested(expected: Any) -> type[msgspec.Struct] | None:

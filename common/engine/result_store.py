@@ -15,9 +15,8 @@ import os
 import pickle
 import re
 import shutil
-import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,10 @@ from common.engine.errors import UserError
 from common.engine.resources import Meter
 from common.engine.stored_entry import Entry, StepRecord
 from common.io.files import is_private, make_private, writing
-from common.io.lock import find_oldest_start
+from common.io.lock import clear_drafts, find_oldest_start, name_draft
 
 ENTRY, VALUE = "entry.json", "value.pkl"
 LARGE_ARRAY_BYTES = 1_000_000
-ABANDONED_S = 86_400  # for a worker of a cluster, which holds no folder: longer than its steps
 
 
 class Store:
@@ -51,11 +49,7 @@ class Store:
                 f"{folder} belongs to another user or others may write to it, so its kept results are not safe to"
                 " load: choose another folder with --build, or make it yours alone (chown, chmod go-w)."
             )
-        abandoned = min(time.time() - ABANDONED_S, find_oldest_start(folder.parent))
-        for path in folder.glob(".tmp-*"):
-            with contextlib.suppress(OSError):  # another run may be removing it too
-                if path.stat().st_mtime < abandoned:
-                    shutil.rmtree(path)
+        clear_drafts(folder)
 
     def path(self, name: str, key: str) -> Path:
         """The folder of an entry."""
@@ -64,30 +58,31 @@ class Store:
     def find(self, name: str, key: str) -> StepRecord | None:
         """The record of a finished entry, None when there is none; marks it as just used, removes a damaged one."""
         path = self.path(name, key)
-        try:
-            entry = msgspec.json.decode((path / ENTRY).read_bytes(), type=Entry)
-        except (OSError, ValueError):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
-            entry = None
-        if entry is None or entry.key != key:
-            if path.exists():
+        record = _read_record(path, key)
+        if record is None and path.exists():
+            self.remove_damaged(name, key)
+            record = _read_record(path, key)  # of one that another run has published meanwhile
+            if record is None:
                 progress.say(f"  {name}: its kept result is damaged or of another version: computing it again")
-            self.remove(name, key)
-            return None
-        with contextlib.suppress(OSError):  # a store that cannot be written can still be read
-            os.utime(path)
-        return entry.record
+        if record is not None:
+            with contextlib.suppress(OSError):  # a store that cannot be written can still be read
+                os.utime(path)
+        return record
 
     def load(self, name: str, key: str) -> Any:
         """The value of an entry. Raises any ``Exception`` where it cannot be read or others may have written it."""
-        path = self.path(name, key)
-        if not all(map(is_private, (path, *path.iterdir()))):
-            raise PermissionError(f"{path} has a file that belongs to another user, or that others may write")
-        with (path / VALUE).open("rb") as stream:
-            return _Unpickler(stream, path).load()
+        return _load(self.path(name, key))
 
-    def remove(self, name: str, key: str) -> None:
-        """Take an entry away; the rename comes first, so that no half-removed entry is ever read."""
-        _remove(self.path(name, key), self.folder)
+    def remove_damaged(self, name: str, key: str) -> None:
+        """Take an entry away that was read as damaged. What is taken is read again: a whole entry, which another run
+        has published since, goes back.
+        """
+        path = self.path(name, key)
+        with _taken(path, self.folder) as taken:
+            if _read_record(taken, key) is not None:
+                with contextlib.suppress(Exception):  # whatever a damaged file raises
+                    _load(taken)
+                    taken.rename(path)  # refused where a third run has published one
 
     def keep(self, name: str, key: str, make: Callable[[], Any]) -> StepRecord:
         """Keep what ``make`` returns, with what it costs to make and to write; nothing of it where that fails.
@@ -140,20 +135,39 @@ def prune(cache: Path, keep_gib: float) -> int:
     for used, path, size in sorted(entries, reverse=True):
         left -= size
         if left < 0 and used < since * 1e9:
-            _remove(path, cache)
-            removed += 1
+            with _taken(path, cache):
+                removed += 1
     return removed
 
 
 def _temporary(folder: Path) -> Path:
-    return folder / f".tmp-{uuid.uuid4().hex}"
+    return folder / name_draft(f"tmp-{uuid.uuid4().hex}")
 
 
-def _remove(path: Path, folder: Path) -> None:
+@contextlib.contextmanager
+def _taken(path: Path, folder: Path) -> Iterator[Path]:
+    """An entry under a name that nobody looks for, removed after the block: no half-removed entry is ever read."""
     doomed = _temporary(folder)
     with writing(folder), contextlib.suppress(FileNotFoundError):
         path.rename(doomed)
+    yield doomed
     shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _read_record(path: Path, key: str) -> StepRecord | None:
+    """The record in an entry's folder; None where it is missing, damaged or of another key."""
+    try:
+        entry = msgspec.json.decode((path / ENTRY).read_bytes(), type=Entry)
+    except (OSError, ValueError):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
+        return None
+    return entry.record if entry.key == key else None
+
+
+def _load(path: Path) -> Any:
+    if not all(map(is_private, (path, *path.iterdir()))):
+        raise PermissionError(f"{path} has a file that belongs to another user, or that others may write")
+    with (path / VALUE).open("rb") as stream:
+        return _Unpickler(stream, path).load()
 
 
 class _Pickler(pickle.Pickler):

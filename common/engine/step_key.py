@@ -2,6 +2,9 @@
 
 These are the function with the first-party definitions that it reaches, its parameters, the content of the files and
 the keys of the results that it is given, and the versions of the packages that it reaches.
+
+Neither the processor nor the number of threads is in it. Both change the order in which floats are added: a result of
+another machine or thread count is equal up to rounding, and is not computed anew.
 """
 
 import contextlib

@@ -1,29 +1,36 @@
 """Which runs live. Each locks a file in its folder; the kernel takes the lock back when the process ends, a killed one
-too, so that no run is taken for dead because it is slow.
+too, so that no run is taken for dead because it is slow. On a disk without locks the process id says it, to this host.
 """
 
 import contextlib
 import fcntl
 import math
 import os
+import re
+import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.engine.progress import say
 from common.io.files import writing
 
 RUNNING, KEPT = ".running", ".kept"  # of the lock's name, behind the process: what a folder holds may be kept by then
+PROCESS = re.compile(r"(?:^|-)([0-9]{1,9})@(.+)$")
+ABANDONED_S = 86_400  # longer than any step or file takes
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Lock ``folder``, made where there is none, to the end of the block. ``UserError`` where it cannot be written."""
-    lock = folder / f"{os.getpid()}{RUNNING}"
+    lock = folder / f"{name_process()}{RUNNING}"
     draft = lock.with_suffix(".draft")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         stream = draft.open("w")
     with stream:
-        with contextlib.suppress(OSError):  # a disk without locks: there no run is taken for dead
+        with contextlib.suppress(OSError):  # a disk without locks
             fcntl.flock(stream, fcntl.LOCK_EX)
         draft.rename(lock)  # locked before it has its name: nobody finds it without
         try:
@@ -31,6 +38,25 @@ def hold(folder: Path) -> Iterator[None]:
         finally:
             for name in (RUNNING, KEPT):
                 lock.with_suffix(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def take_turns(lock: Path, waiting: str) -> Iterator[None]:
+    """One process at a time is in the block of a ``lock`` file, which stays; the others say ``waiting``, and wait. On a
+    disk without locks nobody waits. ``UserError`` where it cannot be written.
+    """
+    with writing(lock.parent):
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stream = lock.open("w")
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(waiting)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
 
 
 def keep(folder: Path) -> None:
@@ -48,7 +74,12 @@ def is_dead(lock: Path) -> bool:
     """Whether the process that locked this file is gone, and the file is still there."""
     try:
         with lock.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            except OSError:  # a disk without locks
+                return bool(has_ended(lock.stem))
             return lock.exists()
     except OSError:
         return False
@@ -61,3 +92,41 @@ def find_oldest_start(build: Path) -> float:
         with contextlib.suppress(FileNotFoundError):  # it has ended
             starts += [] if is_dead(lock) else [lock.stat().st_mtime]
     return min(starts)
+
+
+def name_draft(name: str) -> str:
+    """The name of a file or folder that this process writes, and which is not whole: ``clear_drafts`` knows it."""
+    return f".{name}-{name_process()}"
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove the drafts in a folder (not in those below it) whose processes were killed; those of other hosts after a
+    day.
+    """
+    for path in folder.glob(".*-*@*"):
+        with contextlib.suppress(OSError):  # another process may be removing it too
+            ended = has_ended(path.name)
+            if ended or (ended is None and path.stat().st_mtime < time.time() - ABANDONED_S):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def name_process() -> str:
+    """This process by its id and where that is unique: the host, and on Linux the container, which counts its own."""
+    container = ""
+    with contextlib.suppress(OSError):
+        container = f".{os.stat('/proc/self/ns/pid').st_ino}"
+    return f"{os.getpid()}@{socket.gethostname()}{container}"
+
+
+def has_ended(name: str) -> bool | None:
+    """Whether the process is gone that this name ends with (``name_process``), if any; None for one of another host."""
+    process = PROCESS.search(name)
+    if process is None:
+        return False
+    if process[2] != name_process().partition("@")[2]:
+        return None
+    try:
+        os.kill(int(process[1]), 0)
+    except OSError as error:  # or another user's process refused
+        return isinstance(error, ProcessLookupError)
+    return False

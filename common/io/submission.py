@@ -14,6 +14,7 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.column import Column, as_it_stands
 from common.io.csv import BYTE_ORDER_MARK, CsvFile, find_invalid_utf8, find_misshapen, split_lines
+from common.io.lock import clear_drafts, name_draft
 from common.io.tables import read_csv
 
 ROWS_SHOWN = 3
@@ -41,9 +42,10 @@ class Checked(NamedTuple):
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     """Have ``write``, such as a frame's ``write_csv``, fill a file: ``path`` holds the old one or the new, whole."""
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    part = path.with_name(name_draft(f"{path.name}.{uuid4().hex}.part"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_drafts(path.parent)
         try:
             with part.open("wb") as file:
                 write(file)

@@ -7,7 +7,7 @@ more than the hold-out can see.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,12 @@ class Chain:
         """A line where another order than the last is handed in."""
         if self.answer != self.last:
             say_once(f"  {self.decision.reason}")
+
+
+def take_first(chain: Chain, queries: int) -> Chain:
+    """The chain of the first of its queries alone."""
+    scores = {name: each[:queries] for name, each in chain.scores.items()}
+    return replace(chain, scores=scores, weights=chain.weights[:queries], clusters=chain.clusters[:queries])
 
 
 def judge_chain(

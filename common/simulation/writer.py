@@ -4,7 +4,6 @@ It is there as a whole or not at all, and it never takes the place of files that
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import polars as pl
 from common.day.hosts import REPORT, TRUTH
 from common.engine.errors import UserError
 from common.io.files import make_private
+from common.io.lock import clear_drafts, name_draft
 from common.simulation.oracle import Oracle
 from common.simulation.oracle import read_report as read_report  # the other half of write_simulation
 
@@ -76,21 +76,25 @@ def written_at_once(
 
     A folder that holds anything is replaced only where it bears the ``marker`` of this ``kind`` and nothing foreign.
     """
-    partial = out.absolute().with_name(f".{out.absolute().name}.partial-{os.getpid()}")
+    partial, earlier = (
+        out.absolute().with_name(name_draft(f"{out.absolute().name}.{role}")) for role in ("partial", "earlier")
+    )
     try:
         present = {path.name for path in out.iterdir()} if out.exists() else set()
         # The host's own files bear the same names: only the marker shows that a folder is ours to replace.
         if present and (marker not in present or present - set(names) - {marker}):
             raise UserError(f"The folder {out} has other files than {kind}; choose another folder.")
-        shutil.rmtree(partial, ignore_errors=True)
         make_private(partial.parent)  # which may be the first thing below build/
+        clear_drafts(partial.parent)
+        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
-        if out.exists():
-            shutil.rmtree(out)
+        if out.exists():  # and may be read: it is missing for as short as can be
+            out.rename(earlier)
         partial.rename(out)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"The {kind} cannot be written to {out}: {reason}; choose a folder with free space.") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for folder in (partial, earlier):
+            shutil.rmtree(folder, ignore_errors=True)

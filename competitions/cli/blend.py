@@ -28,10 +28,11 @@ def blend(
     from common.engine.errors import UserError
     from common.engine.resources import count_threads
     from common.io.lock import keep
+    from competitions.cli.data import copy_submission
     from competitions.cli.execution import INCOMPLETE, open_run, show_run
     from competitions.cli.settings import Inputs
 
-    began, started, competition = time.perf_counter(), datetime.datetime.now(), find_competition(name)
+    began, started, competition = time.perf_counter(), datetime.datetime.now().astimezone(), find_competition(name)
     if competition.blending is None:
         raise UserError(f"Runs of {name} cannot be blended: its declaration names no blending.")
     members = read_members([find_run(build, [name], run) for run in runs], name, competition.blending)
@@ -46,6 +47,7 @@ def blend(
     with open_run(build / name, started) as work:
         checked = competition.blending.answer(mixed.test, files, work.folder)
         keep(work.folder)
+        copies = copy_submission(name, work.folder, first.basis)
         judged = Judged(
             metric=first.metric,
             meaning=first.meaning,
@@ -71,7 +73,7 @@ def blend(
         writer = RecordWriter(work, checked=True, began=began)
         writer.begin(start, judged)
         writer.add_evidence(judged)
-        show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None)
+        show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None, copies)
     shares = ", ".join(f"{weight:.2f}" for weight in mixed.blend.weights)
     print(f"The {mixed.chosen} (weights {shares}) less the best run, {mixed.best}: {mixed.gain.sentence}")
     for sentence in writer.failed:

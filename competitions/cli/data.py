@@ -12,7 +12,7 @@ import typer
 from common.day.hosts import SIMULATED, STANDIN, Basis, find_basis, huggingface, kaggle
 from common.day.hosts.layout import Source
 from common.day.record_schema import RECORD, RunRecord, read_record
-from common.day.registry import find_run, find_runs, require_submission
+from common.day.registry import find_run, find_runs, find_unrecorded, is_held, require_submission
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -88,7 +88,7 @@ def standin(
 
 def submit(
     name: Name,
-    run: Annotated[str | None, typer.Argument(help="The run, a folder of build/NAME; default the newest.")] = None,
+    run: Annotated[str | None, typer.Argument(help="The run, a folder of build/NAME; default the last.")] = None,
     build: Build = BUILD,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command, upload nothing.")] = False,
 ) -> None:
@@ -131,24 +131,52 @@ def print_steps(source: Source, folder: Path) -> None:
 
 
 def find_submission(build: Path, source: Source, run: str | None) -> Path:
-    """The submission file of the run named, or of the newest one of a competition that has one."""
-    folders = find_runs(build, [source.name]) if run is None else [find_run(build, [source.name], run)]
-    paths = (folder / file for folder in folders for file in source.submission_files)
-    if submission := next((path for path in paths if path.is_file()), None):
-        return submission
-    if run is None:
-        raise UserError(f"No run in {build / source.name} has a submission: run make {source.name} first.")
-    require_submission(folders[0])
-    raise UserError(f"{folders[0]} has no {source.submission_files[0]}: name a finished run, or start a new one.")
+    """The submission file of the run named, or of the last one. ``UserError`` where that has none: no earlier run's is
+    taken unasked.
+    """
+    name, file = source.name, source.submission_files[0]
+    if run is not None:
+        folder = find_run(build, [name], run)
+        require_submission(folder)
+        if not (folder / file).is_file():
+            raise UserError(f"{folder} has no {file}: name a finished run, or start a new one.")
+        return folder / file
+    runs = find_runs(build, [name])
+    newest = next((folder for folder in runs if (folder / file).is_file()), None)
+    unjudged = find_unjudged(build, name, file)
+    if not unjudged and newest and newest == runs[0]:
+        return newest / file
+    last = unjudged or next(iter(runs), None)
+    if last is None:
+        raise UserError(f"No run in {build / name} has a submission: run make {name} first.")
+    why = "was not judged" if unjudged else "has no submission"
+    other = f"run make {name} first"
+    if newest:
+        other = f"the newest to hand in is {newest.name}: make submit-{name} ARGS={newest.name}"
+    raise UserError(f"The last run, {last}, {why}; {other}.")
 
 
-def copy_submission(record: RunRecord, build: Path) -> list[Path]:
-    """Copy a run's submission into ``build``, where ``cp`` finds the newest one; none of files that no host scores."""
+def find_unjudged(build: Path, name: str, file: str) -> Path | None:
+    """The folder of a run that ended later than every finished one, with a submission and no record: its judging failed
+    or was stopped.
+    """
+    ended = [folder for folder in find_unrecorded(build, [name]) if (folder / file).is_file() and not is_held(folder)]
+    paths = [folder / file for folder in ended] + [folder / RECORD for folder in find_runs(build, [name])]
+    last = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+    return last.parent if last and last.name == file else None
+
+
+def copy_submission(name: str, run: Path, basis: Basis) -> list[Path]:
+    """Copy the checked submission of a run's folder beside the runs, where ``cp`` finds the last one. Of files that no
+    host scores there is none: no other run's is left there either.
+    """
     from common.io.submission import write_bytes
 
-    if not record.basis.scored:
-        return []
-    return [write_bytes(build / path.name, path.read_bytes()) for path in map(Path, record.submission.paths)]
+    files = find_source(name).submission_files
+    for file in files:
+        (run.parent / file).unlink(missing_ok=True)
+    made = [run / file for file in files if basis.scored and (run / file).is_file()]
+    return [write_bytes(run.parent / path.name, path.read_bytes()) for path in made]
 
 
 def read_own_record(folder: Path, name: str) -> RunRecord:

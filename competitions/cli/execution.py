@@ -6,13 +6,14 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from common.day.board import describe_standing
 from common.day.compare import find_change, find_reach
+from common.day.hosts import find_basis
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.record_schema import RECORD, RunRecord, RunStart, is_quick
 from common.day.record_writer import RecordWriter
@@ -26,7 +27,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.resources import count_threads
 from common.engine.run import Run, prune
-from common.io.lock import RUNNING, hold, is_dead, is_kept, keep
+from common.io.lock import KEPT, RUNNING, clear_drafts, hold, is_dead, is_kept, keep
 from competitions import ROOM, find_competition
 from competitions.cli.data import copy_submission
 from competitions.cli.fits import add_fits
@@ -40,7 +41,7 @@ RUN_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}")
 
 def execute(options: RunOptions) -> None:
     """Run the pipeline, whole or up to the score on validation, and say what came of it."""
-    began, started, stamp = time.perf_counter(), datetime.datetime.now(), make_stamp()
+    began, started, stamp = time.perf_counter(), datetime.datetime.now().astimezone(), make_stamp()
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
     check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
@@ -52,12 +53,14 @@ def execute(options: RunOptions) -> None:
     if reach := find_reach(build, digest_files(inputs.files, build / "cache"), is_quick(options.overrides)):
         say(f"  By the fits of the run before: {reach.reach}")
     with open_run(build, started) as work:
-        writer = RecordWriter(work, checked=not until, began=began)
+        writer, copies = RecordWriter(work, checked=not until, began=began), list[Path]()
         with contextlib.ExitStack() as cluster:
             work.cluster = cluster.enter_context(connect(options.cluster, work.cache))
             outcome = (competition.validate if until else competition.solve)(inputs.files, inputs.config, work)
             if not until:
                 keep(work.folder)  # the submission is checked
+                with writer.part("copy", "The copy of the submission to upload"):
+                    copies = copy_submission(options.name, work.folder, find_basis(folder))
             with writer.part("score", "The score on validation"):
                 judged = competition.judge(outcome, inputs.config)
                 begin = RunStart(
@@ -90,26 +93,24 @@ def execute(options: RunOptions) -> None:
                     writer.add_truth(competition.score_truth(outcome, folder))
             writer.add_evidence(judged)
             writer.add_lists(competition.blending, outcome)
-            show_run(writer, inputs, cv_only)
+            show_run(writer, inputs, cv_only, copies)
     for sentence in writer.failed:
         print(sentence, file=sys.stderr)
     if writer.failed:
         sys.exit(INCOMPLETE)
 
 
-def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None) -> None:
+def show_run(writer: RecordWriter, inputs: Inputs, cv_only: str | None, copies: Sequence[Path]) -> None:
     """What follows the record: room in the store, the page, the closing lines."""
-    folder, build, competition = writer.run.folder, writer.run.folder.parent, inputs.competition
+    folder, competition = writer.run.folder, inputs.competition
     if kept := sum(step.kept for step in writer.run.timings):
         say(f"  {kept} {'step' if kept == 1 else 'steps'} kept")
     with writer.part("store", "The removal of old results"):
         prune(writer.run.cache, inputs.config.keep_gib)
     with writer.part("record", "The record of the run"):
         writer.finish()
-    record, copies = writer.record, list[Path]()
+    record = writer.record
     assert record
-    with writer.part("copy", "The copy of the submission to upload"):
-        copies = copy_submission(record, build)
     with writer.part("report", "The report page"):
         write_report(folder)
     with writer.part("summary", "The closing summary"):
@@ -156,15 +157,19 @@ def show_end(record: RunRecord, folder: Path, queries: str) -> None:
 
 @contextlib.contextmanager
 def open_run(build: Path, started: datetime.datetime) -> Iterator[Run]:
-    """A run in a folder of its own below ``build``, named by its time to the millisecond, so that two runs have two.
+    """A run in a folder of its own below ``build``, named by its universal time to the millisecond, so that two runs
+    have two, and the last name is the last run's wherever the clocks stand.
 
     The folder goes again where the run ends before its submission is checked and before its record, however it ends;
-    so do here those of runs that were killed.
+    so do here those of runs that were killed, and what they were writing.
     """
-    for lock in build.glob(f"*/*{RUNNING}"):
+    clear_drafts(build)
+    for lock in (*build.glob(f"*/*{RUNNING}"), *build.glob(f"*/*{KEPT}")):
         if RUN_NAME.fullmatch(lock.parent.name) and is_dead(lock):
+            clear_drafts(lock.parent)
             remove_unrecorded(lock.parent)
-    folder = build / started.strftime("%Y%m%d-%H%M%S-%f")[:-3]
+            lock.unlink(missing_ok=True)
+    folder = build / started.astimezone(datetime.UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     with hold(folder):
         try:
             yield Run(folder, build / "cache")

@@ -16,6 +16,7 @@ from common.day.difference import Difference, compute_difference, pair_scores
 from common.day.judged import Judged
 from common.day.record_schema import Scored
 from common.day.run_record import average_fits, average_queries, describe_queries, stack_fits
+from common.engine.cluster import connect
 from common.engine.config import change
 from common.engine.console import print_table, wide_console
 from common.engine.decisions import AUTO, choose_names
@@ -23,7 +24,7 @@ from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run
 from common.io.lock import hold
-from competitions.cli.options import InputOptions
+from competitions.cli.options import StepOptions
 from competitions.cli.settings import Inputs, load_inputs
 
 ABLATION_FITS = 3  # where the settings do not ask for several
@@ -62,7 +63,7 @@ def average_judged(fits: Sequence[Judged]) -> Judged:
     return replace(first, queries=queries, ranking=ranking)
 
 
-def ablate(options: InputOptions) -> None:
+def ablate(options: StepOptions) -> None:
     """The score without each block of features in turn, query by query beside that with all, the noise of the fits
     counted: what pays, and what may go. Minutes; with a quick.toml fewer.
     """
@@ -71,11 +72,14 @@ def ablate(options: InputOptions) -> None:
     if competition.blocks is None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
     scored: dict[str, pl.DataFrame] = {}
-    with hold(options.build / options.name / FOLDER):
+    build = options.build / options.name
+    with hold(build / FOLDER), connect(options.cluster, build / "cache") as cluster:
         for name in (ALL, *list_used(competition, inputs.config)):
             say(f"{name}:" if name == ALL else f"without {name}:")
             config = inputs.config if name == ALL else leave_out(competition, inputs.config, name)
-            scored[name] = score_config(inputs._replace(config=config), options)
+            work = Run(build / FOLDER, build / "cache")
+            work.cluster = cluster
+            scored[name] = score_config(inputs._replace(config=config), work)
     whole = average_queries(scored[ALL])["score"]
     title = (
         f"{competition.metric} without each block of features, mean of {len(average_fits(scored[ALL]))} fits; {ALL}: "
@@ -102,12 +106,10 @@ def leave_out(competition: Competition, config: Any, block: str) -> Any:
     return change(config, {setting: names}, competition.check_names)
 
 
-def score_config(inputs: Inputs, options: InputOptions) -> pl.DataFrame:
+def score_config(inputs: Inputs, work: Run) -> pl.DataFrame:
     """The validation queries under some settings, by several fits."""
     if inputs.config.fits == 1:
         inputs = inputs._replace(config=structs.replace(inputs.config, fits=ABLATION_FITS))
-    build = options.build / options.name
-    work = Run(build / FOLDER, build / "cache")
     first = inputs.competition.judge(inputs.competition.validate(inputs.files, inputs.config, work), inputs.config)
     return add_fits(first, inputs, work).queries
 

@@ -40,7 +40,9 @@ OwnRaw = Annotated[
     Path | None,
     typer.Option(parser=name_folder, metavar="PATH", help="The host's files that it answers; default data/NAME/raw."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of the simulation and of every random choice.")]
+Seed = Annotated[
+    int | None, typer.Option(help="Seed of the simulation and of every random choice; default: that of config.toml.")
+]
 Scale = Annotated[float | None, typer.Option(help="Size of the simulated data; 1.0: as large as the host's.")]
 Law = Annotated[str | None, typer.Option(help="The choice model of simulated users; tencent: round1, round2.")]
 Build = Annotated[Path, typer.Option(parser=name_folder, metavar="PATH", help="Folder for all results.")]
@@ -76,7 +78,7 @@ class InputOptions:
     name: Name
     raw: Raw = None
     scale: Scale = None
-    seed: Seed = 0
+    seed: Seed = None
     law: Law = None
     build: Build = BUILD
     words: Words = None
@@ -90,12 +92,22 @@ class InputOptions:
 
     @property
     def settings(self) -> list[str]:
-        """What is set over the files of settings."""
-        return [f"seed={self.seed}", *self.overrides]
+        """What is set over the files of settings; a seed that nobody typed stays theirs."""
+        return [*([] if self.seed is None else [f"seed={self.seed}"]), *self.overrides]
 
 
 @dataclass(frozen=True)
-class RunOptions(InputOptions):
+class StepOptions(InputOptions):
+    """The options of verbs that compute steps: ``ablate`` has these alone."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class RunOptions(StepOptions):
     """The options of ``run``."""
 
     until: Annotated[str | None, typer.Option(help=f"Stop early; {CV}: after validation, without a submission.")] = None
@@ -104,10 +116,6 @@ class RunOptions(InputOptions):
     ] = None
     note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
     base: Annotated[str | None, typer.Option(help="The run to compare with; default the run before the edit.")] = None
-    cluster: Annotated[
-        str | None,
-        typer.Option(envvar="RECSYS_CLUSTER", help="Address of a Dask scheduler; its workers compute steps."),
-    ] = None
 
     @property
     def overrides(self) -> list[str]:
@@ -116,14 +124,14 @@ class RunOptions(InputOptions):
 
 
 @dataclass(frozen=True)
-class LadderOptions(InputOptions):
+class LadderOptions(StepOptions):
     """The options of ``ladder``."""
 
     only: Annotated[str | None, typer.Option(help="One step and the one it builds on; a wrong name lists all.")] = None
 
 
 @dataclass(frozen=True)
-class TuneOptions(InputOptions):
+class TuneOptions(StepOptions):
     """The options of ``tune``. Several processes, each by the same command, fill one study."""
 
     tasks: Annotated[

@@ -22,6 +22,7 @@ from competitions.cli.options import (
     RunOptions,
     Scale,
     Seed,
+    StepOptions,
     Submission,
     Truth,
     TuneOptions,
@@ -43,15 +44,15 @@ def simulate(
     name: Name,
     out: Annotated[Path | None, typer.Option(help="Folder to write; default build/NAME/simulated/...")] = None,
     scale: Scale = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     law: Law = None,
     build: Build = BUILD,
     describe: Annotated[bool, typer.Option(help="Compare the marginals with the host's.")] = False,
 ) -> None:
     """Write raw files of any size in the host's layout, with the truth and the oracle's score."""
     competition = find_competition(name).under_law(law)
-    competition.load_config([f"seed={seed}"])  # which has the bounds
-    folder, simulation = competition.simulate(out, scale, seed, build)
+    config = competition.load_config([] if seed is None else [f"seed={seed}"])  # which has the bounds
+    folder, simulation = competition.simulate(out, scale, config.seed, build)
     print(f"{folder}: {simulation.rows}")
     print(f"oracle {competition.metric} {simulation.oracle}")
     if describe and competition.describe:
@@ -82,6 +83,7 @@ def ladder(options: LadderOptions) -> None:
     from common.day.methods import ladder as ladders
     from common.day.methods.card import make_card
     from common.day.stamp import make_stamp, stamp_ladder
+    from common.engine.cluster import connect
     from common.engine.run import Run
     from common.io.lock import hold
     from competitions.cli.settings import load_inputs
@@ -94,7 +96,7 @@ def ladder(options: LadderOptions) -> None:
     build = options.build / options.name
     stamp, run = make_stamp(), Run(build / "ladder", build / "cache")
     made = room.make_ladder(inputs.files, inputs.config, run)
-    with hold(run.folder):
+    with hold(run.folder), connect(options.cluster, run.cache) as run.cluster:
         rows = made.climb(options.only)
     if options.only is not None:
         title, facts = make_card(made, rows, ROOM / options.name / "figures.json")
@@ -108,8 +110,8 @@ def ladder(options: LadderOptions) -> None:
     print_table(wide_console(), title, [{name: row[name] for name in row if name not in hidden} for row in rows])
 
 
-@takes(InputOptions)
-def ablate(options: InputOptions) -> None:
+@takes(StepOptions)
+def ablate(options: StepOptions) -> None:
     """What each block of features adds: the score without it, paired, with the noise between fits (minutes)."""
     from competitions.cli import fits
 

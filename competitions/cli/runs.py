@@ -22,21 +22,32 @@ PORT = 8080  # of the dashboard, on this machine
 
 def runs(
     name: Annotated[str | None, typer.Argument(help="One competition only.")] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="Delete a run, as compare names it (repeatable); its board scores stay."),
+    ] = None,
     build: Build = BUILD,
 ) -> None:
-    """Every finished run, newest first."""
-    listed = registry.read_ledger(registry.find_runs(build, [check_name(name)] if name else NAMES))
+    """Every finished run, newest first, with its score on the leaderboard; what they take on the disk."""
+    for folder in registry.remove_runs(build, NAMES, remove or []):
+        print(f"Removed: {folder}")
+    names = [check_name(name)] if name else NAMES
+    folders = registry.find_runs(build, names)
+    listed = registry.read_ledger(folders)
     if not listed:
-        print(f"No run in {build} yet: run `make {name or NAMES[0]}`.")
-        return
+        print(f"No run in {build} yet: run `make {names[0]}`.")
     rows = [registry.list_run(run) for run in listed[:SHOWN]]
     filled = {key for row in rows for key, value in row.items() if value is not None}
     shown = [{key: value for key, value in row.items() if key in filled} for row in rows]
     print_table(wide_console(), f"Runs, newest first ({len(shown)} of {len(listed)})", shown)
-    from common.day.runs_page import write_runs  # after the table: it reads the scores of every query
+    print_table(wide_console(), f"On the leaderboard, and not in {build}", registry.list_gone(names, folders))
+    if disk := registry.describe_disk(build, names):
+        print(f"Disk: {disk}")
+    if listed:
+        from common.day.runs_page import write_runs  # after the tables: it reads the scores of every query
 
-    every = registry.read_ledger(registry.find_runs(build, NAMES)) if name else listed
-    print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
+        every = registry.read_ledger(registry.find_runs(build, NAMES)) if name else listed
+        print(f"All runs, side by side: {write_runs(build, every).resolve().as_uri()}")
 
 
 def compare(several: Runs = None, build: Build = BUILD) -> None:
@@ -71,23 +82,22 @@ def base(run: RunName = "last", build: Build = BUILD) -> None:
 
 def lb(
     run: RunName,
-    score: Annotated[float, typer.Argument(help="The score that the leaderboard shows.")],
+    score: Annotated[str, typer.Argument(help="The score that the leaderboard shows.")],
     build: Build = BUILD,
 ) -> None:
     """Record the leaderboard score of a run's submission, and show the known scores around it."""
     from common.day.report.page import write_report
 
-    folder = registry.find_run(build, NAMES, run)
+    shown, folder = registry.parse_score(score), registry.find_run(build, NAMES, run)
     registry.require_submission(folder)
     record = read_record(folder / RECORD)
     require_host_files(record, folder)
-    registry.note_leaderboard(folder, score)
+    file, cv = registry.note_leaderboard(folder, shown), record.cv
     write_report(folder)
-    cv = record.cv
-    print(f"{record.name}/{record.run}: CV {cv.score:.4f} +- {cv.error:.4f}, leaderboard {score:.4f}, recorded")
+    print(f"{record.name}/{record.run}: CV {cv.score:.4f} +- {cv.error:.4f}, leaderboard {shown:.4f}, kept in {file}")
     board = find_board(record, ROOM / record.name)
     if board is not None:
-        print(f"{score:.4f} lies {position(score, board)}")
+        print(f"{shown:.4f} lies {position(shown, board)}")
 
 
 def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:

@@ -1,7 +1,6 @@
 """Verbs of the command line: articles for a reader, by a run of news, and the run as a service."""
 
 import contextlib
-import os
 import shlex
 import shutil
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from competitions.news.day.export import Export
 
 SERVED = "news"  # one service shows how; the others would be written as this one
-SCRATCH = f".serving-{os.getpid()}"  # beside the runs: a training's key has the name of the folder that holds them
 
 
 def serve(
@@ -70,12 +68,15 @@ def find_served(name: str, run: str, build: Path) -> RunRecord:
 def export_run(record: RunRecord, build: Path, requests: int) -> "Export":
     """The service of a run, from its kept results; says which steps were computed again."""
     from common.engine.run import Run
+    from common.io.lock import clear_drafts, name_draft
     from competitions.news.day.export import export
 
     competition = find_competition(SERVED)
     config = competition.read_config(record)
     files = competition.locate(Path(record.data.folder), config)
-    work = Run(build / SCRATCH, build / "cache")
+    clear_drafts(build)
+    # Beside the runs: a training's key has the name of the folder that holds them.
+    work = Run(build / name_draft("serving"), build / "cache")
     try:
         exported = export(files, config, work, requests)
     finally:

@@ -35,12 +35,14 @@ class TruthSettings(Settings, frozen=True):
 
 
 class SplitSettings(Settings, frozen=True):
-    """``valid_days``: the last days, predicted from the days before the first of them. ``train_days``: days before
-    those that give training rows, "auto": as many as a log of this size is worth. ``train_queries``,
-    ``valid_queries``: at most so many devices of a day, drawn evenly.
+    """``valid_days``: the last days, predicted from the days before the first of them. ``folds``: 1 scores these alone;
+    of more, each fold of the labelled days is scored by a fit on the others. ``train_days``: days before the last ones
+    that give training rows, "auto": as many as a log of this size is worth. ``train_queries``, ``valid_queries``: at
+    most so many devices of a day, drawn evenly.
     """
 
     valid_days: Count
+    folds: Count
     train_days: Count | Literal["auto"]
     train_queries: Count
     valid_queries: Count
@@ -56,15 +58,17 @@ class FeatureSettings(Settings, frozen=True):
 
 class WatchSettings(Settings, frozen=True):
     """The model of the choice, on the features of ``blocks``, "auto": WATCH_BLOCKS and your own. ``negatives``: of each
-    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``answer``: how
-    the video is picked, "auto": by the expected score, unless one of ``decision.find_stages`` is clearly better;
-    ``lightgbm_softmax``: LightGBM's parameters.
+    training list, at most so many videos besides the answer; ``rounds`` at most, ended by ``patience``; ``seeds``: fits
+    whose scores are averaged, "auto": several where lists are few; ``answer``: how the video is picked, "auto": by the
+    expected score, unless one of ``decision.find_stages`` is clearly better; ``lightgbm_softmax``: LightGBM's
+    parameters.
     """
 
     blocks: tuple[str, ...] | Literal["auto"]
     negatives: Count
     rounds: Count
     patience: Count
+    seeds: Count | Literal["auto"]
     answer: Literal["auto", "expected score", "P(watch)", "popularity", "shown"]
     lightgbm_softmax: dict[str, Any]
 

@@ -83,15 +83,16 @@ class DayModels:
 class Validated:
     """What a run knows once it has validated; results are read from disk when needed.
 
-    ``early``: the models fitted before the validation days, ``valid`` their predictions of each, ``mixed`` the
-    probabilities, each day's as calibrated on the others; ``blend``: the calibration by all of them; ``chain``: how the
-    video is picked.
+    ``early``: the models fitted before the validation days, of several folds those of the first; ``valid`` the
+    predictions of each day, by its number in ``folds`` the fold; ``mixed`` the probabilities, each day's as calibrated
+    on the others; ``blend``: the calibration by all of them; ``chain``: how the video is picked.
     """
 
     files: reader.RawFiles
     config: MgtvConfig
     ready: Prepared
     early: DayModels
+    folds: Mapping[int, int]
     valid: Sequence[Result[Predictions]]
     blend: Result[Logit]
     mixed: Result[list[Floats]]
@@ -202,16 +203,19 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
 
     # 4. Watch and 5. completion: the validation days are scored by models fitted on the days before them.
     # One fit for all of them: a fit for each, on all that lies before it, is worth nothing (LOG.md).
-    ranker = fit_ranker(run, labelled, click_ranker.make_recipe(config.watch, config.model_seed), plan.valid)
-    early = DayModels(ranker, fit_completion(run, labelled, config, plan.valid))
-    own = {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in plan.valid}
-    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], own[day], early) for day in plan.valid]
-    days, scores = collect([labelled[day] for day in plan.valid]), collect(list(own.values()))
+    folds = deal_days(plan, config.split.folds)
+    models = [
+        fit_fold(run, labelled, config, [day for day in folds if folds[day] == fold]) for fold in {*folds.values()}
+    ]
+    early = {day: models[fold] for day, fold in folds.items()}
+    own = {day: step(click_ranker.score, labelled[day], early[day].ranker, name=f"day{day:02d}.score") for day in folds}
+    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], own[day], early[day]) for day in folds]
+    days, scores = collect([labelled[day] for day in folds]), collect(list(own.values()))
     blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
     chain = step(decision.judge_picks, collect(valid), mixed, config.watch.answer, name="judge")
     chain.value.say()
     measured = step(metrics.measure, collect(valid), mixed)
-    return Validated(files, config, ready, early, valid, blend, mixed, chain, measured)
+    return Validated(files, config, ready, models[0], folds, valid, blend, mixed, chain, measured)
 
 
 def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
@@ -234,8 +238,19 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     return Outcome(**vars(judged), final=final, day=day, test=test, answers=answers, checked=checked)
 
 
+def deal_days(plan: DayPlan, folds: int) -> dict[int, int]:
+    """The fold of each day that is scored: all labelled days by turns, or of a single fold the validation days."""
+    return {day: number % folds for number, day in enumerate(plan.days if folds > 1 else plan.valid)}
+
+
+def fit_fold(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> DayModels:
+    """The models that score some days, fitted on the others."""
+    recipe = click_ranker.make_recipe(config.watch, config.model_seed)
+    return DayModels(fit_ranker(run, labelled, recipe, valid), fit_completion(run, labelled, config, valid))
+
+
 def fit_ranker(run: Run, labelled: Days, recipe: Recipe, valid: Sequence[int]) -> Result[Ranker]:
-    """Fit one model of P(watch) on the days before the validation days."""
+    """Fit one model of P(watch) on the days that do not validate."""
     train, held = cut_days(labelled, valid)
     rows, name = thin_days(train, recipe), f"{name_days(valid)}.fit.{recipe.kind}"
     return run.step(fit, recipe, rows, collect([day.field("rows") for day in held]), name=name)
@@ -247,7 +262,7 @@ def thin_days(days: Sequence[Result[DayFeatures]], recipe: Recipe) -> Result[lis
 
 
 def fit_completion(run: Run, labelled: Days, config: MgtvConfig, valid: Sequence[int]) -> Result[Completion]:
-    """Fit the completion model on the plays of the days before the validation days."""
+    """Fit the completion model on the plays of the days that do not validate."""
     settings, name, (train, held) = config.completion, f"{name_days(valid)}.fit.completion", cut_days(labelled, valid)
     plays = list_plays(train, settings), list_plays(held, settings, answers=True)
     return run.step(completion.fit, *plays, settings, config.model_seed, name=name)
@@ -261,8 +276,8 @@ def list_plays(
 
 
 def cut_days(labelled: Days, valid: Sequence[int]) -> tuple[list[Result[DayFeatures]], list[Result[DayFeatures]]]:
-    """The days before the first of the validation days, and these."""
-    return [labelled[day] for day in labelled if day < min(valid)], [labelled[day] for day in valid]
+    """The days that do not validate, which lie before these but where all days are scored by turns; and these."""
+    return [labelled[day] for day in labelled if day not in valid], [labelled[day] for day in valid]
 
 
 def name_days(days: Sequence[int]) -> str:

@@ -22,6 +22,7 @@ from competitions.mgtv.io.tables import PLAY_TIME, VIDEO, read_table
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
 LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
+FEW_LISTS, MANY_SEEDS = 30_000, 5  # to learn from, below which one fit is a draw; fits whose scores are averaged then
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
     replace = msgspec.structs.replace
     clip, clip_why = decide_clip(facts.looped, config.truth.clip)
     count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
+    seeds, seeds_why = decide_seeds(min(facts.lists, config.split.train_queries) * count, config.watch.seeds)
     taken = [
         choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS))
         for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
@@ -99,12 +101,13 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
         truth=replace(config.truth, clip=clip),
         split=replace(config.split, train_days=count),
         features=replace(config.features, blocks=blocks),
-        watch=replace(config.watch, blocks=watch),
+        watch=replace(config.watch, blocks=watch, seeds=seeds),
         completion=replace(config.completion, blocks=completion),
     )
     return settled, (
         Decision("truth.clip", f"{clip:g}", clip_why),
         Decision("split.train_days", str(count), count_why),
+        Decision("watch.seeds", str(seeds), seeds_why),
         Decision("features.blocks", ", ".join(blocks), blocks_why),
     )
 
@@ -123,6 +126,15 @@ def decide_train_days(lists: float, given: int | str) -> tuple[int, str]:
         return given, "set"
     count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
     return count, f"about {lists:,.0f} lists with a click per day"
+
+
+def decide_seeds(lists: float, given: int | str) -> tuple[int, str]:
+    """The mean of several fits where there are few ``lists`` to learn from: there another seed moves a score by more
+    than what people try.
+    """
+    if not isinstance(given, str):
+        return given, "set"
+    return MANY_SEEDS if lists < FEW_LISTS else 1, f"about {lists:,.0f} lists to learn from"
 
 
 def decide_blocks(

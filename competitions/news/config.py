@@ -2,17 +2,20 @@
 
 from typing import Any, Literal
 
-from common.engine.config import Count, RunSettings, Settings
+from common.engine.config import Count, NotNegativeInt, RunSettings, Settings
 
 MODEL = "lightgbm_lambdarank"
 BLOCKS = ("item", "pair", "channel")
 
 
 class SplitSettings(Settings, frozen=True):
-    """How many users are queries of the labelled fold: each one's click is hidden from the history of all."""
+    """How many users are queries of the labelled fold: each one's click is hidden from the history of all. ``folds``: 1
+    holds out the validation users; of more, each fold is scored by a fit on the others, so that all labelled users are.
+    """
 
     train_queries: Count
     valid_queries: Count
+    folds: Count
 
 
 class RecallSettings(Settings, frozen=True):
@@ -37,7 +40,7 @@ class RankSettings(Settings, frozen=True):
     blocks: list[str] | Literal["auto"]
     negatives: Count | Literal["auto"]
     rounds: Count
-    patience: Count
+    patience: NotNegativeInt
     seeds: Count
     answer: Literal["auto", "ranker", "popularity", "retrieval"]
     lightgbm_lambdarank: dict[str, Any]

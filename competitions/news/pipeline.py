@@ -56,10 +56,18 @@ class FoldCandidates:
 
 
 @dataclass(frozen=True)
+class FittedPart:
+    """A part of the labelled queries, the validating ones of its ``fold``, and their ``scores`` by a fit on others."""
+
+    fold: Result[Fold]
+    rows: Result[Labelled]
+    ranker: Result[Ranker]
+    scores: Result[NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """From raw files to candidates with features: what was read, the labelled fold with its rows to learn from, and the
-    queries of the test.
-    """
+    """From raw files to candidates with features: what was read, the labelled fold, and the queries of the test."""
 
     articles: Result[reader.Articles]
     clicks: Result[reader.Clicks]
@@ -68,21 +76,20 @@ class Prepared:
     fusion: Result[dict[str, float]]
     labelled: FoldCandidates
     test: Result[Fold]
-    rows: Result[Labelled]
 
 
 @dataclass(frozen=True)
 class Validated:
     """What a run knows once it has validated; results are read from disk when used.
 
-    ``scores``: of the validation rows by the ranker; ``chain``: whether its order is handed in, or that of a plain
-    rule; ``submitted``: the scores of the same rows by what is.
+    ``parts``: the validation queries, one part but for several folds; ``ranker``: of all of them. ``chain``: whether
+    its order is handed in, or that of a plain rule; ``submitted``: the scores of the first part's rows by what is.
     """
 
     files: reader.RawFiles
     ready: Prepared
+    parts: Sequence[FittedPart]
     ranker: Result[Ranker]
-    scores: Result[NDArray[np.float64]]
     chain: Result[Chain]
     submitted: Result[NDArray[np.float64]]
     recall: Result[pl.DataFrame]
@@ -98,7 +105,7 @@ class Outcome(Validated):
 
 
 def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
-    """From raw files to labelled rows."""
+    """From raw files to candidates with features."""
     step, seed = run.step, config.seed
 
     # 1. Read and check. What a rule settles is counted in the notes, anything else stops the run.
@@ -121,9 +128,8 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     channels = retrieve(inputs, config.recall, run)
     fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
 
-    # 4. Features of every candidate, and the rows to learn from.
+    # 4. Features of every candidate.
     labelled = build_candidates(inputs, channels, fusion, config, run)
-    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, plan.negatives, config.model_seed)
     return Prepared(
         articles=articles,
         clicks=clicks,
@@ -132,7 +138,6 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         fusion=fusion,
         labelled=labelled,
         test=test,
-        rows=rows,
     )
 
 
@@ -185,17 +190,31 @@ def validate(files: reader.RawFiles, config: NewsConfig, run: Run) -> Validated:
     """Fit with an early stop on the validation queries, measure; nothing is made of the test but its queries."""
     step = run.step
     ready = prepare(files, config, run)
-    labelled, rows = ready.labelled, ready.rows
 
     # 5. Rank the candidates.
-    recipe = ranking.make_recipe(config.rank, config.model_seed)
-    ranker = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
-    scores = step(ranking.score_valid, rows, ranker)
+    first, *others = parts = [fit_part(ready, number, config, run) for number in range(config.split.folds)]
+    rows, scores = collect([part.rows for part in parts]), collect([part.scores for part in parts])
     chain = step(ranking.judge_orders, rows, scores, config.rank.answer, name="judge")
     chain.value.say()
-    submitted = derive(ranking.take_scores, rows, scores, chain.value.answer)
-    recall = step(measure_recall, labelled.inputs.fold, labelled.channels, labelled.candidates)
-    return Validated(files, ready, ranker, scores, chain, submitted, recall)
+    submitted = derive(ranking.take_scores, first.rows, first.scores, chain.value.answer)
+    recall = step(measure_recall, first.fold, ready.labelled.channels, ready.labelled.candidates)
+    ranker = derive(ranking.join_rankers, collect([part.ranker for part in parts])) if others else first.ranker
+    return Validated(files, ready, parts, ranker, chain, submitted, recall)
+
+
+def fit_part(ready: Prepared, number: int, config: NewsConfig, run: Run) -> FittedPart:
+    """Score a part of the labelled queries: the validation users, or one of several folds, by a fit on the others."""
+    step, labelled, folds = run.step, ready.labelled, config.split.folds
+    fold = (
+        labelled.inputs.fold
+        if folds == 1
+        else derive(split.turn_fold, labelled.inputs.fold, number, folds, config.seed)
+    )
+    negatives, seed = ready.plan.negatives, config.model_seed
+    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, negatives, seed)
+    recipe = ranking.make_recipe(config.rank, seed)
+    ranker = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
+    return FittedPart(fold, rows, ranker, step(ranking.score_valid, rows, ranker))
 
 
 def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:

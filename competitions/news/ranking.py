@@ -1,7 +1,7 @@
 """From candidates and feature blocks to scores: training rows, fits, predictions, and the plain rules beside them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -122,11 +122,21 @@ def find_rules(names: Sequence[str]) -> dict[str, tuple[str, float]]:
     return {rule: order for rule, order in found.items() if order}
 
 
-def judge_orders(labelled: Labelled, scores: NDArray[np.float64], answer: str) -> Chain:
-    """Whether the ranker's order of the validation rows is handed in, or that of a rule."""
-    rules = {name: score_rule(labelled.valid, order) for name, order in find_rules(labelled.valid.names).items()}
-    earned = {name: rank_valid(labelled, values) for name, values in ({RANKER: scores} | rules).items()}
-    return judge_chain(("rank.answer", answer), earned, labelled.weights)
+def judge_orders(parts: Sequence[Labelled], scores: Sequence[NDArray[np.float64]], answer: str) -> Chain:
+    """Whether the ranker's order of the validation rows of all ``parts`` is handed in, or that of a rule."""
+    earned: dict[str, list[NDArray[np.float64]]] = {}
+    for labelled, own in zip(parts, scores, strict=True):
+        rules = {name: score_rule(labelled.valid, order) for name, order in find_rules(labelled.valid.names).items()}
+        for name, values in ({RANKER: own} | rules).items():
+            earned.setdefault(name, []).append(rank_valid(labelled, values))
+    weights = np.concatenate([labelled.weights for labelled in parts])
+    return judge_chain(("rank.answer", answer), {name: np.concatenate(each) for name, each in earned.items()}, weights)
+
+
+def join_rankers(rankers: Sequence[Ranker]) -> Ranker:
+    """One that predicts the mean of the rankers of all folds."""
+    first, *others = rankers
+    return replace(first, others=(*first.others, *(one for other in others for one in (other, *other.others))))
 
 
 def take_scores(labelled: Labelled, scores: NDArray[np.float64], answer: str) -> NDArray[np.float64]:

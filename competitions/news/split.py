@@ -4,6 +4,8 @@ The hidden click of a test user is the last one. In the host's log a session end
 one, so every 30 s step is an example of a target. Where a log lacks that structure the last click stands in.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -17,6 +19,7 @@ CELL = ["block", "session"]  # when a click came, and how many clicks its sessio
 BLOCK_HOURS = 4
 SESSION_MS = 30 * 60_000  # a longer wait begins a new session
 LONG_SESSION = 4  # so many clicks of a session, and more, are one class
+MOST_WEIGHT = 3.0  # of a labelled user, where all are judged: a few that stand for many are most of an error
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -52,15 +55,20 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
     Validation: ``draw_valid``. Training: the latest targets of other users, train and test alike, at most
-    ``train_queries``. ``queries`` carries ``role`` ("train" or "valid") and ``weight``, 1 on average of each.
+    ``train_queries``. ``queries`` carries ``role`` ("train" or "valid") and ``weight``, 1 on average of each; of
+    several folds the weights are those of all labelled users, who are judged together.
     """
-    targets = find_targets(clicks)
-    users = draw_valid(targets, stratify(clicks), settings.valid_queries, seed)
+    targets, cells = find_targets(clicks), stratify(clicks)
+    users = draw_valid(targets, cells, settings.valid_queries, seed)
     rest = targets.join(users, on="user", how="anti", maintain_order="left")
     train = rest.sample(min(settings.train_queries, rest.height), seed=seed, shuffle=True)
     train = train.with_columns(role=pl.lit("train"), weight=pl.lit(1.0))
     valid = targets.with_columns(role=pl.lit("valid")).join(users, on="user", maintain_order="left")
     ordered = pl.concat([train, valid]).sort("user", "cut", "item")
+    if settings.folds > 1:
+        own = ordered.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"]).select("user", *CELL)
+        weights = weigh(own, find_cells(cells)).with_columns(pl.col("weight").clip(upper_bound=MOST_WEIGHT))
+        ordered = ordered.drop("weight").join(weights, on="user", how="left", maintain_order="left")
     queries = ordered.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(clicks, queries)
     described = add_context(queries.select("query", "user", "role", "weight"), seen)
@@ -77,7 +85,7 @@ def draw_valid(targets: pl.DataFrame, cells: pl.DataFrame, most: int, seed: int)
     visible = targets.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"], maintain_order="left")
     own, latest = visible.filter(pl.col("is_last") & ~pl.col("is_test")), visible.filter("is_test")
     pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user").select("user", *CELL)
-    test = cells.filter("is_target").unique("user", keep="last", maintain_order=True)
+    test = find_cells(cells)
     for by in (CELL, ["session"]):
         drawn = resample_to_match(pool, test, by, min(most, own.height // 4), seed)
         if drawn.height:
@@ -86,6 +94,20 @@ def draw_valid(targets: pl.DataFrame, cells: pl.DataFrame, most: int, seed: int)
         f"No validation users can be drawn: {own.height} train users have two clicks or more, and none has as many "
         "clicks in a session as a test user; give a train log of at least 4 such users."
     )
+
+
+def find_cells(cells: pl.DataFrame) -> pl.DataFrame:
+    """The last click of each test user, with its cell."""
+    return cells.filter("is_target").unique("user", keep="last", maintain_order=True)
+
+
+def turn_fold(fold: Fold, number: int, folds: int, seed: int) -> Fold:
+    """The labelled fold whose queries of the part ``number``, of so many that are drawn evenly, validate, while the
+    others train.
+    """
+    part = np.random.default_rng([seed, folds]).permutation(fold.queries.height) % folds
+    role = pl.when(pl.Series(part == number)).then(pl.lit("valid")).otherwise(pl.lit("train"))
+    return replace(fold, queries=fold.queries.with_columns(role=role))
 
 
 def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:

@@ -67,7 +67,8 @@ def test_a_reader_who_is_in_no_log_gets_five_other_articles(contract: Contract, 
     assert code == 0, err
     rows = [line.split() for line in out.splitlines() if re.match(r"^ *[1-5] ", line)]
     assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"]
-    for _, category, words, article, _ in rows:
+    for _, category, words, article, hours_old in rows:
+        assert float(hours_old.replace(",", "")) >= 0
         (own,) = known.filter(article_id=int(article.replace(",", ""))).to_dicts()
         assert (own["category_id"], own["words_count"]) == (int(category), int(words.replace(",", "")))
         assert own["article_id"] not in read

@@ -8,6 +8,7 @@ import polars as pl
 from common.arrays import Ints
 from common.day.evidence import BLEND, Evidence, list_rivals, score_random
 from common.day.record_schema import WEIGHT, Example, Row
+from common.day.run_record import stack_fits
 from common.learning.listwise_softmax import Sizes
 from common.learning.metrics import rank_answers
 from competitions.flight.io.reader import Searches
@@ -23,22 +24,28 @@ RIVALS = {"cheapest": "The cheapest", "preferences": "First stage: preferences",
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation search with more than ten options: how often the booked one is among the first three;
-    ``weight``: the sessions of the search.
+    ``weight``: the sessions of the search; ``part``: the fold whose fit scored it.
 
-    Twin sessions are one row, named by the first, so that they count as one in an error; repeated folds judge a
-    session several times.
+    Twin sessions are one row, named by the first, so that they count as one in an error. Repeated folds judge a session
+    several times: each repeat is a fit, of one part.
     """
-    data, train = outcome.data.value, outcome.train.value.sessions
+    data, split, train = outcome.data.value, outcome.split.value, outcome.train.value.sessions
+    number = np.repeat(np.arange(len(data.folds)), [len(fold.sessions) for fold in data.folds])
+    each = len(data.folds) // split.repeats
     judged = train[data.valid_sessions].select(
         "size",
         query=pl.col("ranker_id").cast(pl.String),
-        fold=name_folds(data, outcome.split.value, train["time"]),
+        fold=name_folds(data, split, train["time"]),
+        repeat=pl.Series(number // each if split.repeats > 1 else np.zeros_like(number)),
+        part=pl.Series(np.zeros_like(number) if split.repeats > 1 else number).cast(pl.String),
         options=classify_size(pl.col("size")),
         trip=pl.when("round_trip").then(pl.lit("return")).otherwise(pl.lit("one way")),
         traveller=mark_known(train),
     )
     scored = judged.filter(pl.col("size") > LARGE).drop("size")
-    return merge_twins(scored.insert_column(2, pl.Series("score", outcome.chain.value.earned)), train)
+    scored = scored.insert_column(2, pl.Series("score", outcome.chain.value.earned))
+    repeats = [merge_twins(part.drop("repeat"), train) for part in scored.partition_by("repeat", maintain_order=True)]
+    return stack_fits(repeats) if len(repeats) > 1 else repeats[0]
 
 
 def collect_evidence(outcome: Validated) -> Evidence:

@@ -5,7 +5,7 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.evidence import BLEND, Evidence, list_rivals, score_random
-from common.day.record_schema import CLUSTER, Example, Row
+from common.day.record_schema import CLUSTER, PART, Example, Row
 from common.learning.blending import FLOOR
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
@@ -29,6 +29,7 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
         "query",
         "fold",
         CLUSTER,
+        PART,
         pl.Series("score", outcome.chain.value.earned),
         pl.Series("videos", np.array(SIZE_CLASSES)[np.searchsorted(SIZES, sizes)]),
     )
@@ -75,6 +76,7 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             "query": f"{day}/" + device,
             "fold": f"day {day}",
             CLUSTER: device,
+            PART: pl.repeat(outcome.folds[part.day.day], len(slate), eager=True),
             "item": codes.videos["vid"].gather(slate["video"]),
             MODEL: part.scores,
             BLEND: mixed,

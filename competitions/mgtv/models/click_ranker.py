@@ -30,6 +30,7 @@ def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
         blocks=None if isinstance(settings.blocks, str) else settings.blocks,  # the plan has put names for "auto"
         min_group_size=MIN_SLATE,
         negatives=settings.negatives,
+        seeds=1 if isinstance(settings.seeds, str) else settings.seeds,
     )
 
 

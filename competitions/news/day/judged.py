@@ -83,8 +83,9 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, and how validation and test differ."""
-    ready, ranker, test = outcome.ready, outcome.ranker, outcome.test
-    valid, fold, candidates = ready.rows.field("valid"), ready.labelled.inputs.fold, ready.labelled.candidates
+    ready, ranker, test = outcome.ready, outcome.parts[0].ranker, outcome.test
+    first, candidates = outcome.parts[0], ready.labelled.candidates
+    valid, fold = first.rows.field("valid"), first.fold
     reference = derive(compare_periods, valid, fold, candidates)
     first = derive(take_first, test.candidates, test.blocks)
     return Insight(

@@ -155,7 +155,7 @@ def list_pipelines(config: NewsConfig) -> Iterator[Rung]:
 def rank_candidates(bench: NewsBench, config: NewsConfig) -> Lists:
     """The pipeline's candidates in the order of its ranker."""
     outcome = bench.validate(config)
-    return derive(attach_scores, bench.fold, outcome.ready.labelled.candidates, outcome.scores)
+    return derive(attach_scores, bench.fold, outcome.ready.labelled.candidates, outcome.parts[0].scores)
 
 
 def attach_scores(fold: Fold, candidates: pl.DataFrame, scores: Floats) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.engine.errors import UserError
+from common.engine.progress import say
 from common.time_units import HOUR_MS, MINUTE_MS
 from competitions.news.day.export import Export
 
@@ -22,11 +23,14 @@ def recommend(exported: Export, read: Sequence[int]) -> list[dict[str, Any]]:
     unknown = np.setdiff1d(read, exported.articles["item"])
     if len(unknown):
         raise UserError(f"Article {unknown[0]} is not in the articles.csv of the run: give ids that are, oldest first.")
-    last = max((msgspec.json.decode(body)["clicks"][-1] for body in exported.bodies), key=lambda click: click[TIME])
+    clicks = [click for body in exported.bodies for click in msgspec.json.decode(body)["clicks"]]
+    last = max(clicks, key=lambda click: click[TIME])
     times = last[TIME] - MINUTE_MS * np.arange(len(read))[::-1]
     clicks = [last | {ARTICLE: item, TIME: int(time)} for item, time in zip(read, times, strict=True)]
     service = exported.service
     answer = service.answer(service.parse(msgspec.json.encode({"clicks": clicks})))
+    if "fallback" in answer:
+        say("  these articles lead to too few others: the last ones below are what is popular")
     listed = pl.DataFrame({"item": answer["articles"]}, schema={"item": exported.articles.schema["item"]})
     known = listed.with_row_index("rank", 1).join(exported.articles, on="item", how="left", maintain_order="left")
     hours = ((last[TIME] - pl.col("created")) / HOUR_MS).round(1)

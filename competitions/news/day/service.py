@@ -3,7 +3,8 @@
 Item-to-item tables, popularity lists, vectors and click counts were made at export. Retrieval, fusion, features and
 ranking of a request are the pipeline's own functions, called for one query. The log of the export goes on after a
 user's last click, as in the competition: a live service has only what came before. No user and no article need be
-known: who clicked nothing that is known gets what is popular.
+known: who clicked nothing that is known gets what is popular. An answer names only what is in articles.csv, and was
+created before the request.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +14,19 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
+from common.arrays import Bools
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker, score_rows
+from competitions.news.arrays import lookup_rows, take_known
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
 from competitions.news.lookups import FeatureTables, Int64s, Queries
+from competitions.news.next_click import EVER, Windows
 from competitions.news.retrieval.channels import ChannelTables, list_channel
 from competitions.news.retrieval.fusion import FusedLists, fuse_lists
-from competitions.news.retrieval.lists import Histories
+from competitions.news.retrieval.lists import Histories, Ints
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
@@ -31,9 +35,14 @@ COLUMNS = [column for column in CLICK_COLUMNS if column.name != "user"]  # who i
 ITEM, TIME = (next(at for at, column in enumerate(COLUMNS) if column.name == name) for name in ("item", "time"))
 Click: Any = msgspec.defstruct(
     "Click",
-    [(column.header, Annotated[int, msgspec.Meta(ge=column.low, le=column.high)]) for column in COLUMNS],
+    [
+        (column.header, Annotated[int, msgspec.Meta(ge=low, le=high)])
+        for column in COLUMNS
+        for low, high in [column.bounds()]
+    ],
     forbid_unknown_fields=True,
 )
+POPULAR_HOURS: Windows = ((1.0, 0.0), (24.0, 0.0), (EVER, EVER))  # before and after the request; a tie goes to the next
 
 
 class Clicks(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,15 +74,41 @@ class NewsService:
         return table[np.unique(table[:, [TIME, ITEM]], axis=0, return_index=True)[1]]
 
     def answer(self, clicks: Int64s) -> Answer:
-        """The ids of five articles for the user of some clicks (``parse``), best first, equal ones by id; fewer where
-        fewer were retrieved.
+        """The ids of five articles for the user of some clicks (``parse``), best first, equal ones by id. Where fewer
+        were retrieved, those that are popular follow, and the answer says so.
         """
         query = make_query(clicks)
         candidates = self.retrieve(query.histories)
-        names, features = self.describe(query, candidates)
-        scores = score_rows(names, features, [self.ranker])[:, 0]
-        best = np.lexsort((candidates.items, -scores))[:LENGTH]
-        return {"articles": candidates.items[best].tolist()}
+        items = candidates.items
+        if len(items):
+            names, features = self.describe(query, candidates)
+            scores = score_rows(names, features, [self.ranker])[:, 0]
+            items = items[np.lexsort((items, -scores))]
+        best = items[self.can_answer(items, query.histories)][:LENGTH].tolist()
+        if len(best) == LENGTH:
+            return {"articles": best}
+        others = [item for item in self.list_popular(query.histories) if item not in best]
+        return {"articles": [*best, *others[: LENGTH - len(best)]], "fallback": "popular"}
+
+    def can_answer(self, items: Ints, histories: Histories) -> Bools:
+        """Which articles are in articles.csv, were created by the time of the one query, and not clicked by its user:
+        the log goes on after it, and knows of later ones.
+        """
+        catalogue, never = self.features.catalogue, np.iinfo(np.int64).max
+        created = take_known(catalogue.created, lookup_rows(catalogue.items, items), missing=never)
+        mask: Bools = (created <= histories.times[0]) & ~np.isin(items, histories.items)
+        return mask
+
+    def list_popular(self, histories: Histories) -> list[int]:
+        """Twice as many articles as an answer has, those with most clicks in the hour before the one query, or before
+        the end of the log where that comes first.
+        """
+        clicks = self.features.clicks
+        items = clicks.items[self.can_answer(clicks.items, histories)]
+        times = np.full(len(items), min(histories.times[0], clicks.last.max()))
+        counts = clicks.events.count(items, times, POPULAR_HOURS)
+        order = np.lexsort((items, *-counts[::-1]))
+        return [int(item) for item in items[order][: 2 * LENGTH]]
 
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of the query."""

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 
 from common.day.evidence import BLEND, Evidence, list_rivals, score_random
-from common.day.record_schema import WEIGHT, Example, Row
+from common.day.record_schema import PART, WEIGHT, Example, Row
+from common.learning.chain import take_first
 from common.learning.dataset import RankingDataset
 from common.learning.metrics import rank_answers
 from common.time_units import DAY_MS, HOUR_MS
@@ -19,16 +20,19 @@ LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
     """One row per validation user: the reciprocal rank of the answer, 0 where it was not retrieved."""
-    labelled = outcome.ready.labelled
-    queries = order_valid(labelled.inputs.fold.value, labelled.candidates.value)
+    candidates = outcome.ready.labelled.candidates.value
+    parts = [order_valid(part.fold.value, candidates) for part in outcome.parts]
+    numbered = [part.with_columns(pl.lit(number).alias(PART)) for number, part in enumerate(parts)]
     return (
-        queries.with_columns(score=pl.Series(outcome.chain.value.earned))
+        pl.concat(numbered)
+        .with_columns(score=pl.Series(outcome.chain.value.earned))
         .sort("query")
         .select(
             pl.col("user").cast(pl.String).alias("query"),
             pl.lit("validation users").alias("fold"),
             "score",
             WEIGHT,
+            PART,
             class_of_length().alias("visible clicks"),
             last_day().alias("last visible day"),
         )
@@ -36,9 +40,9 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 
 def collect_evidence(outcome: Validated) -> Evidence:
-    """One row per candidate article of a validation user."""
+    """One row per candidate article of a validation user, of several folds those of the first."""
     labelled, articles = outcome.ready.labelled, outcome.ready.articles.value.frame
-    fold, (candidates, rows) = labelled.inputs.fold.value, list_candidates(outcome)
+    fold, (candidates, rows) = outcome.parts[0].fold.value, list_candidates(outcome)
     assert fold.answers is not None
     queries = order_valid(fold, labelled.candidates.value)
     answers = queries.select("query").join(fold.answers, on="query", how="left", maintain_order="left")
@@ -51,16 +55,20 @@ def collect_evidence(outcome: Validated) -> Evidence:
         example=lambda at: show_list(queries.row(at, named=True), candidates, fold.seen, articles, answers["item"][at]),
         stages=[("all queries", queries.height), ("clicked in the log before", known)],
         cutoffs=(CUTOFF,),
-        rivals=list_rivals(outcome.chain.value, score_random(rows, 1 / np.arange(1, CUTOFF + 1)), RIVALS),
+        rivals=list_rivals(
+            take_first(outcome.chain.value, queries.height), score_random(rows, 1 / np.arange(1, CUTOFF + 1)), RIVALS
+        ),
     )
 
 
 def list_candidates(outcome: Validated) -> tuple[pl.DataFrame, RankingDataset]:
     """The candidate articles of the validation users, and the features of the same rows."""
     labelled = outcome.ready.labelled
-    named = labelled.inputs.fold.value.queries.filter(role="valid").select("query", user=pl.col("user").cast(pl.String))
+    named = (
+        outcome.parts[0].fold.value.queries.filter(role="valid").select("query", user=pl.col("user").cast(pl.String))
+    )
     listed = labelled.candidates.value.join(named, on="query", maintain_order="left")
-    rows, scores = outcome.ready.rows.value.valid, pl.Series(BLEND, outcome.submitted.value)
+    rows, scores = outcome.parts[0].rows.value.valid, pl.Series(BLEND, outcome.submitted.value)
     return listed.select(pl.col("user").alias("query"), "item", pl.Series("label", rows.labels), scores), rows
 
 

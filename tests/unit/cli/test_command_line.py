@@ -12,6 +12,7 @@ from competitions import __main__ as command_line
 from competitions.cli import execution
 from competitions.cli.options import RunOptions
 from tests.conftest import Call, CommandResult
+from tests.unit.common.day.records import write_run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -125,3 +126,35 @@ def test_waiting_threads_sleep_unless_the_environment_says_otherwise(said: str |
     script = "import competitions, os; print(os.environ['OMP_WAIT_POLICY'])"
     shown = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == expected
+
+
+# --- where it is typed ---
+
+
+def run_python(*words: str, **variables: str) -> CommandResult:
+    command = [sys.executable, *words]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_a_terminal_that_lacks_a_letter_is_given_another(tmp_path: Path) -> None:
+    folders = [str(write_run(tmp_path / "news" / name, [0.5, score])) for name, score in (("a", 0.5), ("b", 1.0))]
+    code, out, err = run_python("-m", "competitions", "compare", *folders, PYTHONIOENCODING="ascii")
+    assert (code, err) == (0, "")
+    assert " +- " in out
+    print_name = "from competitions.__main__ import main; main()"
+    code, out, err = run_python("-c", print_name, "runs", "新闻", PYTHONIOENCODING="ascii")
+    assert (code, out, err) == (1, "", err)
+    assert err.startswith("error: There is no competition ??")
+
+
+def test_a_locale_that_cannot_name_a_file_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        "新闻".encode("ascii")
+
+    monkeypatch.setattr(command_line, "app", stop)
+    assert_refused(call("runs"), "names files in ascii", "set PYTHONUTF8=1.")
+
+
+def test_without_docstrings_it_is_refused(tmp_path: Path) -> None:
+    assert_refused(run_python("-OO", "-m", "competitions", "runs", "--build", str(tmp_path)), "under python -OO")

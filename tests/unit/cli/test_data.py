@@ -11,6 +11,7 @@ import pytest
 from common.day.hosts import kaggle as kaggle_client
 from common.day.hosts.layout import FileSpec, Source
 from common.engine.errors import UserError
+from common.io.lock import hold
 from competitions.cli import data as data_verbs
 from competitions.flight import submission as flight_submit
 from tests.unit.common.day.records import make_record
@@ -121,7 +122,7 @@ def write_record(folder: Path, **changed: Any) -> None:
 
 @pytest.fixture
 def runs(kaggle: list[Any], tmp_path: Path) -> Path:
-    """build/flight with two runs and a newer one that did not end; the host's files in data/flight/raw."""
+    """build/flight with two runs and a newer one that was killed; the host's files in data/flight/raw."""
     raw = tmp_path / "data" / "flight" / "raw"
     raw.mkdir(parents=True)
     write_train(raw, two_sessions())
@@ -131,7 +132,6 @@ def runs(kaggle: list[Any], tmp_path: Path) -> Path:
         (build / name).mkdir(parents=True)
         write_run(build / name, test)
     (build / "20260103-000000-000").mkdir()
-    (build / "20260103-000000-000" / "run.json").write_text("{}")
     return build
 
 
@@ -183,12 +183,27 @@ def test_a_submission_that_was_changed_or_is_not_there_is_refused(kaggle: list[A
     pl.read_parquet(path).reverse().write_parquet(path)
     for run, sentence in (
         (None, "in its order"),
-        ("20260103-000000-000", "is not a record of a run"),
+        ("20260103-000000-000", "matches no run"),
         ("no-such", "no-such matches no run"),
         ("../flight", "is no run of flight"),
     ):
         with pytest.raises(UserError, match=sentence):
             data_verbs.submit("flight", run)
+    assert kaggle == []
+
+
+def test_no_earlier_run_is_handed_in_for_the_last_one(kaggle: list[Any], runs: Path) -> None:
+    last, other = runs / "20260103-000000-000", "the newest to hand in is 20260102-000000-000: make submit-flight"
+    (last / "submission.parquet").touch()
+    with pytest.raises(UserError, match=f"The last run, .*20260103-000000-000, was not judged; {other}"):
+        data_verbs.submit("flight")
+    with hold(last):  # it lives, and may be judged yet
+        data_verbs.submit("flight")
+        assert kaggle.pop()[1] == Path("build/flight/20260102-000000-000/submission.parquet")
+    (last / "submission.parquet").unlink()
+    write_record(last, until="cv")
+    with pytest.raises(UserError, match=f"The last run, .*20260103-000000-000, has no submission; {other}"):
+        data_verbs.submit("flight")
     assert kaggle == []
 
 
@@ -211,11 +226,12 @@ def test_other_hosts_say_where_to_upload(name: str, tmp_path: Path, capsys: pyte
 def test_the_last_submission_of_a_hosts_files_lies_beside_the_runs(
     data: dict[str, Any], copied: bool, tmp_path: Path
 ) -> None:
+    copy = tmp_path / "submission.csv"
+    copy.write_text("of an earlier run")
     for content in ("first", "second"):
         (tmp_path / content).mkdir()
-        file = tmp_path / content / "submission.csv"
-        file.write_text(content)
-        record = make_record(data={"folder": str(tmp_path)} | data, submission={"paths": [str(file)]})
-        kept = data_verbs.copy_submission(record, tmp_path)
-        assert kept == ([tmp_path / "submission.csv"] if copied else [])
-    assert not copied or (tmp_path / "submission.csv").read_text() == "second"
+        (tmp_path / content / "submission.csv").write_text(content)
+        basis = make_record(data={"folder": str(tmp_path)} | data).basis
+        assert data_verbs.copy_submission("news", tmp_path / content, basis) == ([copy] if copied else [])
+        assert copy.exists() == copied
+    assert not copied or copy.read_text() == "second"

@@ -1,5 +1,6 @@
 """What a run leaves, whatever fails: a checked submission and its record stay, nothing of what was never checked."""
 
+import datetime
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,15 +12,18 @@ import pytest
 
 from common.day.hosts import REPORT
 from common.day.record_schema import RECORD, read_record
+from common.day.registry import ListedRun, find_runs
 from common.day.run_record import SimulatedTruth
+from common.day.runs_page import name_run
 from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.lock import KEPT, RUNNING, hold
 from common.io.submission import Checked
 from competitions import NAMES
 from competitions.cli import execution
-from tests.conftest import SIMULATED_REPORT, Call, replace_part
+from tests.conftest import SIMULATED_REPORT, Call, in_zone, replace_part
 from tests.unit.common.day.test_run_record import QUERIES, make_judged
+from tests.unit.common.io.test_lock import name_ended
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -77,6 +81,8 @@ def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
         folder.mkdir(parents=True)
         (folder / f"7{name}").touch()  # which nobody locks any more
         (folder / "submission.csv").touch()
+    half = checked / f".candidates.parquet.0f.part-{name_ended()}"
+    half.touch()
     with hold(slow):
         (slow / "submission.csv").write_text("")
         for path in (*slow.iterdir(), slow, checked):
@@ -84,9 +90,30 @@ def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
         assert call("run", "news", "--raw", "mine")[0] == 0
         assert (slow / "submission.csv").exists()
     assert not killed.exists()
-    assert (checked / "submission.csv").exists()  # its process died when it was checked
+    assert [path.name for path in checked.iterdir()] == ["submission.csv"]  # its process died when it was checked
     (mine,) = set(list_folders()) - {slow, checked}
     assert [path.name for path in mine.iterdir() if path.suffix not in (".json", ".csv", ".parquet", ".html")] == []
+
+
+def test_the_last_run_is_the_one_that_began_last_in_whatever_zone_it_was_made(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch)
+    with in_zone(monkeypatch, "XXX-14"):  # 14 hours before universal time
+        assert call("run", "news", "--raw", "mine", "--note", "first")[0] == 0
+    with in_zone(monkeypatch, "YYY+10"):
+        assert call("run", "news", "--raw", "mine", "--note", "second")[0] == 0
+        (first, second), found = list_folders(), find_runs(Path("build"), ["news"])
+        assert found == [second, first]
+        records = [read_record(folder / RECORD) for folder in found]
+        assert [record.note for record in records] == ["second", "first"]
+        assert [record.started[-6:] for record in records] == ["-10:00", "+14:00"]
+        began = datetime.datetime.fromisoformat(records[0].started)
+        assert second.name[:15] == f"{began.astimezone(datetime.UTC):%Y%m%d-%H%M%S}"
+        shown = name_run(ListedRun(second, records[0], []))
+        assert shown == f"{began:%d %b %H:%M}, second"  # what this machine's clock showed
+    older = second.rename(second.with_name("best"))  # as a person may call it
+    assert find_runs(Path("build"), ["news"]) == [older, first]
 
 
 BREAKS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -136,6 +163,20 @@ def test_where_the_score_itself_fails_a_submission_stays_and_a_score_alone_leave
     code, _, err = call("run", "news", "--raw", "mine", "--until", "cv")
     assert (code, "the score is kept" in err) == (3, True)
     assert read_record(list_folders()[1] / RECORD).until == "cv"
+
+
+def test_a_run_that_cannot_be_judged_leaves_its_own_checked_submission_to_upload(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host, left in ((True, "1,2"), (False, None)):
+        stand(monkeypatch, judge=fail)
+        if host:
+            (Path("mine") / REPORT).unlink()
+        copy = Path("build", "news", "submission.csv")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("of an earlier run")
+        assert call("run", "news", "--raw", "mine")[0] == 3
+        assert (copy.read_text() if copy.exists() else None) == left
 
 
 def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import functools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from competitions import NAMES, find_competition
 from competitions.cli.options import InputOptions
 from competitions.cli.settings import Inputs, load_inputs
 from competitions.mgtv.competition import COMPETITION
+from tests.conftest import Call, replace_part
 
 
 def list_values(name: str) -> dict[str, Any]:
@@ -51,9 +53,17 @@ LISTS = [
         ("mgtv", "completion.parameters"),
     ],
 )
-def test_a_librarys_own_seed_and_what_is_no_number_are_refused(name: str, section: str) -> None:
+def test_a_librarys_own_seed_and_rounds_and_what_is_no_number_are_refused(name: str, section: str) -> None:
     for parameter in ("seed", "random_state", "random_seed", "bagging_seed"):
         assert "use the setting `seed` for the seed of the fits" in (refuse(name, f"{section}.{parameter}=3") or "")
+    stage = section.partition(".")[0]
+    for setting, names in (
+        ("rounds", ("num_iterations", "n_estimators", "iterations", "num_boost_round")),
+        ("patience", ("early_stopping_round", "early_stopping_rounds", "od_wait")),
+    ):
+        for parameter in names:
+            refused = refuse(name, f"{section}.{parameter}=3")
+            assert refused == f"{section}.{parameter} is refused: use the setting {stage}.{setting}."
     if section == "completion.parameters":  # what the fit sets itself
         assert all(
             "completion.bins" in (refuse(name, f"{section}.{what}") or "") for what in ("num_class=5", "metric=n")
@@ -93,6 +103,25 @@ def refuse(name: str, setting: str) -> str | None:
     return None
 
 
+# --- the seed ---
+
+
+@pytest.mark.parametrize(("typed", "seed"), [(None, 7), (0, 0)])
+def test_the_seed_of_config_toml_counts_unless_one_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call, typed: int | None, seed: int
+) -> None:
+    seen: list[int] = []
+    text = (COMPETITION.folder / "config.toml").read_text()
+    (tmp_path / "config.toml").write_text(text.replace("\nseed = 0", "\nseed = 7"))
+    made = SimpleNamespace(rows={}, oracle=1)
+    host = replace(COMPETITION.host, write=lambda folder, scale, number: seen.append(number) or made)
+    replace_part(monkeypatch, "mgtv", folder=tmp_path, host=host, locate=lambda raw, config: [])
+    inputs = load_inputs(InputOptions(name="mgtv", seed=typed, build=tmp_path))
+    assert (inputs.config.seed, inputs.folder.name) == (seed, f"scale{host.scale:g}-seed{seed}")
+    assert call("simulate", "mgtv", *([] if typed is None else ["--seed", typed]))[0] == 0
+    assert seen == [seed, seed]
+
+
 # --- tuned settings ---
 
 TUNED = '[watch]\nrounds = 7\n[provenance.lightgbm_softmax]\ndata = "{digest}"\n'
@@ -118,7 +147,12 @@ def load(
 
 @pytest.mark.parametrize(
     ("digest", "simulated", "untuned", "taken"),
-    [(None, False, False, True), (None, False, True, False), ("0", False, False, False), ("0", True, False, True)],
+    [
+        (None, False, False, True),
+        (None, False, True, False),
+        ("0", False, False, False),
+        ("simulated 0", True, False, True),
+    ],
 )
 def test_tuned_settings_count_where_they_were_found_unless_they_are_left_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], digest: str | None,

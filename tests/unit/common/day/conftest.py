@@ -12,8 +12,9 @@ Make = Callable[..., Path]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A run with a record and the scores of its queries."""
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """A run with a record and the scores of its queries; board scores lie in data/ of the same folder."""
+    monkeypatch.chdir(tmp_path)
 
     def write(run: str, scores: list[float], name: str = "news", **changed: Any) -> Path:
         return write_run(tmp_path / "build" / name / run, scores, **changed)

@@ -1,5 +1,7 @@
 """The ledger of runs, and the scores noted for them."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from common.day import registry
 from common.day.record_schema import Row
 from common.engine.errors import UserError
+from common.io.lock import hold
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 
@@ -79,14 +82,49 @@ def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make:
     (row,) = list_rows([folder])
     assert row["truth or board"] == "0.4500 board"
     assert [noted.score for noted in registry.read_leaderboard(folder)] == [0.4, 0.45]
-    for score in (1e308, -1e308, float("nan"), float("inf")):
-        with pytest.raises(UserError, match="is not a score"):
-            registry.note_leaderboard(folder, score)
-    (folder / "lb.json").write_text('[{"score": "high"}]')
-    with pytest.raises(UserError, match=r"lb\.json is damaged"):
+    assert registry.read_leaderboard(make("20260102-1", [0.5])) == []
+    assert registry.read_leaderboard(make("20260101-1", [0.5], "flight")) == []
+    Path("data/news/board_scores.toml").write_text('[[board]]\nscore = "high"\n')
+    with pytest.raises(UserError, match=r"data/news/board_scores\.toml is damaged"):
         registry.read_leaderboard(folder)
-    (row,) = list_rows([folder])
-    assert row["note"].startswith("DAMAGED: lb.json is damaged")
+
+
+def test_a_score_outlives_its_run(make: Make, call: Call) -> None:
+    folder = make("20260101-1", [0.5], note="first", data={"simulated": False})
+    make("20260102-1", [0.25])
+    assert call("lb", "news/20260101-1", ".453")[0] == 0
+    code, out, _ = call("runs", "--remove", "news/20260101-1")
+    assert (code, out.splitlines()[0], folder.exists()) == (0, "Removed: build/news/20260101-1", False)
+    assert re.search(r"not in build\n.*\n news/20260101-1 +first +0\.5000 \+- 0\.0100 +0\.4530", out)
+    assert out.splitlines()[-2] == "Disk: news 1 run 0 MiB, cache 0 MiB"
+    shutil.rmtree("build")  # make clean
+    assert "news/20260101-1" in call("runs", "news")[1]
+    assert call("runs", "flight")[1] == "No run in build yet: run `make flight`.\n"
+
+
+@pytest.mark.parametrize("score", ["", "high", "0,253", "nan", "inf", "-1e308"])
+def test_a_score_that_is_no_number_is_refused_and_nothing_written(make: Make, call: Call, score: str) -> None:
+    make("20260101-1", [0.5], data={"simulated": False})
+    code, _, err = call("lb", "--", "news/last", score)
+    assert (code, err) == (
+        1,
+        f"error: {score!r} is not a score: give the number that the leaderboard shows, such as .253.\n",
+    )
+    assert not Path("data").exists()
+
+
+def test_a_run_that_is_not_there_lives_or_lies_elsewhere_is_not_removed_nor_is_any_other(
+    make: Make, call: Call
+) -> None:
+    folders = [make("20260101-1", [0.5]), Path("build/news/20260102-1"), make("20260103-1", [0.5]).rename("elsewhere")]
+    with hold(folders[1]):  # before it has a record
+        for other, words in (("news/20260105-1", "matches no run"), (folders[1].name, "is still running"),
+                             ("elsewhere", "is no run of build"), ("news/cache", "matches no run")):  # fmt: skip
+            code, _, err = call("runs", "--remove", "news/20260101-1", "--remove", other)
+            assert (code, err.count("\n"), words in err) == (1, 1, True), err
+    assert all(folder.exists() for folder in folders)
+    assert call("runs", "--remove", "news/20260102-1")[0] == 0  # it was killed
+    assert not folders[1].exists()
 
 
 # --- as the verb prints it ---
@@ -101,7 +139,7 @@ def test_the_ledger_fits_eighty_letters(make: Make, call: Call, tmp_path: Path) 
     code, out, _ = call("runs", "--build", build)
     assert code == 0
     lines = out.splitlines()
-    assert max(len(line.rstrip()) for line in lines[:-1]) <= 80  # the last is an address
+    assert max(len(line.rstrip()) for line in lines[:-2]) <= 80  # the next is an address
     assert lines[2].split() == ["run", "CV", "truth", "or", "board", "minutes"]
     assert lines[3].split() == ["flight/20260102-123456-789", "0.7500", "+-", "0.0100", "0.5367", "board", "12.6"]
     assert lines[4].split() == ["news/20260101-123456-789", "0.3750", "+-", "0.0100", "0.3000", "truth", "0.2"]

@@ -1,6 +1,7 @@
 """The page of all runs: what stands on it, beside runs written by hand."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ import pytest
 from common.day import registry
 from common.day.report.charts import Mark
 from common.day.runs_page import RUNS_PAGE, build_runs, describe_group
-from tests.conftest import Call
+from tests.conftest import Call, in_zone
 from tests.unit.common.day.conftest import Make
+
+
+@pytest.fixture(autouse=True)
+def universal_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs are named by it, and shown by the clock of the machine."""
+    with in_zone(monkeypatch, "UTC0"):
+        yield
 
 
 def read(folders: list[Path]) -> list[registry.ListedRun]:

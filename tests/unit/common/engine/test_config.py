@@ -49,6 +49,19 @@ def test_later_files_and_overrides_win_key_by_key(base: Path, tmp_path: Path) ->
     )
 
 
+def test_a_table_of_parameters_is_replaced_and_one_of_them_removed(base: Path) -> None:
+    assert load(Config, [base], ["lightgbm={}"]).lightgbm == {}
+    assert load(Config, [base], ["lightgbm={max_bin = 15}", "lightgbm.extra=true"]).lightgbm == {
+        "max_bin": 15,
+        "extra": True,
+    }
+    assert load(Config, [base], ["lightgbm.max_bin="]).lightgbm == {"num_leaves": 31}
+    assert load(Config, [base, {"lightgbm": {"max_bin": 15}}]).lightgbm == {"num_leaves": 31, "max_bin": 15}
+    assert load(Config, [base], ["recall={decay = 0.1}"]).recall == Recall(decay=0.1, window_days=3)
+    with pytest.raises(UserError, match="lightgbm has no max_bins to remove: it has num_leaves, max_bin"):
+        load(Config, [base], ["lightgbm.max_bins="])
+
+
 def test_an_override_may_be_a_file_merged_in_its_turn(base: Path, tmp_path: Path) -> None:
     file = tmp_path / "short.toml"
     file.write_text("seed = 5\nlimit = 3\n[recall]\nwindow_days = 9\n")

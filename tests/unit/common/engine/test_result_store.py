@@ -3,6 +3,7 @@
 import datetime
 import errno
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
-from common.io.lock import hold
+from common.io.lock import hold, name_draft
 from common.simulation.writer import written_at_once
+from tests.unit.common.io.test_lock import name_ended
 
 KEY = "0123456789abcdef" * 4
 
@@ -66,7 +68,7 @@ def test_frames_containers_dataclasses_and_sparse_matrices_come_back(tmp_path: P
 
 def test_large_values_are_mapped_arrays_read_only_and_a_lazy_frame_is_refused(tmp_path: Path) -> None:
     frame = round_trip(tmp_path / "frame", pl.DataFrame({"a": range(1000)}))
-    Store(tmp_path / "frame").remove("step", KEY)  # which the frame outlives
+    prune(tmp_path / "frame", 0)  # which the frame outlives
     assert (frame.n_chunks(), frame.with_columns(b=pl.col("a") * 2)["b"].sum()) == (1, 999_000)
     array = round_trip(tmp_path / "array", np.zeros((1000, 200), order="F"))
     assert isinstance(array.base, np.memmap)
@@ -100,6 +102,35 @@ def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None
     first, second = Store(tmp_path), Store(tmp_path)
     first.keep("step", KEY, lambda: f"slow, behind {save(second, 'fast').name}")
     assert first.load("step", KEY) == "fast"
+    assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
+
+
+@pytest.mark.parametrize("read", ["entry.json", "value.pkl", None])
+def test_what_was_read_before_another_run_published_the_entry_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str | None
+) -> None:
+    """The other run's whole entry stands there by the time this one removes what it could not read."""
+    store, other = Store(tmp_path), Store(tmp_path)
+    if read:
+        (save(store, 1) / read).write_bytes(b"")
+    rename = Path.rename
+
+    def publish_first(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
+        shutil.rmtree(self)
+        save(other, "of the other")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", publish_first)
+    if read == "value.pkl":
+        store.remove_damaged("step", KEY)
+    elif read:
+        assert store.find("step", KEY) is not None
+    else:
+        monkeypatch.setattr(Path, "rename", rename)
+        monkeypatch.setattr(Path, "exists", lambda self: bool(save(other, "of the other")))
+        assert store.find("step", KEY) is not None
+    assert store.load("step", KEY) == "of the other"
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
 
 
@@ -148,19 +179,14 @@ def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp
     assert len(store.load("step", KEY)) == 1_000_000
 
 
-def test_what_a_killed_run_was_writing_is_removed_after_a_day_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    for name in (".tmp-old", ".tmp-new", "digests.json"):
-        (cache / name).mkdir(parents=True)
-        (cache / name / "0.npy").write_text("half")
-        os.utime(cache / name, (2, 2) if name != ".tmp-new" else None)
-    with hold(tmp_path / "slow"):
-        for lock in (tmp_path / "slow").iterdir():
-            os.utime(lock, (1, 1))
-        Store(cache)
-        assert (cache / ".tmp-old").exists()
-    Store(cache)
-    assert {path.name for path in cache.iterdir()} == {".tmp-new", "digests.json"}
+def test_what_a_killed_run_was_writing_goes_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
+    drafts = {"killed": f".tmp-0f-{name_ended()}", "slow": name_draft("tmp-0f")}
+    for name in (*drafts.values(), "digests.json"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.npy").write_text("half")
+        os.utime(tmp_path / name, (2, 2))
+    Store(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {drafts["slow"], "digests.json"}
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

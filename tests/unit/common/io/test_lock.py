@@ -1,6 +1,8 @@
 """Whose process lives: held from the start to the end, released where it is killed, and never judged by its age."""
 
 import contextlib
+import errno
+import fcntl
 import math
 import os
 import subprocess
@@ -10,7 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from common.io.lock import RUNNING, find_oldest_start, hold, is_dead, is_kept, keep
+from common.io.lock import (
+    KEPT,
+    RUNNING,
+    clear_drafts,
+    find_oldest_start,
+    hold,
+    is_dead,
+    is_kept,
+    keep,
+    name_draft,
+    name_process,
+    take_turns,
+)
+from common.io.submission import write_bytes
+from common.simulation.writer import written_at_once
 from tests.contract.contract import ROOT
 
 HOLD = """
@@ -65,3 +81,64 @@ def test_nothing_is_left_of_a_lock_at_the_end(tmp_path: Path, kept: bool) -> Non
         end()
     assert list((tmp_path / "run").iterdir()) == []
     assert not is_dead(tmp_path / "run" / f"1{RUNNING}")  # none is there
+
+
+def name_ended() -> str:
+    """The name of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return name_process().replace(str(os.getpid()), str(process.pid), 1)
+
+
+def test_on_a_disk_without_locks_the_process_id_says_who_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with hold(tmp_path / "run"), take_turns(tmp_path / "one.lock", "never said"):
+        (lock,) = (tmp_path / "run").iterdir()
+        os.utime(lock, (5, 5))
+        dead = lock.with_name(f"{name_ended()}{KEPT}")
+        elsewhere = lock.with_name(f"{name_ended()}.other{RUNNING}")
+        for path in (dead, elsewhere):
+            path.touch()
+        os.utime(dead, (2, 2))
+        assert [is_dead(path) for path in (lock, dead, elsewhere)] == [False, True, False]
+        assert find_oldest_start(tmp_path) == 5  # which the dead one holds down no longer
+
+
+def test_of_two_in_one_block_the_second_waits_and_says_so(tmp_path: Path) -> None:
+    take = f"take_turns(Path({str(tmp_path / 'a')!r}), 'one waits')"
+    script = f"from pathlib import Path\nfrom common.io.lock import take_turns\nwith {take}: print('in')"
+    command = [sys.executable, "-c", script]
+    with take_turns(tmp_path / "a", ""):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr
+        assert process.stderr.readline() == "one waits\n"
+        assert process.poll() is None
+    assert process.communicate() == ("in\n", "")
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_next_one_writes_there(tmp_path: Path) -> None:
+    def list_names() -> set[str]:
+        return {path.name for path in tmp_path.iterdir()}
+
+    ended = name_ended()
+    left = [f".a.csv.0f.part-{ended}", f".scale1-seed0.partial-{ended}", f".serving-{ended}"]
+    mine = {name_draft("b.csv.part"), ".x-1y@z", f".a-{ended}.other", ".gitignore", f"a-{ended}"}
+    left.append(f".old-{ended}.other")  # on another host, a day ago
+    for write in (
+        lambda: write_bytes(tmp_path / "b.csv", b""),
+        lambda: written_at_once(tmp_path / "b.csv", []).__enter__(),
+        lambda: clear_drafts(tmp_path),
+    ):
+        for name in (left[0], *mine):
+            (tmp_path / name).touch()
+        os.utime(tmp_path / ".x-1y@z", (2, 2))
+        for name in left[1:]:
+            (tmp_path / name / "deep").mkdir(parents=True)
+        os.utime(tmp_path / left[-1], (2, 2))
+        (tmp_path / "b.csv").unlink(missing_ok=True)
+        write()
+        assert not list_names() & set(left)
+        assert mine <= list_names()

@@ -71,6 +71,11 @@ CLICK = (
         (b"[" * 100_000, "Expected `object`"),
         (b'{"clicks": []}', "length >= 1 - at `$.clicks`"),
         (b'{"clicks": [%b]}' % CLICK.replace(b":4", b':"4"'), "got `str` - at `$.clicks[0].click_environment`"),
+        *(
+            (b'{"clicks": [%b]}' % CLICK.replace(b":1,", b":%d," % number), "`$.clicks[0].click_article_id`")
+            for number in (2**32 + 80, 2**63, -(2**70))  # of 32 bits the first is article 80
+        ),
+        (b'{"clicks": [%b]}' % CLICK.replace(b":9,", b":32768,"), "<= 32767 - at `$.clicks[0].click_region`"),
     ],
 )
 def test_what_is_no_request_is_refused_in_a_sentence(body: bytes, said: str) -> None:

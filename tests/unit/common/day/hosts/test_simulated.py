@@ -1,6 +1,10 @@
 """Which raw files a run takes: a named folder, the host's, or simulated ones."""
 
 import json
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,3 +76,26 @@ def test_laws_have_folders_of_their_own_and_the_default_ones_is_the_usual(tmp_pa
         host.under_law("lax")
     with pytest.raises(UserError, match="RAW and LAW exclude each other"):
         choose_files(host.under_law("strict"), tmp_path / "mine", None, 0, tmp_path)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_of_two_first_runs_at_once_one_simulates_and_both_read_its_set(tmp_path: Path, older: bool) -> None:
+    began, both = list[Path](), threading.Barrier(2, timeout=60)
+
+    def write_slowly(folder: Path, scale: float, seed: int) -> None:
+        began.append(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.2)  # the other has come by then, and waits
+        write(folder, scale, seed)
+
+    def run(_: int) -> str:
+        both.wait()
+        return (choose_files(host, None, None, 3, tmp_path) / "a.csv").read_text()
+
+    host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write_slowly)
+    if older:
+        write(host.simulated_folder(tmp_path, 0.5, 3))
+        (host.simulated_folder(tmp_path, 0.5, 3) / REPORT).write_text("{}")
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(run, range(2))) == ["0.5 3", "0.5 3"]
+    assert len(began) == 1

@@ -16,7 +16,7 @@ def make(truth: dict[str, float] | None = None, **insight: Any) -> RunRecord:
 
 
 def says(record: RunRecord, leaderboard: float | None = None) -> str:
-    noted = [] if leaderboard is None else [NotedScore(leaderboard, "now")]
+    noted = [] if leaderboard is None else [NotedScore(leaderboard, "now", "r", "MRR@5", 0.5, 0.01, "ab")]
     return " ".join(finding.text for finding in find_problems(record, noted))
 
 
