@@ -110,6 +110,8 @@ def read_members(folders: Sequence[Path], name: str, blending: Blending) -> list
             raise UserError(f"{folder} is scored by {record.metric}, {folders[0]} by {records[0].metric}.")
         if record.data.digest != records[0].data.digest:
             raise UserError(f"{folder} is a run on other files than {folders[0]}: blend runs on the same files.")
+        if "blend" in record.config:
+            raise UserError(f"{folder} is a blend itself: name its runs.")
         require_submission(folder)
     return [read_member(folder, record, blending) for folder, record in zip(folders, records, strict=True)]
 
@@ -184,7 +186,9 @@ def align(sides: Sequence[pl.DataFrame], lists: Sequence[str], averaged: Sequenc
         pl.concat(parts, how="diagonal")
         .group_by(*lists, "item", maintain_order=True)
         .agg(first, *(pl.col(name).max() for name in numbers))
-        .sort(pl.int_range(pl.len()).min().over(lists), maintain_order=True)
+        .with_row_index()
+        .sort(pl.col("index").min().over(lists), maintain_order=True)
+        .drop("index")
     )
     lowest = (pl.col(name).fill_null(pl.col(name).min().over(lists)).fill_null(0) for name in numbers[: len(runs)])
     others = (

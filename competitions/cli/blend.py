@@ -24,9 +24,8 @@ def blend(
     from common.day.record_writer import RecordWriter
     from common.day.registry import find_run
     from common.day.run_record import average_queries, digest_files
-    from common.day.stamp import find_revision, make_stamp
+    from common.day.stamp import make_stamp
     from common.engine.errors import UserError
-    from common.engine.resources import count_threads
     from common.io.lock import keep
     from competitions.cli.data import copy_submission
     from competitions.cli.execution import INCOMPLETE, open_run, show_run
@@ -57,21 +56,18 @@ def blend(
             details=lambda: Details(features=()),
             submissions=checked,
         )
-        start = RunStart(
-            name=name,
-            run=work.folder.name,
-            data=first.data,
-            config={"blend": {"runs": names, "weights": mixed.blend.weights}},
-            note=f"blend of {' and '.join(names)}",
-            started=started.isoformat(timespec="seconds"),
-            stamp=make_stamp(),
-            code=find_revision(name),
-            threads=count_threads(),
-            overrides=best.record.overrides,  # of a blend of quick runs a quick one
-            base=mixed.best,
-        )
+        kept = {field: getattr(best.record, field) for field in RunStart.__struct_fields__}
+        own = {
+            "run": work.folder.name,
+            "config": best.record.config
+            | {"blend": {"runs": names, "weights": [round(weight, 4) for weight in mixed.blend.weights]}},
+            "note": f"blend of {' and '.join(names)}",
+            "started": started.isoformat(timespec="seconds"),
+            "stamp": make_stamp(),
+            "base": mixed.best,
+        }
         writer = RecordWriter(work, checked=True, began=began)
-        writer.begin(start, judged)
+        writer.begin(RunStart(**kept | own), judged)
         writer.add_evidence(judged)
         show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None, copies)
     shares = ", ".join(f"{weight:.2f}" for weight in mixed.blend.weights)

@@ -20,9 +20,9 @@ def blend(call: Call, contract: Contract, *runs: Finished) -> tuple[Finished, st
 
 @pytest.mark.each_nightly
 def test_runs_are_blended_into_a_checked_submission(contract: Contract, finished: Finished, call: Call) -> None:
-    again = solve(call, contract, finished.raw, finished.build)
+    repeated = solve(call, contract, finished.raw, finished.build)
     other = solve(call, contract, finished.raw, finished.build, contract.model_change.what)
-    same, out = blend(call, contract, finished, again)
+    same, out = blend(call, contract, finished, repeated)
     assert "no query is scored differently" in out
     for mine, own in zip(same.submissions, finished.submissions, strict=True):
         assert mine.read_bytes() == own.read_bytes()
@@ -37,6 +37,8 @@ def test_runs_are_blended_into_a_checked_submission(contract: Contract, finished
     assert mixed.record["submission"]["rows"] == finished.record["submission"]["rows"]
     code, out, _ = call("compare", finished.folder.name, mixed.folder.name, "--build", finished.build)
     assert (code, "B - A = " in out) == (0, True)
+    again = call("blend", contract.name, finished.folder.name, mixed.folder.name, "--build", finished.build)
+    assert "is a blend itself" in refusal(again)
     code, out, _ = call("runs", contract.name, "--build", finished.build)
     assert (code, "blend of" in out) == (0, True)
 
