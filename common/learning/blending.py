@@ -31,6 +31,11 @@ def find_blend(scores: Floats, labels: Labels, sizes: Sizes, clusters: Ints, cal
     ones by ``MIN_ERRORS`` standard errors of the difference of log likelihoods. Those of ``clusters``, a number a
     query, stay in one half and count as one in the error. ``calibrated``: the scores are log probabilities, with
     temperatures of 1.
+
+    >>> scores = np.log(np.tile([[3.0, 1.0], [1.0, 3.0]], (40, 1)))  # each model is right in half of the queries
+    >>> labels, sizes = np.tile([1, 0, 0, 1], 20), np.full(40, 2)
+    >>> find_blend(scores, labels, sizes, np.arange(40), calibrated=True)
+    Blend(temperatures=(1.0, 1.0), weights=(0.5, 0.5))
     """
     unit = np.unique(clusters, return_inverse=True)[1]
     even, fitted = cross_blend(scores, labels, sizes, clusters, calibrated)
@@ -47,6 +52,11 @@ def cross_blend(
 ) -> tuple[Floats, Floats]:
     """The logs of the mixed probabilities (n,) by even weights and by fitted ones: on each half of the clusters by
     temperatures and weights of the other half.
+
+    >>> scores = np.log([[3.0, 1.0], [1.0, 1.0]] * 4)  # one model is right, the other says nothing
+    >>> given = scores, np.tile([1, 0], 4), np.full(4, 2), np.arange(4), True
+    >>> [np.exp(logs[:2]).round(3).tolist() for logs in cross_blend(*given)]  # (3/4 + 1/2) / 2; 3/4
+    [[0.625, 0.375], [0.75, 0.25]]
     """
     unit, logs = np.unique(clusters, return_inverse=True)[1], np.zeros((2, len(scores)))
     for half in (unit % 2 == 0, unit % 2 == 1):
@@ -62,12 +72,21 @@ def _fit_temperatures(scores: Floats, labels: Labels, sizes: Sizes, calibrated: 
 
 
 def weigh_evenly(models: int) -> Floats:
-    """Equal weights (models,)."""
+    """Equal weights (models,).
+
+    >>> weigh_evenly(2).tolist()
+    [0.5, 0.5]
+    """
     return np.full(models, 1 / models)
 
 
 def take_queries(scores: Floats, labels: Labels, sizes: Sizes, part: Bools) -> tuple[Floats, Labels, Sizes]:
-    """The rows of those queries that ``part`` (queries,) marks."""
+    """The rows of those queries that ``part`` (queries,) marks.
+
+    >>> taken = take_queries(np.ones((3, 1)), np.array([1, 0, 1]), np.array([2, 1]), np.array([False, True]))
+    >>> [part.tolist() for part in taken]
+    [[[1.0]], [1], [1]]
+    """
     rows = np.repeat(part, sizes)
     return scores[rows], labels[rows], sizes[part]
 
@@ -77,6 +96,9 @@ def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Siz
 
     The likelihood is concave in them. Found with no bound on their sum, which at the optimum of the penalised
     likelihood, mean log(mixture) - sum, is 1: a mixture t times as large gains log(t) and loses t - 1.
+
+    >>> fit_weights(np.ones(2), np.log([[3.0, 1.0], [1.0, 1.0]]), np.array([1, 0]), np.array([2])).round(3).tolist()
+    [1.0, 0.0]
     """
     known = np.maximum(softmax_within(scores * temperatures, sizes)[labels > 0], FLOOR)
     even = weigh_evenly(scores.shape[1])
@@ -107,5 +129,9 @@ def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
 
 
 def blend_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
-    """The log of every row's mixed probability."""
+    """The log of every row's mixed probability.
+
+    >>> blend_scores(Blend((1.0,), (1.0,)), np.zeros((2, 1)), np.array([2], np.int32)).round(3).tolist()
+    [-0.693, -0.693]
+    """
     return np.asarray(np.log(np.maximum(mix_scores(blend, scores, sizes), FLOOR)))

@@ -92,11 +92,10 @@ def name_lists(sessions: pl.DataFrame, numbers: Ints, sizes: Sizes) -> pl.DataFr
     """Of each judged session, by its number: ``query``, its own name, and ``search``, that of the first of its search
     with more than ten options; null for the others.
     """
-    names = pl.Series("query", sessions["ranker_id"].gather(numbers).cast(pl.String))
-    judged = pl.DataFrame([names, pl.Series("search", number_searches(sessions)[numbers])])
-    large = pl.lit(pl.Series(sizes > LARGE))
-    first = pl.col("query").filter(large).first().over("search")
-    return judged.select("query", search=pl.when(large).then(first))
+    names = sessions["ranker_id"].gather(numbers).cast(pl.String)
+    judged = pl.DataFrame({"query": names, "search": number_searches(sessions)[numbers], "large": sizes > LARGE})
+    first = pl.col("query").filter("large").first().over("search")
+    return judged.select("query", search=pl.when("large").then(first))
 
 
 def merge_twins(queries: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:

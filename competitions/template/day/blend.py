@@ -18,7 +18,7 @@ def list_test(outcome: Outcome) -> pl.DataFrame:
     """A row a candidate of a user to answer for."""
     users = outcome.test.value.queries.select("query", "user")
     listed = outcome.scored.value.join(users, on="query", maintain_order="left")
-    return listed.select("item", pl.col("score").cast(pl.Float32), query="user")
+    return listed.select("item", "score", query="user")
 
 
 def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
