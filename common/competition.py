@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from common.day.blend import Blending
 from common.day.hosts.simulated import HostFiles, choose_files, require_folder, require_simulator
 from common.day.judged import Judged
 from common.day.record_schema import RunRecord
@@ -41,6 +42,7 @@ class Competition:
     ``check_names(config)`` raises a ValueError for a name in the settings that no registry has, such as that of a
     block of features. ``blocks``: the setting that names these blocks, and all names that it knows.
     ``describe(raw)`` compares simulated files with the documented ones, where any figure of theirs is published.
+    ``blending``: how finished runs are mixed, None: they are not.
     ``score_truth`` is needed where there is a simulator (``host.write``).
     ``data``: the raw files in hand, as tuned.toml names them; None, all that was tuned counts: before there are any.
     """
@@ -62,6 +64,7 @@ class Competition:
     check_names: Callable[[Any], None] = lambda config: None
     blocks: tuple[str, Callable[[], Iterable[str]]] | None = None
     describe: Callable[[Path], pl.DataFrame] | None = None
+    blending: Blending | None = None
     data: str | None = None
 
     @property

@@ -13,7 +13,7 @@ try:
     import typer
 
     from common.engine.errors import UserError, is_stop
-    from competitions.cli import data, new, run, runs, serve
+    from competitions.cli import blend, data, new, run, runs, serve
 except KeyboardInterrupt:
     print("\nStopped before anything began.", file=sys.stderr)
     sys.exit(STOPPED)
@@ -51,6 +51,7 @@ VERBS = (
     runs.base,
     runs.lb,
     runs.report,
+    blend.blend,
     data.data,
     data.submit,
     data.standin,

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from msgspec import structs
 
+from common.day.blend import Blending, write_lists
 from common.day.evidence import describe_answers
 from common.day.judged import Details, Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
@@ -150,6 +151,12 @@ class RecordWriter:
             self.explain(curves=list(insight.curves()))
         with self.part("calibration", "The calibration"):
             self.explain(calibration=list(insight.calibration()))
+
+    def add_lists(self, blending: Blending | None, outcome: object) -> None:
+        """What a later blend reads of a whole run is written beside the record."""
+        if blending and self.checked:
+            with self.part("lists", "The table of the test's candidates"):
+                write_lists(blending, outcome, self.run.folder)
 
     def add_details(self, details: Details) -> None:
         """The tables of the competition, with the settings that the data decided."""

@@ -92,6 +92,7 @@ def execute(options: RunOptions) -> None:
                 with writer.part("truth", "The score on the simulated truth"):
                     writer.add_truth(competition.score_truth(outcome, folder))
             writer.add_evidence(judged)
+            writer.add_lists(competition.blending, outcome)
             show_run(writer, inputs, cv_only, copies)
     for sentence in writer.failed:
         print(sentence, file=sys.stderr)

@@ -6,6 +6,7 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.resources import MemoryNeed
 from competitions.flight.config import FlightConfig
+from competitions.flight.day.blend import BLENDING
 from competitions.flight.day.judged import METRIC, judge, score_truth
 from competitions.flight.io import reader
 from competitions.flight.pipeline import solve, validate
@@ -40,4 +41,5 @@ COMPETITION = Competition(
     score=score_submission,
     check_names=check_names,
     blocks=("rank.blocks", list_known_blocks),
+    blending=BLENDING,
 )

@@ -17,6 +17,7 @@ from common.engine.decisions import say_decisions
 from common.engine.resources import find_total_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
+from common.learning.blending import Blend
 from common.learning.chain import Chain
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker
@@ -27,7 +28,7 @@ from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
 from competitions.flight.plan import Plan, cap_rows, make_plan
-from competitions.flight.ranking.blending import Blend, find_blend, measure_all, rank_test
+from competitions.flight.ranking.blending import find_blend, measure_all, rank_test
 from competitions.flight.ranking.rankers import (
     CrossFit,
     cross_fit,
@@ -79,13 +80,14 @@ class Validated(Prepared):
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``history``: the
-    test's.
+    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``submitted``: the
+    scores that are handed in; ``history``: the test's.
     """
 
     final_rankers: Sequence[Result[Ranker]]
     history: Result[History]
     test_scores: Result[Matrix]
+    submitted: Result[Floats]
     checked: Sequence[Checked]
 
 
@@ -188,5 +190,6 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
         final_rankers=fits,
         history=history,
         test_scores=test_scores,
+        submitted=submitted,
         checked=[submission.check_submission(path, files) for path in paths],
     )

@@ -6,6 +6,7 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.engine.resources import MemoryNeed
 from competitions.mgtv.config import MgtvConfig
+from competitions.mgtv.day.blend import BLENDING
 from competitions.mgtv.day.judged import METRIC, judge, score_truth
 from competitions.mgtv.io import reader
 from competitions.mgtv.pipeline import solve, validate
@@ -34,4 +35,5 @@ COMPETITION = Competition(
     score=score_submission,
     check_names=check_names,
     blocks=("features.blocks", list_blocks),
+    blending=BLENDING,
 )

@@ -102,11 +102,14 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the models fitted on every day, the test's ``day``, and their predictions of it."""
+    """What a whole run leaves: the models fitted on every day, the test's ``day``, and of it their predictions and the
+    ``answers``.
+    """
 
     final: DayModels
     day: Result[DayFeatures]
     test: Result[Predictions]
+    answers: Result[pl.DataFrame]
     checked: Checked
 
 
@@ -231,7 +234,8 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     picked_by = judged.chain.value.answer
     answers = step(submission.answer, slates, test, judged.blend, fallback, tables.codes, picked_by)
     path = write_whole(run.folder / submission.FILE, answers.value.write_csv)
-    return Outcome(**vars(judged), final=final, day=day, test=test, checked=submission.check_submission(path, files))
+    checked = submission.check_submission(path, files)
+    return Outcome(**vars(judged), final=final, day=day, test=test, answers=answers, checked=checked)
 
 
 def deal_days(plan: DayPlan, folds: int) -> dict[int, int]:

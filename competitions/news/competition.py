@@ -7,6 +7,7 @@ from common.day.hosts.simulated import HostFiles
 from common.engine.resources import MemoryNeed
 from competitions.news import submission
 from competitions.news.config import NewsConfig
+from competitions.news.day.blend import BLENDING
 from competitions.news.day.judged import METRIC, judge, score_truth
 from competitions.news.io import reader
 from competitions.news.pipeline import solve, validate
@@ -53,4 +54,5 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("rank.blocks", list_blocks),
     describe=describe,
+    blending=BLENDING,
 )

@@ -97,9 +97,10 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the test's candidates and the submission."""
+    """What a whole run leaves: the test's candidates, their scores, and the submission."""
 
     test: FoldCandidates
+    predictions: Result[pl.DataFrame]
     checked: Checked
 
 
@@ -229,4 +230,5 @@ def solve(files: reader.RawFiles, config: NewsConfig, run: Run) -> Outcome:
     predictions = step(ranking.score_test, test.candidates, test.blocks, validated.ranker, answer)
     lists = step(submission.recommend, inputs.fold, predictions, ready.articles.field("frame"), name="answer")
     path = submission.write_submission(lists.value, run.folder / "submission.csv")
-    return Outcome(**vars(validated), test=test, checked=submission.check_submission(path, files))
+    checked = submission.check_submission(path, files)
+    return Outcome(**vars(validated), test=test, predictions=predictions, checked=checked)

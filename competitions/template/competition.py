@@ -6,6 +6,7 @@ from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from competitions.template import submission
 from competitions.template.config import TemplateConfig
+from competitions.template.day.blend import BLENDING
 from competitions.template.day.judged import METRIC, judge, score_truth
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
@@ -25,4 +26,5 @@ COMPETITION = Competition(
     score_truth=score_truth,
     check=submission.check_submission,
     score=lambda path, truth, _: submission.score_submission(path, truth),
+    blending=BLENDING,
 )

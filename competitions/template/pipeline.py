@@ -50,6 +50,7 @@ class Outcome(Validated):
 
     test_candidates: Result[pl.DataFrame]
     test_features: Result[pl.DataFrame]
+    scored: Result[pl.DataFrame]
     checked: Checked
 
 
@@ -74,7 +75,7 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     scored = step(score_test, candidates, built, final)
     lists = step(submission.recommend, judged.test, scored, name="answer")
     checked = submission.check_submission(write_whole(run.folder / "submission.csv", lists.value.write_csv), files)
-    return Outcome(**vars(judged), test_candidates=candidates, test_features=built, checked=checked)
+    return Outcome(**vars(judged), test_candidates=candidates, test_features=built, scored=scored, checked=checked)
 
 
 def build_features(

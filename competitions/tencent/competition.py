@@ -9,6 +9,7 @@ from common.engine.resources import MemoryNeed
 from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
+from competitions.tencent.day.blend import BLENDING
 from competitions.tencent.day.judged import METRIC, judge, score_truth
 from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import reader
@@ -63,4 +64,5 @@ COMPETITION = Competition(
     check_names=check_names,
     blocks=("ranker.features.blocks", lambda: BLOCKS),
     describe=describe,
+    blending=BLENDING,
 )

@@ -16,6 +16,7 @@ from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
 from common.learning.adversarial_validation import compare_halves
+from common.learning.blending import blend_scores
 from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.diagnostics import Calibration, Drift
 from common.learning.gbdt import Ranker
@@ -31,7 +32,7 @@ from competitions.flight.io.schema import TEST
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.plan import LARGE_LOG
-from competitions.flight.ranking.blending import blend_scores, measure_test
+from competitions.flight.ranking.blending import measure_test
 from competitions.flight.ranking.rankers import CrossFit
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import find_test_start

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from common.arrays import Ints
 from common.day.evidence import BLEND, Evidence, list_rivals, score_random
 from common.day.record_schema import WEIGHT, Example, Row
 from common.day.run_record import stack_fits
+from common.learning.listwise_softmax import Sizes
 from common.learning.metrics import rank_answers
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import CUTOFF, LARGE, classify_size
@@ -48,8 +50,8 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
 
 def collect_evidence(outcome: Validated) -> Evidence:
     """One row per option of a validation session, those of at most ten options as well; ``item``: the option's position
-    in the session. Where folds repeat, a session stands as often as it is judged, by its ``round``. Ranks are by
-    session, of more than ten options.
+    in the session; ``search``: its row in ``list_queries``. Where folds repeat, a session stands as often as it is
+    judged, by its ``round``. Ranks are by session, of more than ten options.
     """
     data, searches = outcome.data.value, outcome.train.value
     valid, numbers, stages = data.valid, data.valid_sessions, (outcome.names, outcome.scores.value, outcome.blend.value)
@@ -58,7 +60,7 @@ def collect_evidence(outcome: Validated) -> Evidence:
     sizes = valid.group_sizes
     counted, starts = np.flatnonzero(sizes > LARGE), np.cumsum(sizes) - sizes
     items = {
-        "query": searches.sessions["ranker_id"].gather(np.repeat(numbers, sizes)).cast(pl.String),
+        **name_lists(searches.sessions, numbers, sizes)[np.repeat(np.arange(len(sizes)), sizes)].to_dict(),
         "item": np.arange(len(scores)) - np.repeat(starts, sizes),
         "label": valid.labels,
         "round": np.repeat(np.arange(len(data.folds)), [len(fold.valid.labels) for fold in data.folds]),
@@ -84,6 +86,16 @@ def collect_evidence(outcome: Validated) -> Evidence:
         cutoffs=(FIRST_PAGE, CUTOFF),
         rivals=list_rivals(outcome.chain.value, score_random(valid, np.ones(CUTOFF))[counted], RIVALS),
     )
+
+
+def name_lists(sessions: pl.DataFrame, numbers: Ints, sizes: Sizes) -> pl.DataFrame:
+    """Of each judged session, by its number: ``query``, its own name, and ``search``, that of the first of its search
+    with more than ten options; null for the others.
+    """
+    names = sessions["ranker_id"].gather(numbers).cast(pl.String)
+    judged = pl.DataFrame({"query": names, "search": number_searches(sessions)[numbers], "large": sizes > LARGE})
+    first = pl.col("query").filter("large").first().over("search")
+    return judged.select("query", search=pl.when("large").then(first))
 
 
 def merge_twins(queries: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:

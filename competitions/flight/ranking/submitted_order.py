@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from common.arrays import Floats, Ints
+from common.learning.blending import Blend, blend_scores
 from common.learning.chain import Chain, Order, judge_chain, order_rows, score_rule
 from common.learning.dataset import Matrix, RankingDataset, to_matrix
+from common.learning.listwise_softmax import Sizes
 from competitions.flight.features.booking_history import History
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import LARGE
-from competitions.flight.ranking.blending import Blend, Sizes, blend_scores, find_hits
+from competitions.flight.ranking.blending import find_hits
 from competitions.flight.ranking.rankers import build_slices
 from competitions.flight.ranking.training_data import TrainingData
 

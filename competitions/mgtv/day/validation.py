@@ -3,14 +3,16 @@
 import numpy as np
 import polars as pl
 
+from common.arrays import Floats
 from common.day.evidence import BLEND, Evidence, list_rivals, score_random
 from common.day.record_schema import CLUSTER, PART, Example, Row
+from common.learning.blending import FLOOR
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import rank_answers
 from competitions.mgtv.labels import score_rates
 from competitions.mgtv.models.click_ranker import MODEL
-from competitions.mgtv.models.decision import EXPECTED, order_videos
+from competitions.mgtv.models.decision import EXPECTED, WATCH, Predictions, order_videos
 from competitions.mgtv.pipeline import Validated
 
 FIRST_FEW, LISTED = 3, 5
@@ -38,7 +40,8 @@ def collect_evidence(outcome: Validated) -> Evidence:
     slates, data, answer = list_slates(outcome), join_days(outcome), outcome.chain.value.answer
     videos, sizes = outcome.ready.tables.videos.value.frame, data.group_sizes
     ranks, starts = rank_answers(slates[answer].to_numpy(), data.labels, sizes), find_starts(sizes)
-    listed = list(dict.fromkeys(("query", "item", "label", MODEL, BLEND, EXPECTED, answer)))
+    known = "query", "item", "label", "completion", "answer", "expected", "score"
+    listed = list(dict.fromkeys((*known, MODEL, BLEND, EXPECTED, answer)))
     scores = score_rates(slates["completion"].to_numpy(), slates["answer"].to_numpy())  # with the run's own share
     random = score_random(data, np.add.reduceat(scores * data.labels, starts)[:, None])
     return Evidence(
@@ -61,8 +64,8 @@ def join_days(outcome: Validated) -> RankingDataset:
 def list_slates(outcome: Validated) -> pl.DataFrame:
     """One row per video shown to a device on a validation day: query (day and device), the day as ``fold`` and the
     device as ``cluster``, item (the video); the model's score, ``blend``: P(watch), the expected score, and what the
-    video is picked by; the share that is answered, and the one that was watched (NaN: not known); the video's code and
-    its label.
+    video is picked by; see ``describe_picks``; the share that was watched (NaN: not known); the video's code and its
+    label.
     """
     codes, picked_by, parts = outcome.ready.tables.codes.value, outcome.chain.value.answer, []
     for predicted, mixed in zip(outcome.valid, outcome.mixed.value, strict=True):
@@ -78,13 +81,23 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             MODEL: part.scores,
             BLEND: mixed,
             **{stage: order_videos(part.day, mixed, part.rewards, stage) for stage in (EXPECTED, picked_by)},
-            "answer": part.rewards.answer,
+            **describe_picks(part, mixed, picked_by),
             "completion": part.day.completions.astype(np.float64),
             "video": slate["video"],
             "label": part.day.rows.labels,
         }
         parts.append(pl.DataFrame(columns))
     return pl.concat(parts)
+
+
+def describe_picks(part: Predictions, chances: Floats, picked_by: str) -> dict[str, Floats]:
+    """What picks a video, exp(score) x expected, and its ``answer``, the share: the score is log P(watch), or a plain
+    rule's where that picks; ``expected`` is 1 where P(watch) alone or a rule picks.
+    """
+    ruled = picked_by not in (EXPECTED, WATCH)
+    score = order_videos(part.day, chances, part.rewards, picked_by) if ruled else np.log(np.maximum(chances, FLOOR))
+    expected = part.rewards.expected if picked_by == EXPECTED else np.ones(len(score))
+    return {"score": score, "expected": expected, "answer": part.rewards.answer}
 
 
 def show_slate(slate: pl.DataFrame, videos: pl.DataFrame, answer: str) -> Example:

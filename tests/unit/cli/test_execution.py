@@ -46,6 +46,7 @@ def stand(monkeypatch: pytest.MonkeyPatch, name: str = "news", **parts: Any) -> 
         "explain_cv_only": lambda files: None,
         "validate": lambda files, config, run: None,
         "solve": solve,
+        "blending": None,
         "judge": lambda outcome, config: replace(make_judged(), submissions=[outcome] if outcome else []),
         "score_truth": lambda outcome, raw: truth,
     }

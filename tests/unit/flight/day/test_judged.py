@@ -10,13 +10,13 @@ import pytest
 
 from common.day.hosts import REPORT, TRUTH
 from common.io.submission import Checked
+from common.learning.blending import Blend
 from common.simulation.oracle import Oracle
 from competitions.flight.day.judged import score_truth
-from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
+from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins, name_lists
 from competitions.flight.io import schema
 from competitions.flight.io.reader import RawFiles
 from competitions.flight.pipeline import Outcome
-from competitions.flight.ranking.blending import Blend
 from competitions.flight.ranking.submitted_order import judge_orders
 from competitions.flight.split import split_folds
 from tests.results import as_result
@@ -102,6 +102,10 @@ def test_a_session_that_several_fits_judge_is_one_query_with_the_share_of_its_hi
     # Ranks are of the sessions of more than ten options, as often as they are judged; candidates are of all.
     assert (evidence.ranks.tolist(), evidence.repeats) == ([1, 1, 1, 11], 2)
     items = evidence.candidates
+    named = items.select("query", "search").unique(maintain_order=True).rows()
+    assert named == [
+        (name, None if size == 3 else name) for name, size in zip(train.sessions["ranker_id"], sizes, strict=True)
+    ]
     assert items.group_by("round", maintain_order=True).len().rows() == [(0, 26), (1, 26)]
     assert items.filter(round=1)["item"].to_list() == [*range(3), *range(12), *range(11)]
     example = evidence.example(2)
@@ -113,6 +117,10 @@ def test_twin_sessions_are_one_query_that_weighs_as_much_as_they() -> None:
     sessions = make_searches(*[search(day=day) for day in (0, 3e-4, 0.5)]).sessions  # twenty-six seconds, half a day
     names = sessions["ranker_id"].cast(pl.String)
     queries = pl.DataFrame({"query": names[[2, 0, 1]], "score": [1.0, 1.0, 0.0], "trip": ["return"] * 3})
+    listed = name_lists(sessions, np.array([2, 1, 0]), np.array([12, 12, 3], np.int32))
+    assert listed.rows() == [(names[2], names[2]), (names[1], names[1]), (names[0], None)]
+    listed = name_lists(sessions, np.array([2, 0, 1]), np.array([12, 12, 12], np.int32))
+    assert listed["search"].to_list() == [names[2], names[0], names[0]]
     merged = merge_twins(queries, sessions)
     assert merged.select("query", "score", "trip", "weight").rows() == [
         (names[2], 1.0, "return", 1.0),

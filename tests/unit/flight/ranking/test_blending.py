@@ -4,27 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from common.learning.dataset import ColumnsError
-from common.learning.listwise_softmax import softmax_within
+from common.learning.blending import Blend, blend_scores
 from competitions.flight.io.reader import Searches
 from competitions.flight.metrics import measure
-from competitions.flight.ranking.blending import (
-    Blend,
-    blend_scores,
-    find_blend,
-    fit_weights,
-    measure_all,
-    measure_test,
-    mix_scores,
-    rank_test,
-)
+from competitions.flight.ranking.blending import find_blend, measure_all, measure_test, rank_test
 from competitions.flight.ranking.submitted_order import order_test_by_rule
 from competitions.flight.ranking.training_data import TrainingData
 from tests.unit.flight.flight_world import NO_HISTORY, join_folds, make_fold, make_searches, option, search
 
-ONE, TWO = Blend((1.0,), (1.0,)), Blend((1.0, 1.0), (0.5, 0.5))
+ONE = Blend((1.0,), (1.0,))
 ALONE = np.arange(1_000)  # no session has a twin
 Floats = NDArray[np.float64]
 
@@ -57,11 +46,6 @@ def test_a_rule_that_is_handed_in_ranks_the_test_by_its_feature() -> None:
     test = make_searches(search(option(price=200.0), option(price=None), option(price=100.0)), search(option()))
     for rule, ranks in (("cheapest", [2, 3, 1, 1]), ("shown", [1, 2, 3, 1])):
         assert rank_test(test, order_test_by_rule(test, NO_HISTORY, rule)).to_list() == ranks
-
-
-def test_scores_of_another_number_of_models_are_refused() -> None:
-    with pytest.raises(ColumnsError, match=r"^The blend is of 2 models, the scores are of 3\.$"):
-        mix_scores(TWO, np.ones((2, 3)), np.array([2], np.int32))
 
 
 # --- the blend ---
@@ -100,29 +84,6 @@ def test_weights_are_fitted_where_they_are_clearly_likelier_where_they_were_not_
     booked = (2 * scores[numbers, :, numbers % 2] + rng.gumbel(size=(300, 12))).argmax(axis=1)
     data = join_folds(make_fold([12] * 300, booked.tolist()))
     assert find_blend(data, scores.reshape(-1, 2), ALONE).weights == (0.5, 0.5)
-
-
-def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:
-    """Models, of which two say nearly the same and one says the opposite: the likelihood has a long ridge, on which
-    expectation maximisation would crawl.
-    """
-    rng = np.random.default_rng(7)
-    first, second = rng.normal(size=(2, 12 * 400))
-    booked = (first + 0.5 * second + rng.gumbel(size=first.shape)).reshape(-1, 12).argmax(axis=1)
-    labels, sizes = np.eye(12, dtype=np.float32)[booked].ravel(), np.full(400, 12, np.int32)
-    scores = np.column_stack([1.5 * first, 1.5 * first + 0.05 * second, second, -first])
-    known = np.column_stack([softmax_within(column, sizes)[labels > 0] for column in scores.T])
-
-    def loss(weights: Floats) -> float:
-        return float(-np.log(known @ weights).mean())
-
-    weights = fit_weights(np.ones(4), scores, labels, sizes)
-    whole = {"type": "eq", "fun": lambda weights: weights.sum() - 1}
-    given = {"method": "SLSQP", "bounds": [(1e-9, 1)] * 4, "constraints": [whole], "options": {"ftol": 1e-13}}
-    best = minimize(loss, np.full(4, 0.25), **given)
-    assert weights.sum() == pytest.approx(1)
-    assert loss(weights) == pytest.approx(best.fun, abs=1e-7)
-    assert weights[3] == pytest.approx(0, abs=1e-3)
 
 
 # --- what is measured ---

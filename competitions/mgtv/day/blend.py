@@ -1,0 +1,69 @@
+"""What a blend takes of an mgtv run, and how it answers: the mixed P(watch) times the mean expected score picks the
+video, the mean share is answered.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from common.arrays import Floats
+from common.day.blend import Blending
+from common.io.submission import Checked, write_whole
+from common.learning.listwise_softmax import Sizes
+from competitions.mgtv import submission
+from competitions.mgtv.day.validation import describe_picks
+from competitions.mgtv.io import reader
+from competitions.mgtv.io.tables import DEVICE, read_table
+from competitions.mgtv.labels import score_rates
+from competitions.mgtv.models.click_ranker import mix
+from competitions.mgtv.models.decision import pick
+from competitions.mgtv.pipeline import Outcome
+
+
+def list_test(outcome: Outcome) -> pl.DataFrame:
+    """A row a video that is shown to a test device; one that is shown nothing has what it is answered."""
+    codes, test, shown = outcome.ready.tables.codes.value, outcome.test.value, outcome.ready.test_slates.value.rows
+    chances = mix(outcome.blend.value, test.scores, test.day)
+    names = {
+        "query": codes.devices["did"].gather(shown["device"]),
+        "item": codes.videos["vid"].gather(shown["video"]),
+    }
+    listed = pl.DataFrame(names | describe_picks(test, chances, outcome.chain.value.answer))
+    rest = outcome.answers.value.join(listed, left_on="did", right_on="query", how="anti")
+    alone = {"score": pl.lit(0.0), "expected": pl.lit(1.0), "answer": pl.col("completion_rate")}
+    return pl.concat([listed, rest.select(query="did", item="vid", **alone)])
+
+
+def pick_videos(candidates: pl.DataFrame, sizes: Sizes) -> pl.DataFrame:
+    """The row of each device that is answered."""
+    scores, expected = candidates["score"].to_numpy(), candidates["expected"].to_numpy()
+    return candidates[pick(np.exp(scores) * expected, sizes)]
+
+
+def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
+    """The score of each device's answer."""
+    picked = pick_videos(candidates, sizes)
+    scores = score_rates(picked["completion"].to_numpy(), picked["answer"].to_numpy())
+    return np.where(picked["label"].to_numpy() > 0, scores, 0.0)
+
+
+def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Checked]:
+    """The submission of scored videos."""
+    sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
+    rate = pl.col("answer").round(submission.DECIMALS)
+    picked = pick_videos(candidates, sizes).select(did="query", vid="item", completion_rate=rate)
+    devices = read_table(files.test_devices, DEVICE).frame.select("did").unique(maintain_order=True)
+    answers = devices.join(picked, on="did", how="left", maintain_order="left")
+    path = write_whole(folder / submission.FILE, answers.write_csv)
+    return [submission.check_submission(path, files)]
+
+
+BLENDING = Blending(
+    list_test=list_test,
+    earn=earn,
+    answer=answer,
+    labels=("label", "completion"),
+    averaged=("expected", "answer"),
+    calibrated=True,
+)

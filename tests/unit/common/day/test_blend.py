@@ -1,0 +1,107 @@
+"""Runs that know different things are better together; what cannot be mixed is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from common.day.blend import EVEN, FITTED, Blending, Mixed, align, mix_members, read_members
+from common.engine.errors import UserError
+from common.learning.metrics import reciprocal_ranks
+from tests.unit.common.day.records import write_run
+
+QUERIES, ITEMS = 400, 12
+BLENDING = Blending(
+    list_test=lambda outcome: pl.DataFrame(),
+    earn=lambda frame, sizes: reciprocal_ranks(frame["score"].to_numpy(), frame["label"].to_numpy(), sizes, 5),
+    answer=lambda frame, files, folder: [],
+)
+
+
+def write_pair(build: Path, strength: tuple[float, float] = (1.5, 1.5), **changed: object) -> list[Path]:
+    """Two runs, each of which sees one of two numbers that the answers follow by so much; ``changed``: of the second's
+    record.
+    """
+    rng, folders = np.random.default_rng(0), []
+    known = rng.normal(size=(QUERIES * ITEMS, 2))
+    chosen = (known @ strength + rng.gumbel(size=len(known))).reshape(QUERIES, ITEMS).argmax(1)
+    names = {"query": np.repeat(np.arange(QUERIES), ITEMS).astype(str), "item": np.tile(np.arange(ITEMS), QUERIES)}
+    for run, scores in enumerate(known.T):
+        folder = write_run(build / "news" / f"run-{run}", [0.0] * QUERIES, **(changed if run else {}))
+        listed = pl.DataFrame(names | {"label": np.eye(ITEMS, dtype=np.float32)[chosen].ravel(), "m": scores * 3})
+        listed.write_parquet(folder / "candidates.parquet")
+        listed.select("query", "item", score="m").write_parquet(folder / "test_candidates.parquet")
+        folders.append(folder)
+    return folders
+
+
+def mix(folders: list[Path]) -> Mixed:
+    return mix_members(read_members(folders, "news", BLENDING), BLENDING)
+
+
+def test_two_runs_that_know_different_things_are_better_together(tmp_path: Path) -> None:
+    folders = write_pair(tmp_path)
+    mixed = mix(folders)
+    assert list(mixed.ways) == ["run-0", "run-1", EVEN, FITTED]
+    assert (mixed.chosen, mixed.blend.weights) == (EVEN, (0.5, 0.5))
+    assert mixed.blend.temperatures == pytest.approx((0.4, 0.4), rel=0.3)  # the scores are too sure
+    assert mixed.gain.mean > 4 * mixed.gain.error
+    assert mixed.test.height == QUERIES * ITEMS
+    # The test is answered by the mixed probabilities, which the hold-out's are as well here.
+    known = pl.read_parquet(folders[0] / "candidates.parquet").with_columns(score=mixed.test["score"])
+    earned = BLENDING.earn(known, np.full(QUERIES, ITEMS, np.int32))
+    assert earned.mean() == pytest.approx(mixed.ways[EVEN]["score"].mean(), abs=0.02)
+
+
+def test_a_run_that_knows_nothing_gets_no_weight(tmp_path: Path) -> None:
+    mixed = mix(write_pair(tmp_path, (3.0, 0.0)))
+    assert (mixed.best, mixed.chosen) == ("run-0", FITTED)
+    assert mixed.blend.weights[0] > 0.9
+
+
+def test_queries_of_a_fold_whose_candidates_no_run_kept_are_left_out(tmp_path: Path) -> None:
+    folders = write_pair(tmp_path)
+    for folder in folders:
+        path = folder / "queries.parquet"
+        part = pl.when(pl.int_range(pl.len()) < 300).then(pl.lit("0")).otherwise(pl.lit("1"))
+        pl.read_parquet(path).with_columns(part=part).write_parquet(path)
+        path = folder / "candidates.parquet"
+        pl.read_parquet(path).filter(pl.col("query").cast(pl.Int64).is_between(1, 299)).write_parquet(path)
+    queries = mix(folders).ways[EVEN]
+    assert queries.height == 300
+    assert queries["score"][0] == 0.0  # retrieved nothing
+
+
+def test_candidates_that_a_run_lacks_have_its_lowest_score_and_the_others_numbers() -> None:
+    one = pl.DataFrame({"query": ["a", "b"], "item": [1, 1], "score": [2.0, 1.0], "share": [0.5, 0.5]})
+    two = pl.DataFrame({"query": ["a", "a"], "item": [2, 1], "score": [4.0, 3.0], "share": [0.25, 0.75]})
+    aligned = align([one, two], ["query"], ["share"])
+    assert aligned.select("query", "item").rows() == [("a", 1), ("a", 2), ("b", 1)]
+    assert aligned.select("score 0", "score 1").rows() == [(2.0, 3.0), (2.0, 4.0), (1.0, 0.0)]
+    assert aligned.select("share 0", "share 1").rows() == [(0.5, 0.75), (0.25, 0.25), (0.5, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"name": "flight"}, "is a run of flight, not of news"),
+        ({"metric": "score"}, "is scored by score"),
+        ({"data": {"digest": "other"}}, "is a run on other files"),
+        ({"until": "cv"}, "stopped after validation"),
+    ],
+)
+def test_runs_of_other_questions_are_refused(tmp_path: Path, changed: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        mix(write_pair(tmp_path, **changed))
+
+
+def test_a_run_of_an_earlier_version_and_another_split_are_refused(tmp_path: Path) -> None:
+    folders = write_pair(tmp_path)
+    path = folders[1] / "queries.parquet"
+    pl.read_parquet(path).with_columns(fold=pl.lit("other")).write_parquet(path)
+    with pytest.raises(UserError, match="no validation query in common"):
+        mix(folders)
+    (folders[1] / "test_candidates.parquet").unlink()
+    with pytest.raises(UserError, match=r"test_candidates\.parquet does not exist"):
+        mix(folders)
