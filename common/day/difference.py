@@ -164,8 +164,7 @@ def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
     (0.01, 1.0)
     """
     fits = values.shape[1]
-    moved = values - values.mean(1, keepdims=True)
-    if fits < 2 or not moved.any():
+    if fits < 2 or not (moved := values - values.mean(1, keepdims=True)).any():
         return None
     weights, clusters, parts = find_weights(queries), number_groups(queries, CLUSTER), number_groups(queries, PART)
     whole, of_means, of_rest = weights.sum(), [], []
