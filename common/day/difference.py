@@ -1,9 +1,11 @@
 """The difference of two runs on the same queries: its mean, its error and the words for it.
 
 Two scores of the same queries share most of their noise, so the difference is taken query by query. What is left is
-that of a two-way layout, queries by fits: gain[query, fit] = mean + query + fit + rest. The queries' means over the
-fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
-fit moves all queries by. Both follow from the pair alone; compare, ablate, tune, ladder and the reports ask here.
+that of a two-way layout, queries by fits: score[query, fit] = query + fit + rest. The gains of the queries' means over
+the fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
+fit moves all queries by. The fits of two runs are not paired: three gains have two degrees of freedom, three fits each
+have four, and a seed draws something else for other features. All follows from the pair alone; compare, ablate, tune,
+ladder and the reports ask here.
 """
 
 import math
@@ -27,10 +29,10 @@ FEWEST = 10  # clusters that are scored differently, below which an error says n
 
 
 class FitNoise(NamedTuple):
-    """What another fit moves a weighted mean over queries by.
+    """What other fits move a weighted mean over queries by, or the difference of two such means.
 
-    ``variance`` of one fit's mean beside the rest, known by so many degrees of ``freedom``; ``rest``: the variance that
-    one fit's mean has by what it does to single queries; ``fits``: so many were seen.
+    ``variance`` beside the rest, known by so many degrees of ``freedom``; ``rest``: the variance by what a fit does to
+    single queries; ``fits``: so many are behind each mean.
     """
 
     variance: float
@@ -119,24 +121,23 @@ def compute_difference(joined: pl.DataFrame, compared: int = 1) -> Difference:
     if len(moved) < FEWEST:
         return Difference(mean, math.inf if changed else 0.0, len(gains), changed, compared=compared)
     variance, freedom = sum_clusters(gains - mean, weights, clusters), len(moved) - 1.0
-    noise = measure_noise(read_fits(joined, AFTER) - read_fits(joined, BEFORE), joined)
+    noise = measure_noise([read_fits(joined, FITS + side) for side in (BEFORE, AFTER)], joined)
     if noise is None:
         return Difference(mean, widen_error(variance, [(variance, freedom)]), len(gains), changed, 0, compared)
-    of_fits = noise.variance / noise.fits
-    parts = [(variance, freedom), (of_fits and of_fits + noise.rest / noise.fits, noise.freedom)]
-    return Difference(mean, widen_error(variance + of_fits, parts), len(gains), changed, noise.fits, compared)
+    parts = [(variance, freedom), (noise.variance and noise.variance + noise.rest, noise.freedom)]
+    return Difference(mean, widen_error(variance + noise.variance, parts), len(gains), changed, noise.fits, compared)
 
 
 def expect_difference(queries: pl.DataFrame) -> Difference | None:
     """The difference of a run from one that another draw of the fits alone sets apart: no gain, and the error that
     tells what can be seen (``smallest``). None where its fits are not known.
     """
-    noise = measure_noise(read_fits(queries, ""), queries)
+    noise = measure_noise([read_fits(queries, FITS)], queries)
     if noise is None:
         return None
-    variance, of_fits = 2 * noise.rest / noise.fits, 2 * noise.variance / noise.fits
-    error = widen_error(variance + of_fits, [(of_fits and of_fits + variance, noise.freedom)])
-    return Difference(0.0, error, queries.height, queries.height, noise.fits)
+    variance = 2 * (noise.variance + noise.rest)
+    parts = [(noise.variance and variance, 2 * noise.freedom)]  # the other run has fits, too
+    return Difference(0.0, widen_error(variance, parts), queries.height, queries.height, noise.fits)
 
 
 # --- the noise ---
@@ -150,36 +151,34 @@ def sum_clusters(values: Floats, weights: Floats, clusters: Ints) -> float:
     return float((sums**2).sum() / weights.sum() ** 2 * used / (used - 1))
 
 
-def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
-    """The noise of the fits that scored ``queries``, by the score of each: (queries, fits).
+def measure_noise(sides: Sequence[Floats], queries: pl.DataFrame) -> FitNoise | None:
+    """The noise of the fits that scored ``queries``, by the score of each: (queries, fits) of a run, or of both.
 
     A fit scored all queries of a ``part``; of its mean's variance what the rest explains is taken off, so that what one
-    fit does to single queries is counted once. None of a single fit, and where all fits are equal: such a model draws
-    nothing, and its seeds tell nothing of the next one.
+    fit does to single queries is counted once. The fits of both runs are held to vary alike. None of a single fit, and
+    where all fits are equal: such a model draws nothing, and its seeds tell nothing of the next one.
 
     >>> rng = np.random.default_rng(0)
     >>> rest, queries = rng.normal(size=(2_000, 200)), pl.DataFrame({"query": range(2_000)})
-    >>> noise = measure_noise(rest + rng.normal(scale=0.1, size=200), queries)
-    >>> round(noise.variance, 3), round(noise.rest * 2_000, 1)  # .1 squared; 1
+    >>> noise = measure_noise([rest + rng.normal(scale=0.1, size=200)], queries)
+    >>> round(noise.variance * 200, 3), round(noise.rest * 200 * 2_000, 1)  # .1 squared; 1
     (0.01, 1.0)
     """
-    fits = values.shape[1]
-    if fits < 2 or not (moved := values - values.mean(1, keepdims=True)).any():
+    fits = [side.shape[1] for side in sides]
+    if min(fits) < 2 or not any((side != side[:, :1]).any() for side in sides):
         return None
+    moved, scale = np.hstack([side - side.mean(1, keepdims=True) for side in sides]), sum(1 / each for each in fits)
     weights, clusters, parts = find_weights(queries), number_groups(queries, CLUSTER), number_groups(queries, PART)
-    whole, of_means, of_rest = weights.sum(), [], []
+    whole, freedom, of_means, of_rest = weights.sum(), sum(fits) - len(fits), [], []
     for part in (parts == number for number in np.unique(parts[weights > 0])):
         own, share = weights[part], weights[part].sum() / whole
-        means = own @ moved[part] / own.sum()
-        rests = [
-            sum_clusters(rest, own, np.unique(clusters[part], return_inverse=True)[1])
-            for rest in (moved[part] - means).T
-        ]
-        of_means.append(share**2 * float((means**2).sum()) / (fits - 1))
-        of_rest.append(share**2 * sum(rests) / (fits - 1))
+        means, numbers = own @ moved[part] / own.sum(), np.unique(clusters[part], return_inverse=True)[1]
+        rests = [sum_clusters(rest, own, numbers) for rest in (moved[part] - means).T]
+        of_means.append(scale * share**2 * float((means**2).sum()) / freedom)
+        of_rest.append(scale * share**2 * sum(rests) / freedom)
     total, rest = float(sum(of_means)), float(sum(of_rest))
-    freedom = (fits - 1) * total**2 / sum(one**2 for one in of_means) if total else 0.0
-    return FitNoise(max(total - rest, 0.0), rest, freedom, fits)
+    known = freedom * total**2 / sum(one**2 for one in of_means) if total else 0.0
+    return FitNoise(max(total - rest, 0.0), rest, known, min(fits))
 
 
 def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:
@@ -256,13 +255,11 @@ def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     return renamed.join(before, on=["fold", "query"], maintain_order="left")
 
 
-def read_fits(queries: pl.DataFrame, side: str) -> Floats:
-    """The scores (queries, fits) by single fits, as many as both sides of a pair have; none where a side has none."""
-    sides = [name for name in queries.columns if name in (FITS, *SIDES)]
-    if not queries.height or FITS + side not in sides or len(sides) == (1 if side else 2):
+def read_fits(queries: pl.DataFrame, column: str) -> Floats:
+    """The scores (queries, fits) by single fits; none where there is no such column."""
+    if column not in queries.columns or not queries.height:
         return np.empty((queries.height, 0))
-    fits = min(len(queries[name][0]) for name in sides)
-    return queries[FITS + side].list.head(fits).list.to_array(fits).to_numpy()
+    return queries[column].list.to_array(len(queries[column][0])).to_numpy()
 
 
 def number_groups(queries: pl.DataFrame, column: str) -> Ints:

@@ -15,7 +15,7 @@ Make = Callable[..., Path]
 def make(tmp_path: Path) -> Make:
     """A run with a record and the scores of its queries."""
 
-    def write(run: str, scores: list[float], name: str = "news", **changed: Any) -> Path:
+    def write(run: str, scores: Any, name: str = "news", **changed: Any) -> Path:
         return write_run(tmp_path / "build" / name / run, scores, **changed)
 
     return write
