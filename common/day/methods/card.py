@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.day.methods.families import FORMULAS, PATH
-from common.day.methods.ladder import BASE, BEFORE, CODE, FITS, GAIN, GAIN_ERROR, KEY, MEMORY, SECONDS, Ladder
+from common.day.methods.ladder import BASE, BEFORE, CODE, GAIN, GAIN_ERROR, KEY, MEMORY, ONE_FIT, SECONDS, Ladder
 from common.day.record_schema import Row
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.stamp import read_figures
 
-SHOWN = {KEY, "title", "family", "score", "error", BASE, GAIN, GAIN_ERROR, FITS, BEFORE, SECONDS, MEMORY, CODE}
+SHOWN = {KEY, "title", "family", "score", "error", BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE}
 
 
 def make_card(ladder: Ladder, rows: Sequence[Row], figures: Path) -> tuple[str, dict[str, str]]:
@@ -23,6 +23,7 @@ def make_card(ladder: Ladder, rows: Sequence[Row], figures: Path) -> tuple[str, 
     rung = ladder.find(row[KEY])
     step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
     memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
+    gain = with_error(row[GAIN], row[GAIN_ERROR])
     facts = {
         "does": " ".join((rung.code.__doc__ or "").partition("\n\n")[0].replace("``", "").split()),
         "formula": rung.formula or FORMULAS.get(rung.family, ""),
@@ -30,7 +31,7 @@ def make_card(ladder: Ladder, rows: Sequence[Row], figures: Path) -> tuple[str, 
         ladder.metric: with_error(row["score"], row["error"]),
         "in FIGURES.md": "; ".join(list_recorded(figures, rung.key)),
         "before": score(row[BEFORE]),
-        **({f"against {row[BASE]}": describe_gain(row)} if base else {}),
+        **({f"against {row[BASE]}": f"{gain}, on the same queries, {ONE_FIT}"} if base else {}),
         **list_columns(row, base or {}),
         "cost": f"{row[SECONDS]:.1f} s{memory}",
     }
@@ -47,13 +48,6 @@ def list_recorded(path: Path, key: str) -> list[str]:
         for row in figure.rows
         if row.get(KEY) == key
     ]
-
-
-def describe_gain(row: Row) -> str:
-    """What a method gains on the one that it builds on."""
-    noise = {None: "", 0: ", without the noise between fits (a run with --seeds 3 measures it)"}
-    said = noise.get(row[FITS], f", with the noise of {row[FITS]} fits")
-    return f"{with_error(row[GAIN], row[GAIN_ERROR])}, on the same queries{said}"
 
 
 def list_columns(row: Row, base: Row) -> dict[str, str]:

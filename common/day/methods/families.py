@@ -54,6 +54,3 @@ FORMULAS = {  # of a family, for a method that says none of its own
     BLEND: "P(item) = sum over models of weight x softmax(temperature x score)",
     QUANTISATION: "x = scale x round(x / scale), scale = max |x| / (2^(bits - 1) - 1)",
 }
-# What another seed fits otherwise; and what takes over the very fit of the method that it builds on.
-FITTED = {FACTORS, BOOSTING, DEEP, SEQUENCE, LANGUAGE, GENERATIVE, BLEND}
-TAKEN_OVER = {CALIBRATION, RERANKING, QUANTISATION}

@@ -19,46 +19,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from common.arrays import Floats, Ints
-from common.day.compare import read_runs
-from common.day.difference import FitNoise, pool_variance, widen_error
-from common.day.methods.families import FITTED, PATH, TAKEN_OVER
+import polars as pl
+
+from common.day.difference import compute_difference
+from common.day.methods.families import PATH
 from common.day.record_schema import Row, read_ladder
 from common.day.report.formatting import is_number
-from common.day.run_record import digest_files
+from common.day.run_record import average_queries, digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
-from common.learning.metrics import average
 
 Files = TypeVar("Files")
 Config = TypeVar("Config")
 TABLE = "ladder.json"
-KEY, BASE, GAIN, GAIN_ERROR, FITS, BEFORE = "rung", "builds on", "gain", "gain error", "fits counted", "before"
+KEY, BASE, GAIN, GAIN_ERROR, BEFORE = "rung", "builds on", "gain", "gain error", "before"
 SECONDS, MEMORY, CODE = "seconds", "MiB beyond the start", "code"
-CAPTION = (
-    f"Gain: over the step it builds on, query by query; {FITS}: whose noise its error includes (0: not known, a run"
-    " with --seeds 3 on these files measures it)"
-)
+ONE_FIT = "by one fit each: another fit moves it too"
+CAPTION = f"Gain: over the step it builds on, query by query, {ONE_FIT}"
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@dataclass(frozen=True)
-class MethodScores:
-    """What a method scores. ``each``: the score in the ladder's metric of every validation query, in one order for all
-    methods, 0 for one without a list. ``weights``: how much each counts, alike by default. ``more``: further columns of
-    the table. ``clusters``: the number of what some queries share, so that they rise and fall together.
-    """
-
-    each: Floats
-    weights: Floats | None = None
-    more: Mapping[str, float | None] = field(default_factory=dict)
-    clusters: Ints | None = None
-
-    def weigh(self, each: Floats) -> tuple[float, float]:
-        """The mean over the queries, and its standard error; zeros where no query counts."""
-        return average(each, self.weights, self.clusters)
 
 
 @dataclass(frozen=True)
@@ -74,8 +54,11 @@ class Bench(Generic[Files, Config]):
         """The results that every method begins with."""
         return []
 
-    def record(self, answer: Any) -> MethodScores:
-        """What a method scores by its answer."""
+    def record(self, answer: Any) -> tuple[pl.DataFrame, Mapping[str, float | None]]:
+        """What a method scores by its answer: a row a validation query, in one order for all methods, with its
+        ``score`` in the ladder's metric, 0 for one without a list, and ``weight`` and ``cluster`` as ``Judged`` has
+        them; further columns of the table.
+        """
         raise NotImplementedError
 
 
@@ -109,14 +92,14 @@ class Rung:
 @dataclass(frozen=True)
 class Ladder:
     """``title`` stands above the table; ``metric`` names the score, higher is better. No method is measured, nor asked
-    what it lacks, before ``climb``. ``measured``: by key, what was.
+    what it lacks, before ``climb``. ``measured``: by key, the queries of what was.
     """
 
     title: str
     metric: str
     bench: Bench[Any, Any]
     rungs: Sequence[Rung]
-    measured: dict[str, MethodScores] = field(default_factory=dict)
+    measured: dict[str, pl.DataFrame] = field(default_factory=dict)
 
     @property
     def by_key(self) -> dict[str, Rung]:
@@ -136,23 +119,22 @@ class Ladder:
         Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
         LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
         recorded (None where a method has no such number), the method that it builds on, the gain over that with its
-        standard error and how many fits' noise is in that (None where no seed moves it), the score in the last ladder
-        of the same files, seconds, memory (what a step took beyond what the process held as it began, at most; None:
+        standard error (of the queries, by one fit each; None where too few differ), the score in the last ladder of the
+        same files, seconds, memory (what a step took beyond what the process held as it began, at most; None:
         not known), the place of its code. ``UserError`` for a key that there is not, or that cannot run on these files.
         """
         chosen, run = self._choose(only), self.bench.run
         digest = digest_files(self.bench.files, run.cache)
         known = {row.get(KEY): row for row in self._read_rows(digest)}
-        noise = find_noise(run.folder.parent, digest, self.metric)
         rows: dict[str, Row] = {}
         for rung, base in chosen:
-            rows[rung.key], self.measured[rung.key] = self._measure(rung, base, noise)
+            rows[rung.key], self.measured[rung.key] = self._measure(rung, base)
         for key, row in rows.items():
             past = known.get(key, {}).get("score")
             row[BEFORE] = past if is_number(past) else None
         every: dict[Any, Row] = {**known, **rows} if only is None else {**rows, **known, only: rows[only]}
         ordered = [every[key] for key in self.by_key if key in every]
-        last = (BASE, GAIN, GAIN_ERROR, FITS, BEFORE, SECONDS, MEMORY, CODE)
+        last = (BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE)
         names = [*dict.fromkeys(name for row in ordered for name in row if name not in last), *last]
         table = {row[KEY]: {name: row.get(name) for name in names} for row in ordered}
         run.write_json(TABLE, {"title": self.title, "metric": self.metric, "files": digest, "rows": [*table.values()]})
@@ -178,55 +160,35 @@ class Ladder:
                 say(f"  {rung.key} is left out: {why}")
         return chosen
 
-    def _measure(self, rung: Rung, base: Rung | None, noise: FitNoise | None) -> tuple[Row, MethodScores]:
+    def _measure(self, rung: Rung, base: Rung | None) -> tuple[Row, pl.DataFrame]:
         run, answer = self.bench.run, rung.answer(self.bench, *rung.args)
-        scored = self.bench.record(answer.value)
+        queries, more = self.bench.record(answer.value)
         given = run.list_costs(self.bench.given)
         steps = [record for key, record in run.list_costs([answer]).items() if key not in given]
         rises = [step.peak_mib - step.base_mib for step in steps if step.base_mib is not None]
-        score, error = scored.weigh(scored.each)
-        gain = gain_error = counted = None
+        scored, gain = average_queries(queries), None
         if base:
-            gain, gain_error = scored.weigh(scored.each - self.measured[base.key].each)
-            gain_error, counted = add_fit_noise(gain_error, noise, rung.family, base.family)
-        say(f"  {rung.key}: {score:.4f}")
+            before = self.measured[base.key]["score"]
+            gain = compute_difference(queries.with_columns(before=before, after=pl.col("score")))
+        say(f"  {rung.key}: {scored['score']:.4f}")
         row = {
             KEY: rung.key,
             "title": rung.title,
             "family": rung.family,
-            "score": score,
-            "error": error,
-            **scored.more,
+            "score": scored["score"],
+            "error": scored["error"],
+            **more,
             BASE: base.key if base else None,
-            GAIN: gain,
-            GAIN_ERROR: gain_error,
-            FITS: counted,
+            GAIN: gain and gain.mean,
+            GAIN_ERROR: gain.error if gain and math.isfinite(gain.error) else None,
             SECONDS: sum(step.seconds for step in steps),
             MEMORY: max(rises, default=None),
             CODE: rung.locate_code(),
         }
-        return row, scored
+        return row, queries
 
     def _read_rows(self, digest: str) -> list[Row]:
         """The rows of the ladder that the folder holds; of other files or in another metric none."""
         last = read_ladder(self.bench.run.folder / TABLE)
         same = (last.get("metric"), last.get("files")) == (self.metric, digest)
         return list(last.get("rows") or []) if same else []
-
-
-def find_noise(folder: Path, digest: str, metric: str) -> FitNoise | None:
-    """The noise of the fits of all whole runs in a folder on these files, whatever their settings; None where no run
-    has several fits.
-    """
-    whole = (record for _, record in read_runs(folder) if record.data.digest == digest and not record.is_quick)
-    return pool_variance(record.fits for record in whole if record.metric.lower() == metric.lower())
-
-
-def add_fit_noise(error: float, noise: FitNoise | None, family: str, base: str) -> tuple[float, int | None]:
-    """The error of a gain with the noise of both methods' fits, and how many fits that is known by: those of runs of
-    the whole pipeline.
-    """
-    own, below = (1.0 if one in FITTED else math.inf for one in (family, base))
-    if family in TAKEN_OVER or min(own, below) == math.inf:
-        return error, None
-    return (error, 0) if noise is None else (widen_error(error, noise, (own, below)), noise.fits)

@@ -13,10 +13,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from common.arrays import Floats
 from common.day.methods.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE
-from common.day.methods.ladder import Bench, Ladder, MethodScores, Rung
+from common.day.methods.ladder import Bench, Ladder, Rung
+from common.day.record_schema import WEIGHT
 from common.engine.run import Result, Run, collect, derive
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.judged import METRIC
@@ -75,7 +77,7 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
         """The pipeline's own rows."""
         return self.rows(self.sessions.plan.blocks)
 
-    def record(self, answer: Answer) -> MethodScores:
+    def record(self, answer: Answer) -> tuple[pl.DataFrame, dict[str, float]]:
         """What several fits judge counts once, twin sessions as one search."""
         data, scores = answer.data, np.ascontiguousarray(answer.scores)
         valid = data.valid
@@ -87,7 +89,7 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
         share = np.bincount(unit, hit) / judged
         rates = measure(scores, valid.labels, valid.group_sizes)
         more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
-        return MethodScores(share, judged.astype(np.float64), more)
+        return pl.DataFrame({"score": share, WEIGHT: judged}), more
 
 
 def make_ladder(files: RawFiles, config: FlightConfig, run: Run) -> Ladder:

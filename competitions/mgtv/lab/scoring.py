@@ -5,10 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import polars as pl
 from msgspec.structs import replace as put
 
 from common.arrays import Floats
-from common.day.methods.ladder import Bench, MethodScores
+from common.day.methods.ladder import Bench
+from common.day.record_schema import CLUSTER
 from common.engine.run import Result, collect
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
@@ -78,7 +80,7 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
         own = collect([scores[day] for day in self.ready.plan.valid])
         return self.run.step(click_ranker.mix_across, self.take_valid(days), own)
 
-    def record(self, answer: list[Floats]) -> MethodScores:
+    def record(self, answer: list[Floats]) -> tuple[pl.DataFrame, dict[str, float]]:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
         even, finished = [], []
         for part in self.predictions:
@@ -98,4 +100,4 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
             "calibration error": calibration.calibration_error(np.concatenate(answer), self.labels),
         }
         devices = np.concatenate([part.day.devices for part in self.predictions])
-        return MethodScores(np.concatenate(scored), None, more, devices)
+        return pl.DataFrame({"score": np.concatenate(scored), CLUSTER: devices}), more

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from common.day.methods.ladder import Bench, MethodScores
+from common.day.methods.ladder import Bench
 from common.engine.run import Result, derive
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
@@ -61,7 +61,7 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
         """The pipeline with these settings, up to its score on validation."""
         return validate(self.files, config, self.run)
 
-    def record(self, answer: pl.DataFrame) -> MethodScores:
+    def record(self, answer: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, float | None]]:
         """A method by its lists (query, item, score). Beside the score: the share of the answers that they hold, the
         share of all articles that some list shows first, and how far apart the articles of a list are.
         """
@@ -74,7 +74,7 @@ class NewsBench(Bench[reader.RawFiles, NewsConfig]):
             content = self.unit_vectors.value
             vectors = content.vectors[content.rows(first["item"].to_numpy())].astype(np.float64)
             more["distance"] = reranking.intra_list_distance(first["query"].rle_id().to_numpy(), vectors)
-        return MethodScores(queries["score"].to_numpy(), queries["weight"].to_numpy(), more)
+        return queries, more
 
 
 def mark(fold: Fold, lists: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
+import polars as pl
+
 from common.day.methods import families
-from common.day.methods.ladder import Bench, Ladder, MethodScores, Rung
+from common.day.methods.ladder import Bench, Ladder, Rung
+from common.day.record_schema import CLUSTER, WEIGHT
 from common.engine.run import Result, Run, collect
 from common.learning.als import factorise
 from competitions.tencent import metrics, ranking
@@ -69,13 +72,14 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
         """What every method begins with."""
         return [self.folds.corpus, self.folds.valid, self.folds.plan]
 
-    def record(self, answer: TopK | tuple[TopK, dict[str, float]]) -> MethodScores:
+    def record(self, answer: TopK | tuple[TopK, dict[str, float]]) -> tuple[pl.DataFrame, dict[str, float]]:
         """A method by its answer of the hold-out, which may bring further columns."""
         top, own = answer if isinstance(answer, tuple) else (answer, {})
         fold, host = self.folds.valid.value, self.config.host
         scores, ranks = metrics.evaluate(fold, top, host), metrics.rank_targets(fold, top)
         more = {name: scores[name] for name in ("hit_rate@10", "ndcg@10", "seen", "unseen")} | own
-        return MethodScores(metrics.score_answers(ranks), metrics.list_weights(fold, host), more, fold.target)
+        weights = metrics.list_weights(fold, host)
+        return pl.DataFrame({"score": metrics.score_answers(ranks), WEIGHT: weights, CLUSTER: fold.target}), more
 
 
 def make_ladder(files: RawFiles, config: TencentConfig, run: Run) -> Ladder:

@@ -149,7 +149,7 @@ def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, mon
 def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/methods/ladder.py:1 climb"}
     scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
-    row = {"rung": "als", "title": "factors", "family": "f", **scores, "fits counted": 3}
+    row = {"rung": "als", "title": "factors", "family": "f", **scores}
     row |= {"recall": 0.75, "unknown": None, **costs}
     put_ladder(monkeypatch, [{"rung": "popular", "recall": 0.5}, row])
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
@@ -161,7 +161,7 @@ def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: p
         "to change": "common/day/methods/ladder.py:1 climb",
         "score": ".5000 ± .0100",
         "before": ".4000",
-        "against popular": ".1000 ± .0200, on the same queries, with the noise of 3 fits",
+        "against popular": ".1000 ± .0200, on the same queries, by one fit each: another fit moves it too",
         "recall": ".7500 (popular .5000)",
         "cost": "1.2 s",
     }

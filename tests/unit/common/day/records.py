@@ -1,6 +1,5 @@
 """Records and runs as they lie in a build folder, written by hand."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import polars as pl
 from common.day.evidence import Evidence
 from common.day.judged import Details, Insight, Judged
 from common.day.record_schema import RECORD, Data, Example, RunRecord, RunStart, Scored
+from common.day.run_record import average_fits, stack_fits
 from common.io.submission import Checked
 from common.learning.dataset import RankingDataset
 
@@ -47,13 +47,20 @@ def make_record(**changed: Any) -> RunRecord:
     return msgspec.convert(record | changed | parts, RunRecord)
 
 
-def write_run(folder: Path, scores: Sequence[float] = (0.5,), **changed: Any) -> Path:
-    """A run's folder: its record, and the scores of its queries, half of which are of the slice even."""
+def write_run(folder: Path, scores: Any = (0.5,), **changed: Any) -> Path:
+    """A run's folder: its record, and the scores of its queries (of single fits: a column each), half of which are of
+    the slice even.
+    """
     folder.mkdir(parents=True)
-    cv = {"score": float(np.mean(scores)), "queries": len(scores), "digest": str(len(scores))} | changed.pop("cv", {})
-    record = make_record(**{"name": folder.parent.name, "run": folder.name, "cv": cv} | changed)
+    single = np.asarray(scores, np.float64).reshape(len(scores), -1)
+    names = [str(number) for number in range(len(single))]
+    fits = [pl.DataFrame({"query": names, "fold": "all", "score": each}) for each in single.T]
+    queries = stack_fits(fits) if len(fits) > 1 else fits[0]
+    own = {"score": float(single.mean()), "queries": len(single), "digest": str(len(single))}
+    cv = own | changed.pop("cv", {})
+    told = {"name": folder.parent.name, "run": folder.name, "cv": cv, "fits": average_fits(queries)}
+    record = make_record(**told | changed)
     (folder / RECORD).write_bytes(msgspec.json.encode(record))
-    queries = pl.DataFrame({"query": [str(n) for n in range(len(scores))], "fold": "all", "score": scores})
     parity = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("even")).otherwise(pl.lit("odd"))
     queries.with_columns(parity=parity).write_parquet(folder / "queries.parquet")
     return folder

@@ -2,7 +2,9 @@
 runs has one difference, one error and one sentence, wherever it is told.
 """
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,26 @@ import pytest
 from scipy import stats
 
 from common.day.compare import list_slices
-from common.day.difference import Difference, FitNoise, compute_difference, pool_variance, read_pair, widen_error
+from common.day.difference import (
+    SEEN,
+    Difference,
+    compute_difference,
+    expect_difference,
+    find_limit,
+    pair_scores,
+    read_pair,
+    widen_error,
+)
 from common.day.record_schema import read_record
+from common.day.run_record import average_fits, stack_fits
 from competitions.cli import execution
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
 
 RNG = np.random.default_rng(0)
-BEFORE = RNG.random(40).round(2)
-AFTER = (BEFORE + RNG.normal(0.02, 0.1, 40)).round(2)
-PARTS = re.compile(r"([+-]\d\.\d{4}) ± (\d\.\d{4}) on (.*?) \((\d+ fits known)\)")
+BEFORE = RNG.random((40, 3)).round(2)
+AFTER = (BEFORE + RNG.normal(0.02, 0.1, (40, 3))).round(2)
+PARTS = re.compile(r"([+-]\d\.\d{4}) ± (\d\.\d{4}) on (.*?) \((\d+ fits) each\)")
 
 
 @pytest.fixture
@@ -29,10 +41,10 @@ def pair(make: Make) -> tuple[Path, Path]:
     """Two runs of three fits each, the second with another setting; before and between them such as are less alike."""
     config: dict[str, Any] = {"seed": 0, "rank": {"rounds": 5, "depth": 3}}
     other: dict[str, Any] = {"seed": 0, "rank": {"rounds": 9, "depth": 3}}
-    make("20260101-120000-000", list(BEFORE), config=other | {"new": 1}, fits=[0.41, 0.43, 0.42])
-    one = make("20260102-120000-000", list(BEFORE), config=config, fits=[0.51, 0.52, 0.53])
-    make("20260103-120000-000", list(AFTER), config=other, overrides=["@competitions/news/quick.toml"])
-    return one, make("20260104-120000-000", list(AFTER), config=other, fits=[0.52, 0.55, 0.54])
+    make("20260101-120000-000", BEFORE, config=other | {"new": 1})
+    one = make("20260102-120000-000", BEFORE, config=config)
+    make("20260103-120000-000", AFTER, config=other, overrides=["@competitions/news/quick.toml"])
+    return one, make("20260104-120000-000", AFTER, config=other)
 
 
 def test_every_place_tells_the_same_difference_of_a_pair(
@@ -50,74 +62,137 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     page = (build / "runs.html").read_text()
     texts["the page of runs"] = page.split("Against news/20260102")[1].split("Against")[0]
     told = {place: PARTS.findall(text)[-1:] for place, text in texts.items()}
-    first = read_pair(one, other).difference
-    assert (first.queries, first.fits) == (40, 6)
+    first = compute_difference(read_pair(one, other).queries)
+    assert (first.queries, first.fits) == (40, 3)
     (parts,) = PARTS.findall(first.sentence)
     assert {place: found for place, found in told.items() if found != [parts]} == {}
     assert f"+{parts[0][2:]} ± {parts[1][1:]}" in (build / "runs.html").read_text()  # a column, without the zeros
 
 
-# --- the error ---
+# --- the error, of queries by fits ---
 
 
-def test_the_error_is_that_of_the_queries_and_of_the_fits_of_both() -> None:
-    many = FitNoise(0.0004, 10**6)
-    assert widen_error(0.03, many, (1, 1)) == pytest.approx((0.0009 + 0.0004 + 0.0004) ** 0.5)
-    assert widen_error(0.03, many, (2, 4)) == pytest.approx((0.0009 + 0.0002 + 0.0001) ** 0.5)
-    assert widen_error(0.03, FitNoise(0.0, 5), (1, 1)) == 0.03
-    # All of it from few fits: Student's quantile over the normal one.
-    for freedom in (2, 5, 20):
-        wider = widen_error(0.0, FitNoise(0.5, freedom), (1, 1))
-        assert wider == pytest.approx(stats.t.ppf(0.975, freedom) / 1.95996, rel=0.01)
+def frame(scores: Any, **columns: Any) -> pl.DataFrame:
+    """What a run keeps of its queries by their scores (queries, fits)."""
+    scores = np.asarray(scores, np.float64)
+    names = [str(number) for number in range(len(scores))]
+    queries = pl.DataFrame({"query": names, "fold": "x", "score": scores.mean(1), **columns})
+    return queries.with_columns(fits=pl.Series(scores).arr.to_list()) if scores.shape[1] > 1 else queries
 
 
-def test_of_fits_that_differ_by_chance_one_verdict_in_twenty_is_clear_at_most() -> None:
-    rng, clear, found = np.random.default_rng(0), 0, 0
-    for _ in range(2_000):
-        fits = [list(rng.normal(size=3)) for _ in range(2)]
-        noise = pool_variance(fits)
-        assert noise is not None
-        error = widen_error(0.0, noise, (3, 3))
-        clear += Difference(float(np.mean(fits[1]) - np.mean(fits[0])), error, 9, 9, 6).clear
-        found += Difference(float(np.mean(fits[1]) - np.mean(fits[0])) + 2 * error, error, 9, 9, 6).clear
-    assert clear / 2_000 < 0.06
-    assert 0.45 < found / 2_000 < 0.55  # what is worth twice the error is found in half of the runs
+def differ(before: Any, after: Any, compared: int = 1, **columns: Any) -> Difference:
+    return compute_difference(pair_scores(frame(before, **columns), frame(after, **columns)), compared)
 
 
-def test_a_verdict_follows_from_the_pair_alone(make: Make) -> None:
-    one, other = make("a-1", [0.2, 0.4, 0.6, 0.8], fits=[0.3, 0.5, 0.4]), make("a-2", [0.4, 0.4, 0.6, 0.8])
-    make("a-0", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9])  # of the same settings, and of no concern
-    difference = read_pair(one, other).difference  # gains .2, 0, 0, 0; three fits against one
-    assert difference.error == pytest.approx(widen_error(0.05 * 3**0.5 / 2, FitNoise(0.01, 2), (3, 1)))
-    assert (difference.fits, difference.verdict) == (3, "within the noise")
-    unknown = read_pair(make("b-1", [0.2] * 20), make("b-2", [0.4] * 20)).difference
-    assert (unknown.fits, unknown.clear) == (0, False)  # where the fits' noise is not known nothing is clear
-    assert unknown.verdict == "more than the noise of the queries, but that of the fits is not known"
-    assert "no fits known: a run with --seeds 3 tells their noise" in unknown.sentence
-    verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.05, -0.05)]
-    assert verdicts == ["clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
-    assert not Difference(0.05, 0.02, 10, 5, fits=3, compared=20).clear  # one of twenty lies so far by chance
-    same = read_pair(one, make("b-3", [0.2, 0.4, 0.6, 0.8], fits=[0.1, 0.9])).difference
-    assert (same.fits, same.error) == (0, 0.0)  # nothing changed, and nothing is noisy
+def draw_run(rng: np.random.Generator, of_fit: float, fits: int, queries: int, groups: int = 0) -> Any:
+    """Scores (queries, fits): each fit moves all queries by ``of_fit``, and single ones, or ``groups`` of them, by 1."""
+    own = np.arange(queries) % (groups or queries)
+    return rng.normal(0, of_fit, fits) + rng.normal(size=(own.max() + 1, fits))[own]
+
+
+@pytest.mark.parametrize(("of_fit", "groups"), [(0.0, 0), (0.1, 0), (0.0, 40), (0.5, 40)])
+def test_fits_alone_are_clear_once_in_twenty_times_and_the_smallest_gain_is_found_eight_times_in_ten(
+    of_fit: float, groups: int
+) -> None:
+    """Three fits each of 200 queries. With the fits' noise counted twice no such pair was clear."""
+    rng, own = np.random.default_rng(7), {"cluster": np.arange(200) % groups} if groups else {}
+    pairs = [[draw_run(rng, of_fit, 3, 200, groups) for _ in "ab"] for _ in range(500)]
+    told = [differ(one, other, **own) for one, other in pairs]
+    assert 0.01 <= np.mean([each.clear for each in told]) <= 0.06
+    smallest = np.mean([each.smallest for each in told])
+    expected = [each.smallest for one, _ in pairs if (each := expect_difference(frame(one, **own)))]
+    assert np.mean(expected) == pytest.approx(smallest, rel=0.15)
+    assert 0.72 <= np.mean([differ(one, other + smallest, **own).clear for one, other in pairs]) <= 0.9
+
+
+@pytest.mark.parametrize(("of_fit", "groups"), [(0.0, 0), (0.03, 0), (0.0, 100)])
+def test_the_error_is_that_of_a_two_way_layout(of_fit: float, groups: int) -> None:
+    """Of thirty fits each, so that the fits are well known."""
+    assert find_limit(1) + SEEN == pytest.approx(2.84, abs=0.005)
+    rng, own = np.random.default_rng(2), {"cluster": np.arange(2_000) % groups} if groups else {}
+    errors = [differ(*(draw_run(rng, of_fit, 30, 2_000, groups) for _ in "ab"), **own).error for _ in range(30)]
+    true = math.sqrt(2 * (of_fit**2 + 1 / (groups or 2_000)) / 30)
+    assert np.mean(errors) == pytest.approx(true, rel=0.08)
+
+
+def test_weights_and_parts_count_as_in_the_scores() -> None:
+    """Twice the weight is twice the query; three fits that scored a part each move only this."""
+    rng = np.random.default_rng(3)
+    before, gains = rng.normal(size=(200, 1)), rng.normal(size=(200, 4))
+    once = differ(before + 0 * gains, before + gains, weight=np.repeat([1.0, 3.0], 100))
+    rows = np.r_[np.arange(100), np.repeat(np.arange(100, 200), 3)]
+    copied = differ((before + 0 * gains)[rows], (before + gains)[rows], cluster=rows)
+    assert once[:2] == pytest.approx(copied[:2])
+    errors = []
+    for _ in range(20):
+        sides = [np.vstack([draw_run(rng, 0.3, 3, 200) for _ in range(10)]) for _ in "ab"]
+        errors.append([differ(*sides, part=np.arange(2_000) // 200).error, differ(*sides).error])
+    with_parts, without = np.mean(errors, axis=0) / math.sqrt(2 * (0.3**2 / 10 + 1 / 2_000) / 3)
+    assert with_parts == pytest.approx(1, abs=0.1)  # forty degrees of freedom
+    assert without > 1.2  # four
+    assert differ([[0.0]] * 20, [[1.0]] * 20, weight=[0.0] * 20)[:2] == (0.0, math.inf)  # a slice that counts nothing
 
 
 def test_queries_of_a_cluster_rise_and_fall_together() -> None:
-    before, gains = pl.Series([0.0] * 6), [1.0, 1.0, 1.0, -1.0, -1.0, -1.0]
-    joined = pl.DataFrame({"before": before, "after": gains, "cluster": ["a", "a", "a", "b", "b", "b"]})
-    assert compute_difference(joined.drop("cluster")).error == pytest.approx(6**-0.5)  # six independent ones
-    assert compute_difference(joined).error == pytest.approx(2**-0.5)  # two
-    weighed = joined.with_columns(weight=pl.Series([1.0, 1.0, 1.0, 3.0, 3.0, 3.0]))
-    # The mean is -.5; a's sum of gains less the mean is 4.5, b's the same with its weight.
-    assert compute_difference(weighed)[:2] == pytest.approx((-0.5, (2 * 4.5**2) ** 0.5 / 12))
-    assert compute_difference(joined.with_columns(weight=pl.lit(0.0)))[:2] == (
-        0.0,
-        0.0,
-    )  # of a slice that counts nothing
+    gains = np.tile([1.0, -1.0], 100).repeat(10)[:, None]
+    apart, together = differ(gains * 0, gains), differ(gains * 0, gains, cluster=np.arange(2_000) // 10)
+    assert apart.error == pytest.approx(2_000**-0.5, rel=0.01)
+    assert together.error == pytest.approx(200**-0.5, rel=0.02)
+    # Nine clusters that are scored differently tell nothing, however many queries are in them.
+    for clusters, error in ((1, math.inf), (9, math.inf), (10, 0.1)):
+        told = differ([[0.0]] * 500, [[0.2 + at % clusters] for at in range(500)], cluster=np.arange(500) % clusters)
+        assert (told.error >= error, told.beyond) == (True, math.isfinite(error) and told.beyond)
+    one = differ([[0.0]] * 25, [[0.5]] * 25, cluster=["a"] * 25)
+    assert (one.error, one.beyond, one.clear) == (math.inf, False, False)
+    assert one.sentence == (
+        "+0.5000 on 25 common queries, 25 of them scored differently: too few queries are scored differently to tell"
+    )
+
+
+def test_nothing_is_clear_where_no_fits_tell_their_noise() -> None:
+    rng = np.random.default_rng(4)
+    before = rng.normal(size=(100, 1))
+    after = before + rng.normal(1, 0.1, (100, 1))
+    for fits in (1, 3):  # a single fit; and a model that draws nothing, of which three seeds are one
+        told = differ(before.repeat(fits, 1), after.repeat(fits, 1))
+        assert (told.fits, told.beyond, told.clear) == (0, True, False)
+        assert told.verdict == "more than the noise of the queries, but that of the fits is not known"
+        assert told.sentence.endswith("(one fit each, or equal ones)")
+        assert expect_difference(frame(before.repeat(fits, 1))) is None
+    three = after + rng.normal(0, 0.01, (100, 3))
+    assert differ(before, three).fits == 0  # one fit of the first
+    assert differ(before.repeat(3, 1) + rng.normal(0, 0.01, (100, 3)), three[:, :2]).fits == 2
+    same = differ(three, three)
+    assert (same.changed, same.error, same.verdict) == (0, 0.0, "no query is scored differently")
+    verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.05, -0.05)]
+    assert verdicts == ["clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
+    assert not Difference(0.05, 0.02, 10, 5, fits=3, compared=20).clear  # one of twenty lies so far by chance
+
+
+@pytest.mark.parametrize("freedom", [2, 5, 20])
+def test_few_fits_are_counted_by_student(freedom: int) -> None:
+    assert widen_error(0.25, [(0.25, freedom)]) == pytest.approx(
+        0.5 * stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975), rel=0.001
+    )
+    assert widen_error(0.25, [(0.25, math.inf)]) == pytest.approx(0.5)
+
+
+def test_the_fits_of_a_run_are_stacked_by_query_and_averaged() -> None:
+    scores = ([0.0, 1.0], [1.0, 1.0], [0.5, 0.0])
+    stacked = stack_fits([frame(np.array(each)[:, None], weight=[1.0, 3.0]) for each in scores])
+    assert stacked.columns == ["query", "fold", "score", "weight", "fits"]
+    assert stacked["score"].to_list() == pytest.approx([0.5, 2 / 3])
+    assert average_fits(stacked) == pytest.approx([0.75, 1.0, 0.125])
+    assert average_fits(stacked.drop("fits")) == []
+
+
+def mark(won: Sequence[tuple[str, int]]) -> list[str]:
+    """The slices that are marked, where so many of forty queries each are won."""
+    rows = [("all", kind, 0.0, float(at < count)) for kind, count in won for at in range(40)]
+    marks = list_slices(pl.DataFrame(rows, schema=["fold", "kind", "before", "after"], orient="row"))
+    return [row["slice"] for row in marks if row[""]]
 
 
 def test_a_slice_is_marked_where_it_lies_beyond_what_chance_makes_of_so_many() -> None:
-    """Of 40 queries 5 won are 2.4 errors, 8 are 3.2; of six slices, the fold among them, chance makes 2.7."""
-    won = {"a": 5, "b": 8, "c": 0, "d": 0, "e": 0}
-    rows = [("all", kind, 0.0, float(at < count)) for kind, count in won.items() for at in range(40)]
-    marks = list_slices(pl.DataFrame(rows, schema=["fold", "kind", "before", "after"], orient="row"))
-    assert [row["slice"] for row in marks if row[""]] == ["fold: all", "kind: b"]
+    """Of 40 queries 10 won are 3.6 errors, fewer 3.2 with so few that differ counted; 8 are too few to tell."""
+    assert mark([("a", 8), ("b", 14), ("c", 0), ("d", 0), ("e", 0)]) == ["fold: all", "kind: b"]

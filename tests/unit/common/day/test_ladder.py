@@ -2,25 +2,27 @@
 
 import inspect
 import json
-import math
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from common.day.difference import FitNoise, widen_error
 from common.day.methods import families
 from common.day.methods import ladder as ladders
-from common.day.methods.ladder import BASE, BEFORE, FITS, GAIN, GAIN_ERROR, TABLE, Bench, Ladder, MethodScores, Rung
+from common.day.methods.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, TABLE, Bench, Ladder, Rung
 from common.day.record_schema import Row
 from common.day.run_record import digest_files
 from common.engine.errors import UserError
 from common.engine.run import Result, Run, collect, derive
 from tests.results import as_result
 from tests.unit.common.day.records import write_run
+
+Scored = tuple[pl.DataFrame, dict[str, float]]
 
 
 class PlainBench(Bench[Any, list[Result[Any]]]):
@@ -31,7 +33,7 @@ class PlainBench(Bench[Any, list[Result[Any]]]):
         """What all begin with."""
         return self.config
 
-    def record(self, answer: MethodScores) -> MethodScores:
+    def record(self, answer: Scored) -> Scored:
         """As it is."""
         return answer
 
@@ -45,8 +47,8 @@ def add(values: list[float], more: float) -> float:
     return sum(values) + more
 
 
-def put_score(each: list[float], more: dict[str, float], *made: float) -> MethodScores:
-    return MethodScores(np.array(each), None, more)
+def put_score(each: list[float], more: dict[str, float], *made: float) -> Scored:
+    return pl.DataFrame({"score": np.array(each, np.float64)}), more
 
 
 def make_run(folder: Path) -> Run:
@@ -59,14 +61,14 @@ def make_ladder(
     return Ladder("Two <methods>", metric, PlainBench(files, [*given], run), rungs)
 
 
-def score_alike(bench: PlainBench, each: list[float], *weights: float) -> Result[MethodScores]:
-    return as_result(MethodScores(np.array(each), np.array(weights or np.ones(len(each)))))
+def score_alike(bench: PlainBench, each: list[float], **columns: list[float]) -> Result[Scored]:
+    return as_result((pl.DataFrame({"score": np.array(each, np.float64), **columns}), {}))
 
 
 def make_rung(
-    key: str, each: list[float], family: str = families.RULE, below: str | None = None, weights: tuple[float, ...] = ()
+    key: str, each: list[float], family: str = families.RULE, below: str | None = None, **columns: list[float]
 ) -> Rung:
-    return Rung(key, key, family, score_alike, wait, (each, *weights), below)
+    return Rung(key, key, family, partial(score_alike, **columns), wait, (each,), below)
 
 
 def fail(*_: object) -> Any:
@@ -79,12 +81,12 @@ def climb(run: Run) -> list[Row]:
     price = run.step(wait, 0.02, "price", name="price")
     run.step(wait, 0.01, "age", name="age")
 
-    def boost(bench: PlainBench) -> Result[MethodScores]:
+    def boost(bench: PlainBench) -> Result[Scored]:
         fitted = run.step(add, collect([price, log]), run.step(wait, 0.04, "fit", name="fit"), name="boost")
         run.step(wait, 0.05, "test.score", name="test.score")
         return derive(put_score, [0.3, 0.1], {"rounds": 7}, fitted)
 
-    def count(bench: PlainBench) -> Result[MethodScores]:
+    def count(bench: PlainBench) -> Result[Scored]:
         return derive(put_score, [0.2, 0], {"recall": 0.5}, run.step(wait, 0.03, "count", name="count"))
 
     popular = Rung("popular", "popularity", families.POPULARITY, count, wait)
@@ -111,21 +113,22 @@ def test_the_file_has_title_metric_and_rows_with_the_same_columns(tmp_path: Path
     assert all(step.kept for step in run.timings)
     written = json.loads((tmp_path / "run" / TABLE).read_text())
     assert (written["title"], written["metric"], written["rows"]) == ("Two <methods>", "MRR@5", again)
-    scored, paired = ["score", "error", "recall", "rounds"], [BASE, GAIN, GAIN_ERROR, FITS, BEFORE]
+    scored, paired = ["score", "error", "recall", "rounds"], [BASE, GAIN, GAIN_ERROR, BEFORE]
     names = ["rung", "title", "family", *scored, *paired, "seconds", ladders.MEMORY, ladders.CODE]
     assert [list(row) for row in rows] == [names] * 2
     error = pytest.approx(0.1 / 2**0.5)
-    assert list(rows[0].values())[:-8] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
+    assert list(rows[0].values())[:-7] == ["popular", "popularity", "popularity", 0.1, error, 0.5, None]
     assert (rows[1]["rung"], rows[1]["rounds"]) == ("boosted", 7)
+    assert (rows[1][GAIN], rows[1][GAIN_ERROR]) == (pytest.approx(0.1), None)  # two queries tell no error
 
 
 def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     called: list[str] = []
 
-    def score(bench: PlainBench, key: str, each: float) -> Result[MethodScores]:
+    def score(bench: PlainBench, key: str, each: float) -> Result[Scored]:
         called.append(key)
-        return as_result(MethodScores(np.array([each, 0.0])))
+        return score_alike(bench, [each, 0.0])
 
     each = {"a": 0.2, "b": 0.4, "c": 0.8, "d": 1.0}
     rungs = [Rung(key, key, "rule", score, wait, (key, each[key]), "a" if key == "c" else None) for key in each]
@@ -161,40 +164,20 @@ def test_a_method_that_cannot_run_is_left_out_and_the_next_builds_on_the_one_bef
 
 def test_a_rung_is_paired_with_the_one_that_it_builds_on_each_query_by_its_weight(tmp_path: Path) -> None:
     scores = {"a": [1.0, 0, 0, 0], "b": [1.0, 1, 0, 0.5], "c": [1.0, 0, 0, 0], "d": [1.0, 0, 0, 0.5]}
-    below, weights = {"c": "a"}, (1.0, 1.0, 1.0, 2.0)
-    rungs = [make_rung(key, each, below=below.get(key), weights=weights) for key, each in scores.items()]
-    rows = make_ladder(make_run(tmp_path), *rungs).climb()
-    assert [(row[BASE], row[GAIN]) for row in rows] == [(None, None), ("a", 0.4), ("a", 0.0), ("c", 0.2)]
-    assert rows[1][GAIN_ERROR] == pytest.approx(np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5)
-
-
-def test_queries_of_one_cluster_count_together_in_the_errors() -> None:
-    apart, together = (MethodScores(np.array([1.0, 1, 0, 0]), clusters=each) for each in (None, np.array([7, 7, 8, 8])))
-    assert [scored.weigh(scored.each) for scored in (apart, together)] == [(0.5, 0.25), (0.5, pytest.approx(0.5**1.5))]
-
-
-def test_a_gain_counts_the_noise_of_the_fits_where_runs_on_these_files_tell_it(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_text("1")
-    run, files = make_run(tmp_path), [tmp_path / "log.csv"]
-    rising = (families.RULE, families.BOOSTING, families.BLEND, families.RERANKING)
-    rungs = [make_rung(family, [0.0, 0.5, 1.0, at / 10], family) for at, family in enumerate(rising)]
-
-    def climb_families() -> list[tuple[float, int | None]]:
-        rows = make_ladder(run, *rungs, metric="MRR", files=files).climb()
-        return [(row[GAIN_ERROR], row[FITS]) for row in rows]
-
-    plain = [error for error, _ in climb_families()]
-    assert [counted for _, counted in climb_families()] == [None, 0, 0, None]
-    for number, digest in enumerate((digest_files(files, run.cache), "of other files")):
-        fits = [0.50, 0.52, 0.54][: 3 - number]
-        write_run(run.folder.parent / f"run{number}", metric="mrr", fits=fits, data={"digest": digest})
-    noise = FitNoise(0.02**2, 2, 3)
-    assert climb_families() == [
-        (plain[0], None),
-        (pytest.approx(widen_error(plain[1], noise, (1, math.inf))), 3),
-        (pytest.approx(widen_error(plain[2], noise, (1, 1))), 3),
-        (plain[3], None),  # the fit is that of the rung above
-    ]
+    below, weights = {"c": "a"}, [1.0, 1.0, 1.0, 2.0] * 100
+    rungs = [make_rung(key, each * 100, below=below.get(key), weight=weights) for key, each in scores.items()]
+    (tmp_path / "other").mkdir()  # what lies in build/ tells nothing of these methods
+    write_run(tmp_path / "other" / "run", metric="m", fits=[0.1, 0.9], data={"digest": digest_files((), tmp_path)})
+    rows = make_ladder(Run(tmp_path / "other" / "ladder", tmp_path / "cache"), *rungs).climb()
+    gains = [row[GAIN] for row in rows]
+    assert (gains[0], gains[1:]) == (None, pytest.approx([0.4, 0.0, 0.2]))
+    assert [row[BASE] for row in rows] == [None, "a", "a", "c"]
+    one = np.sqrt(0.4**2 + 0.6**2 + 0.4**2 + 0.2**2) / 5  # of four queries
+    assert rows[1][GAIN_ERROR] == pytest.approx(one / 10, rel=0.02)
+    together = [float(at // 2) for at in range(400)]
+    wider = [make_rung(key, scores[key] * 100, cluster=together) for key in "ab"]
+    error = make_ladder(make_run(tmp_path), *wider).climb()[1][GAIN_ERROR]
+    assert error == pytest.approx(np.sqrt(2 * (1 - 0.75) ** 2) / 4 / 10, rel=0.02)  # a pair gains 1 or .5
 
 
 def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_rules_peers_blocks_models_blend_on_the_same_sessions(
     assert scored["peer"] == scored["cheapest"]
     judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
     assert judged > 10
-    assert {len(scored.each) for scored in made.measured.values()} == {judged}
+    assert {queries.height for queries in made.measured.values()} == {judged}
 
 
 def test_a_session_that_two_fits_judge_counts_once() -> None:
@@ -94,8 +94,8 @@ def test_a_session_that_two_fits_judge_counts_once() -> None:
     first, last = np.arange(11.0, 0, -1), np.arange(11.0)
     bench = FlightBench(FILES, CONFIG, cast(Run, None))
     bench.__dict__["sessions"] = SimpleNamespace(split=as_result(SimpleNamespace(searches=np.arange(9))))
-    scored = bench.record(Answer(data, np.concatenate([first, first, last, first])))
-    assert scored.each.tolist() == [0.5, 1.0]
+    scored, _ = bench.record(Answer(data, np.concatenate([first, first, last, first])))
+    assert scored.rows() == [(0.5, 2), (1.0, 2)]
 
 
 def test_the_cheapest_fits_no_model_and_builds_no_feature_that_it_does_not_read(
