@@ -11,10 +11,11 @@ import polars as pl
 
 from common.day.difference import FEW, SIDES, Difference, compute_difference, expect_difference, pair_truth, read_pair
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.registry import find_runs, find_start
+from common.day.registry import find_run, find_runs, find_start
 from common.day.run_record import NO_SLICE, QUERIES, find_weights, read_frame, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
+from common.io.submission import write_bytes
 from common.learning.metrics import average
 
 READ = 100  # runs, newest first
@@ -152,6 +153,28 @@ def flatten(table: Row, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def find_compared(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
+    """The folders of runs to compare, the base first. Without a second, the one named is compared with the last run of
+    its competition; a competition alone, or nothing, stands for its last run behind the run before its edit.
+    """
+    if not runs or (len(runs) == 1 and runs[0] in names):
+        last = find_run(build, names, runs[0] if runs else "last")
+        if partner := find_partner(last):
+            return [partner, last]
+        raise UserError(
+            f"No run before {last} has the same files and queries, and other settings or code: name two runs, such as"
+            " last~1 last."
+        )
+    one, *others = [find_run(build, names, run) for run in runs]
+    own = [name for name in names if name == one.parent.name]
+    return [one, *(others or [find_run(build, own or names, "last")])]
+
+
+def choose_base(folder: Path) -> Path:
+    """Have the runs of a competition compared with the run in ``folder`` from now on, where they ask the same."""
+    return write_bytes(folder.parent / BASE, f"{folder.name}\n".encode())
 
 
 # --- two runs side by side ---

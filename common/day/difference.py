@@ -120,20 +120,20 @@ def compute_difference(joined: pl.DataFrame, compared: int = 1) -> Difference:
     if len(moved) < FEWEST:
         return Difference(mean, math.inf if changed else 0.0, len(gains), changed, compared=compared)
     variance, freedom = sum_clusters(gains - mean, weights, clusters), len(moved) - 1.0
-    sides = [measure_noise(read_fits(joined, side), joined) for side in (BEFORE, AFTER)]
+    sides = [measure_noise(read_fits(joined, side), joined) for side in SIDES]
     known = [noise for noise in sides if noise is not None]
     if len(known) < len(sides):
         return Difference(mean, widen_error(variance, [(variance, freedom)]), len(gains), changed, 0, compared)
     of_fits, estimate = add_noise(known)
     error = widen_error(variance + of_fits, [(variance, freedom), estimate])
-    return Difference(mean, error, len(gains), changed, known[0].fits, compared)
+    return Difference(mean, error, len(gains), changed, min(noise.fits for noise in known), compared)
 
 
 def expect_difference(queries: pl.DataFrame) -> Difference | None:
     """The difference of a run from one that another draw of the fits alone sets apart: no gain, and the error that
     tells what can be seen (``smallest``). None where its fits are not known.
     """
-    noise = measure_noise(read_fits(queries, ""), queries)
+    noise = measure_noise(read_fits(queries, FITS), queries)
     if noise is None:
         return None
     of_fits, estimate = add_noise([noise, noise])
@@ -276,13 +276,11 @@ def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     return renamed.join(before, on=["fold", "query"], maintain_order="left")
 
 
-def read_fits(queries: pl.DataFrame, side: str) -> Floats:
-    """The scores (queries, fits) by single fits, as many as both sides of a pair have; none where a side has none."""
-    sides = [name for name in queries.columns if name in (FITS, *SIDES)]
-    if not queries.height or FITS + side not in sides or len(sides) == (1 if side else 2):
+def read_fits(queries: pl.DataFrame, column: str) -> Floats:
+    """The scores (queries, fits) by single fits; none where there is no such column."""
+    if column not in queries.columns or not queries.height:
         return np.empty((queries.height, 0))
-    fits = min(len(queries[name][0]) for name in sides)
-    return queries[FITS + side].list.head(fits).list.to_array(fits).to_numpy()
+    return queries[column].list.to_array(len(queries[column][0])).to_numpy()
 
 
 def number_groups(queries: pl.DataFrame, column: str) -> Ints:

@@ -81,33 +81,6 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     return matches[0]
 
 
-def find_compared(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
-    """The folders of runs to compare, the base first. Without a second, the one named is compared with the last run of
-    its competition; a competition alone, or nothing, stands for its last run behind the run before its edit.
-    """
-    from common.day.compare import find_partner  # the ledger compares nothing, and lists at once
-
-    if not runs or (len(runs) == 1 and runs[0] in names):
-        last = find_run(build, names, runs[0] if runs else "last")
-        if partner := find_partner(last):
-            return [partner, last]
-        raise UserError(
-            f"No run before {last} has the same files and queries, and other settings or code: name two runs, such as"
-            " last~1 last."
-        )
-    one, *others = [find_run(build, names, run) for run in runs]
-    own = [name for name in names if name == one.parent.name]
-    return [one, *(others or [find_run(build, own or names, "last")])]
-
-
-def choose_base(folder: Path) -> Path:
-    """Have the runs of a competition compared with the run in ``folder`` from now on, where they ask the same."""
-    from common.day.compare import BASE
-    from common.io.submission import write_bytes
-
-    return write_bytes(folder.parent / BASE, f"{folder.name}\n".encode())
-
-
 def remove_runs(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
     """Remove the folders of runs, as ``find_run`` takes their names, or those of runs without a record; return them.
     ``UserError`` before anything is removed where one is not there, or lives.

@@ -56,7 +56,7 @@ def compare(several: Runs = None, build: Build = BUILD) -> None:
     """
     from common.day import compare as comparing
 
-    base, *runs = registry.find_compared(build, NAMES, several or [])
+    base, *runs = comparing.find_compared(build, NAMES, several or [])
     if len(runs) > 1:
         print_table(wide_console(), f"Beside {base}", comparing.compare_all(base, runs))
         return
@@ -75,8 +75,10 @@ def compare(several: Runs = None, build: Build = BUILD) -> None:
 
 def base(run: RunName = "last", build: Build = BUILD) -> None:
     """Choose the run that later runs of its competition are compared with, where they ask the same."""
+    from common.day.compare import choose_base
+
     folder = registry.find_run(build, NAMES, run)
-    registry.choose_base(folder)
+    choose_base(folder)
     print(f"Later runs are compared with {folder}, where they have the same files and queries.")
 
 

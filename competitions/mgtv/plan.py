@@ -27,12 +27,13 @@ FEW_LISTS, MANY_SEEDS = 30_000, 5  # to learn from, below which one fit is a dra
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides: the share of plays that ``looped``, ``lists`` with a click of the median day, and the blocks whose
-    tables are ``empty``.
+    """What decides: the share of plays that ``looped``, ``lists`` with a click of the median day, the ``days`` of the
+    log, and the blocks whose tables are ``empty``.
     """
 
     looped: float
     lists: float
+    days: int
     empty: tuple[str, ...]
 
 
@@ -60,7 +61,7 @@ def measure_files(
     """Look at the play ``files``, the log by day (device, clicked) and the tables."""
     clicking = [day.filter("clicked")["device"].n_unique() for day in days]
     empty = [name for name, table in (("profile", profiles), ("comment", comments)) if table.is_empty()]
-    return Facts(share_looped(files, videos), float(np.median(clicking or [1])), tuple(empty))
+    return Facts(share_looped(files, videos), float(np.median(clicking or [1])), len(days), tuple(empty))
 
 
 def share_looped(files: Sequence[DayFiles], videos: pl.DataFrame) -> float:
@@ -86,7 +87,8 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
     replace = msgspec.structs.replace
     clip, clip_why = decide_clip(facts.looped, config.truth.clip)
     count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
-    seeds, seeds_why = decide_seeds(min(facts.lists, config.split.train_queries) * count, config.watch.seeds)
+    trained = min(count, facts.days - config.split.valid_days - 1)  # the first day has no past
+    seeds, seeds_why = decide_seeds(min(facts.lists, config.split.train_queries) * trained, config.watch.seeds)
     taken = [
         choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS))
         for settings, usual in ((config.watch, WATCH_BLOCKS), (config.completion, COMPLETION_BLOCKS))
