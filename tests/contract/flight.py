@@ -27,6 +27,7 @@ from tests.contract.flight_planted import (
 )
 
 SMALL = (
+    "fits=1",
     'rank.models=["lightgbm_softmax", "catboost_softmax"]',
     "rank.rounds=25",
     "rank.patience=10",

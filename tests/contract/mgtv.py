@@ -24,6 +24,8 @@ from tests.contract.mgtv_planted import (
 
 TRAIN_DAYS, VALID_DAYS = 2, 2
 SMALL = (
+    "fits=1",
+    "watch.seeds=1",
     "watch.rounds=20",
     "watch.patience=10",
     "watch.lightgbm_softmax.min_data_in_leaf=5",

@@ -14,6 +14,7 @@ from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_row
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
 SMALL = (
+    "fits=1",
     'rank.blocks=["item", "pair", "channel"]',
     "rank.negatives=10",
     "rank.rounds=30",

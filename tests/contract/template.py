@@ -96,7 +96,7 @@ def find_answers(results: Results) -> pl.DataFrame:
 TEMPLATE = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
-    small=(f"split.days={DAYS}", "rank.rounds=30", "rank.patience=10"),
+    small=("fits=1", f"split.days={DAYS}", "rank.rounds=30", "rank.patience=10"),
     popular=write_popular,
     metric="mrr@5",
     floor=0.7,

@@ -36,6 +36,9 @@ from tests.unit.tencent.tencent_files import write_pickle
 LENGTH = 20
 EARLIER = 3
 SMALL = (
+    "fits=1",
+    "ranker.fit.seeds=1",
+    "sequence.seeds=1",
     f"split.earlier={EARLIER}",
     "ranker.list_length=40",
     f"ranker.features.history={LENGTH}",

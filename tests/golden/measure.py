@@ -22,6 +22,7 @@ SETTINGS = {
     "flight": ("rank.rounds=40", "rank.patience=20", "rank.seeds=1", "split.valid_share=0.2"),
     "mgtv": (
         "watch.rounds=60",
+        "watch.seeds=1",
         "watch.patience=15",
         "watch.lightgbm_softmax.max_bin=63",
         "watch.lightgbm_softmax.num_threads=1",
@@ -31,7 +32,7 @@ SETTINGS = {
         "completion.parameters.num_threads=1",
         "split.train_days=2",
     ),
-    "tencent": ("sequence.passes=2",),
+    "tencent": ("sequence.passes=2", "sequence.seeds=1", "ranker.fit.seeds=1"),
 }
 Metrics = dict[str, float]
 
