@@ -116,8 +116,8 @@ def fit(lists: Sequence[RankingDataset | None], settings: FitSettings, seed: int
         "lambda_l2": settings.l2,
         "max_bin": 63,
     }
-    assert isinstance(settings.seeds, int), "the plan decides"
-    recipe = Recipe(KIND, parameters, settings.rounds, 0, seed, base_margin=SEARCH_SCORE, seeds=settings.seeds)
+    seeds = 1 if isinstance(settings.seeds, str) else settings.seeds  # the plan has put a number for "auto"
+    recipe = Recipe(KIND, parameters, settings.rounds, 0, seed, base_margin=SEARCH_SCORE, seeds=seeds)
     return gbdt.fit(recipe, parts)
 
 

@@ -22,7 +22,7 @@ from competitions.mgtv.split import Slates, build_slates, hide_outcome
 from tests.results import as_result
 
 FEATURES = FeatureSettings(blocks=BLOCKS)
-SPLIT = SplitSettings(valid_days=2, train_days=3, train_queries=100, valid_queries=100)
+SPLIT = SplitSettings(valid_days=2, folds=1, train_days=3, train_queries=100, valid_queries=100)
 LOG = {**DAY_SCHEMA, "t": pl.Float32, "answer": pl.Boolean}
 LOG.pop("play")
 VIDEOS = {

@@ -15,7 +15,7 @@ from competitions.mgtv.features.build import EXTRA_BLOCKS
 from competitions.mgtv.io import reader
 from tests.unit.mgtv.mgtv_raw_files import HOST, locate, plays, videos
 
-FACTS = plan.Facts(looped=0.0, lists=6_000, empty=())
+FACTS = plan.Facts(looped=0.0, lists=6_000, days=12, empty=())
 
 
 def settle(*settings: str, **facts: Any) -> MgtvConfig:
@@ -71,7 +71,7 @@ def test_the_files_are_measured() -> None:
     days = [pl.DataFrame({"device": devices, "clicked": True}) for devices in ([0, 0, 1], [2], [3, 4, 5])]
     days[1] = pl.concat([days[1], days[2].with_columns(clicked=False)])
     facts = plan.measure_files([], days, pl.DataFrame(), pl.DataFrame({"device": [0]}), pl.DataFrame())
-    assert facts == plan.Facts(0.0, 2.0, ("comment",))
+    assert facts == plan.Facts(0.0, 2.0, 3, ("comment",))
 
 
 def test_blocks_without_data_are_left_out_of_every_model() -> None:

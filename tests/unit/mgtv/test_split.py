@@ -18,7 +18,7 @@ def answered(*days: int) -> pl.DataFrame:
 
 
 def plan(log: pl.DataFrame, valid_days: int = 2, train_days: int = 3) -> DayPlan:
-    settings = SplitSettings(valid_days=valid_days, train_days=train_days, train_queries=9, valid_queries=9)
+    settings = SplitSettings(valid_days=valid_days, folds=1, train_days=train_days, train_queries=9, valid_queries=9)
     return plan_days(log, SHOWN, settings)
 
 
@@ -73,7 +73,7 @@ PLAN = DayPlan((5, 6), (7,), 8, 2)
 
 
 def find_devices(log: pl.DataFrame, day: int = 7, seed: int = 0, train: int = 100, valid: int = 100) -> list[int]:
-    settings = SplitSettings(valid_days=1, train_days=2, train_queries=train, valid_queries=valid)
+    settings = SplitSettings(valid_days=1, folds=1, train_days=2, train_queries=train, valid_queries=valid)
     return draw_slates(log, PLAN, day, settings, seed).queries["device"].to_list()
 
 

@@ -158,5 +158,5 @@ def test_queries_without_candidates_earn_nothing_and_all_count_by_their_weight()
     labelled = ranking.Labelled(rows, rows, rows, np.array([1.0, 2.0, 3.0, 4.0]))
     reciprocal = ranking.rank_valid(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]))
     assert reciprocal.tolist() == [1 / 2, 1, 0, 0]
-    chain = ranking.judge_orders(labelled, np.array([2.0, 1.0, 9.0, 0.0, 0.0]), "auto")
+    chain = ranking.judge_orders([labelled], [np.array([2.0, 1.0, 9.0, 0.0, 0.0])], "auto")
     assert (chain.earned.tolist(), chain.weights.tolist()) == (reciprocal.tolist(), [1, 2, 3, 4])
