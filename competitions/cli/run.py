@@ -118,10 +118,10 @@ def ablate(options: InputOptions) -> None:
 
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> None:
-    """Search each ranker's parameters; a gain beyond the noise is written to tuned.toml."""
-    from competitions.cli.tuning import tune_all
+    """Search the settings that space.toml names; a gain beyond the noise is written to tuned.toml."""
+    from competitions.cli import tuning
 
-    tune_all(options)
+    tuning.tune(options)
 
 
 def check(name: Name, submission: Submission, raw: OwnRaw = None) -> None:
