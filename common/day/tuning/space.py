@@ -109,19 +109,13 @@ def read_values(params: TrialParams, schema: type[msgspec.Struct]) -> TrialParam
 
 
 def find_current(space: Space, config: msgspec.Struct) -> TrialParams:
-    """The values of the space that the settings have; of "auto", of what is left to a library, and beyond a range: none."""
-    values, found = dict(flatten(msgspec.to_builtins(config))), TrialParams()
-    for key, among in space.items():
-        value = values.get(key)
-        if isinstance(among, CategoricalDistribution):
-            tried = [read_values({key: one}, type(config))[key] for one in among.choices]
-            same = [one for one, each in zip(among.choices, tried, strict=True) if msgspec.to_builtins(each) == value]
-            found |= {key: same[0]} if same else {}
-        elif isinstance(value, int | float) and among.low <= value <= among.high and is_whole(value, among):
-            found[key] = value
-    return found
-
-
-def is_whole(value: float, among: Among) -> bool:
-    """Whether a number may stand where whole ones are tried."""
-    return not isinstance(among, IntDistribution) or value == int(value)
+    """The numbers of the space that the settings have; of "auto", and of what lies beyond its range, none."""
+    values = dict(flatten(msgspec.to_builtins(config)))
+    return {
+        key: value
+        for key, among in space.items()
+        if not isinstance(among, CategoricalDistribution)
+        and isinstance(value := values.get(key), int | float)
+        and among.low <= value <= among.high
+        and (isinstance(among, FloatDistribution) or isinstance(value, int))
+    }
