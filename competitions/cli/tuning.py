@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -53,17 +54,15 @@ def tune(options: TuneOptions) -> None:
     if verdict and verdict.accepted:
         found = replace(verdict, params=read_values(verdict.params, type(inputs.config)))
         write_tuned(competition.tuned, options.name, found, f"{'simulated ' * is_simulated(inputs.folder)}{digest}")
-    show_verdict(verdict, competition)
+    show_verdict(verdict)
     print(f"\n{time.monotonic() - began:.0f} s; study {title} in {shown} (make dashboard shows it)")
     print(f"Settings: {competition.tuned}" if verdict and verdict.accepted else "The settings are unchanged")
 
 
 def list_quick(options: TuneOptions, competition: Competition) -> list[str]:
     """The settings of a trial: the quick ones, where there are any, and over them what was typed."""
-    quick = competition.folder / QUICK
-    return replace(
-        options, set_options=[f"@{quick}" for _ in range(quick.exists())] + (options.set_options or [])
-    ).settings
+    quick = [f"@{path}" for path in competition.folder.glob(QUICK)]
+    return replace(options, set_options=quick + (options.set_options or [])).settings
 
 
 def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> Task:
@@ -71,10 +70,8 @@ def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> 
     with them ends the command, not a trial.
     """
     competition, build = inputs.competition, options.build / options.name
-    config, work = (
-        competition.load_config(list_quick(options, competition), inputs.tuned),
-        Run(build / FOLDER, build / "cache"),
-    )
+    config = competition.load_config(list_quick(options, competition), inputs.tuned)
+    work = Run(build / FOLDER, build / "cache")
 
     @contextlib.contextmanager
     def working() -> Iterator[Run]:
@@ -82,34 +79,37 @@ def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> 
             yield work.again()
         prune(build / "cache", inputs.config.keep_gib)
 
-    def search(params: TrialParams) -> pl.DataFrame:
-        changed = change(config, read_values(params, type(config)), competition.check_names)
+    def put(params: TrialParams, config: Any) -> Any:
+        return change(config, read_values(params, type(config)), competition.check_names)
+
+    def search(params: TrialParams) -> tuple[pl.DataFrame, pl.DataFrame]:
+        changed = put(params, config)
         with working() as run:
-            judged = competition.judge(competition.validate(inputs.files, changed, run), changed)
-        return split_halves(judged.queries)[0]
+            return split_halves(competition.judge(competition.validate(inputs.files, changed, run), changed).queries)
 
     def score(params: TrialParams) -> float:
-        queries = search(params)
+        queries, _ = search(params)
         if digest_queries(queries) != digest:
             raise UserError("These settings score other queries than today's: the two cannot be compared.")
         return float(average_queries(queries)["score"])
 
     def judge(params: TrialParams) -> pl.DataFrame:
-        changed = change(inputs.config, read_values(params, type(config)), competition.check_names)
         with working():
-            return split_halves(score_config(inputs._replace(config=changed), options))[1]
+            _, judges = split_halves(score_config(inputs._replace(config=put(params, inputs.config)), options))
+        return judges
 
-    digest = digest_queries(search({}))
+    today = search({})
+    if not all(half.height for half in today):
+        raise UserError(f"The {competition.queries} are too few to be cut in two halves: tune on a larger log.")
+    digest = digest_queries(today[0])
     return Task(name, competition.metric, space, msgspec.to_builtins(config), find_current(space, config), score, judge)
 
 
-def show_verdict(verdict: Verdict | None, competition: Competition) -> None:
+def show_verdict(verdict: Verdict | None) -> None:
     """Print what the study found."""
     if verdict is None:
         print("\nNo trial was better than today's settings")
         return
     row = {"trial": verdict.trial, **verdict.figures, "comparison": verdict.conclusion}
-    print_table(
-        wide_console(), "The best trial against today's settings, on the half that the study did not see", [row]
-    )
-    print("\n" + "\n".join(f"  {key} = {value}" for key, value in verdict.params.items()))
+    print_table(wide_console(), "The best trial against today's settings, on queries that no trial saw", [row])
+    print("", *(f"  {key} = {value}" for key, value in verdict.params.items()), sep="\n")

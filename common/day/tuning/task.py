@@ -87,7 +87,7 @@ def split_halves(queries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The queries that search, and those that judge: a cluster falls on one side, by its name alone, whatever the
     settings.
 
-    >>> searched, judged = split_halves(pl.DataFrame({"query": ["a", "b", "c"], "cluster": [7, 8, 7]}))
+    >>> searched, judged = split_halves(pl.DataFrame({"query": ["a", "b", "c"], "cluster": [8, 9, 8]}))
     >>> searched["query"].to_list(), judged["query"].to_list()
     (['b'], ['a', 'c'])
     """
