@@ -50,7 +50,9 @@ def read_space(path: Path, load: Callable[[str], object]) -> Space:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise UserError(f"The search space {path} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"The search space {path} cannot be read ({error.strerror}): name another with --space."
+        ) from error
     except ValueError as error:
         raise UserError(f"The search space {path} is not valid TOML: {error}.") from error
     space = {key: read_range(f"{path}: {key}", key, value) for key, value in list_ranges(tables)}

@@ -44,6 +44,8 @@ def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
 
     def judge(outcome: object, config: NewsConfig) -> Any:
         fits.append(config)
+        if config.rank.rounds == 1:
+            raise UserError("nothing to rank")
         candidates = config.recall.candidates
         noise = np.random.default_rng([config.fit_seed, candidates]).normal(0, 0.01, 400)
         queries = pl.DataFrame({"query": [str(n) for n in range(400)], "fold": "all", "cluster": np.arange(400) // 2})
@@ -84,6 +86,10 @@ def test_a_clear_gain_is_written_with_where_it_comes_from(tune: Tune, tmp_path: 
     (code, out, err), fits = tune("--trials", 8, "rank.rounds=70")  # nothing is left to try; it is judged again
     assert "continues after 8 finished trials" in err
     assert len(fits) == 1 + 6
+
+
+def test_what_is_wrong_with_the_files_ends_the_command_and_not_a_trial(tune: Tune) -> None:
+    assert tune("rank.rounds=1")[0] == (1, "", "error: nothing to rank\n")
 
 
 def test_no_query_that_judges_is_seen_by_a_trial(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
