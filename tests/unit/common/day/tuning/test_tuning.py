@@ -115,13 +115,6 @@ def test_equal_settings_are_never_kept(storage: Storage) -> None:
     assert verdict.conclusion == "not kept: no query is scored differently"
 
 
-def test_todays_settings_are_no_find_and_need_not_lie_in_the_space(storage: Storage) -> None:
-    task = replace(make_task(), current={}, score=lambda params: 0.0 if params else 1.0)
-    study = begin(storage, 4, task)
-    assert (study.trials[0].params, study.trials[0].value) == ({}, 1.0)
-    assert find_best(study) is None
-
-
 def test_every_further_trial_that_is_judged_asks_for_a_clearer_gain(storage: Storage) -> None:
     task = make_task()
     study = begin(storage, 6, task)
