@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -213,27 +212,3 @@ def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingData
     """
     kept = np.repeat(chosen, rows.group_sizes)
     return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
-
-
-def cut_by_time(
-    rows: RankingDataset, times: NDArray[np.int64], folds: int, first: float = 0.4
-) -> list[tuple[RankingDataset, RankingDataset]]:
-    """Folds of an expanding window: (training, validation) rows, earlier queries and those that come next.
-
-    ``times`` (queries,): when each was made. The first fold learns from the earliest ``first`` of all queries; what is
-    left is judged in ``folds`` parts of as many queries each. Queries of one moment fall on one side.
-
-    >>> times = np.array([4, 1, 3, 4, 2, 5])  # in any order
-    >>> rows = RankingDataset(("time",), times[:, None].astype(np.float32), np.zeros(6), np.ones(6, np.int32))
-    >>> folds = cut_by_time(rows, times, folds=2)
-    >>> [(train.features.ravel().tolist(), valid.features.ravel().tolist()) for train, valid in folds]
-    [([1.0, 2.0], [3.0]), ([1.0, 3.0, 2.0], [4.0, 4.0, 5.0])]
-    """
-    # Only the last fold takes its upper edge in: an edge between two folds begins the later one.
-    edges = np.quantile(times, np.linspace(first, 1.0, folds + 1), method="higher")
-    cut = []
-    for begin, end in pairwise(edges):
-        last = end == edges[-1]
-        judged = (times >= begin) & ((times <= end) if last else (times < end))
-        cut.append((pick_queries(rows, times < begin), pick_queries(rows, judged)))
-    return cut

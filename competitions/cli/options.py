@@ -134,16 +134,16 @@ class LadderOptions(StepOptions):
 class TuneOptions(StepOptions):
     """The options of ``tune``. Several processes, each by the same command, fill one study."""
 
-    tasks: Annotated[
-        list[str] | None, typer.Option("--task", help="One parameter set only (repeatable); default: all.")
+    space: Annotated[
+        Path | None, typer.Option(help="What may be tried of which settings; default competitions/NAME/space.toml.")
     ] = None
     trials: Annotated[
         int | None,
-        typer.Option(min=2, help=f"Finished trials of each study; default {DEFAULT_TRIALS}, or as time allows."),
+        typer.Option(min=2, help=f"Finished trials of the study; default {DEFAULT_TRIALS}, or as time allows."),
     ] = None
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, max=100_000, help="No trial starts after this time; the studies share it.")
-    ] = None
+    minutes: Annotated[float | None, typer.Option(min=0.01, max=100_000, help="No trial starts after this time.")] = (
+        None
+    )
     storage: Storage = None
 
     @property

@@ -120,10 +120,10 @@ def ablate(options: StepOptions) -> None:
 
 @takes(TuneOptions)
 def tune(options: TuneOptions) -> None:
-    """Search each ranker's parameters; a gain beyond the noise is written to tuned.toml."""
-    from competitions.cli.tuning import tune_all
+    """Search the settings that space.toml names; a gain beyond the noise is written to tuned.toml."""
+    from competitions.cli import tuning
 
-    tune_all(options)
+    tuning.tune(options)
 
 
 def check(name: Name, submission: Submission, raw: OwnRaw = None) -> None:

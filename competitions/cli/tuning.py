@@ -1,76 +1,115 @@
-"""What ``tune`` does: a study a task, filled by this process and others on its storage, judged, kept where it gains."""
+"""What ``tune`` does: one study of a space, filled by this process and others on its storage, judged, kept where it
+gains.
+"""
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from optuna.storages import BaseStorage
+import msgspec
+import polars as pl
 
+from common.competition import Competition
 from common.day.hosts.simulated import is_simulated
-from common.day.run_record import digest_files
+from common.day.run_record import average_queries, digest_files, digest_queries
+from common.day.tuning.space import Space, TrialParams, find_current, read_space, read_values
 from common.day.tuning.study import count_finished, fill, fingerprint, open_storage, open_study, show_storage
-from common.day.tuning.task import Task, Verdict, judge_params, judge_study
+from common.day.tuning.task import Task, Verdict, find_best, judge_trial, split_halves
 from common.day.tuning.tuned_config import write_tuned
+from common.engine.config import change
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Run, prune
 from common.io.lock import hold
-from competitions import find_competition, find_room
+from competitions import find_competition
+from competitions.cli.fits import score_config
 from competitions.cli.options import TuneOptions
-from competitions.cli.settings import load_inputs
+from competitions.cli.settings import Inputs, load_inputs
+
+SPACE, QUICK, FOLDER = "space.toml", "quick.toml", "tuning"
 
 
-def tune_all(options: TuneOptions) -> None:
-    """Fill a study of each task, and say what each gained. The minutes count from here; each study that is left gets an
-    equal share of them for its trials.
-    """
-    began = time.monotonic()
-    storage = open_storage(options.storage, options.build / options.name / "tuning")
-    inputs, build = load_inputs(options), options.build / options.name
-    options = replace(options, raw=inputs.folder, scale=None, law=None)  # the files are chosen, and printed, once
-    known: list[str] = find_room(options.name, "day.tune").list_tasks(inputs.config)
-    for one in options.tasks or []:
-        if one not in known:
-            raise UserError(f"There is no {one} to tune in {options.name}: choose {', '.join(known)}.")
-    names, verdicts = options.tasks or known, list[Verdict]()
-    for number, name in enumerate(names):
-        with hold(build / "tuning"):
-            verdicts.append(tune_one(options, name, storage, began, len(names) - number))
-        prune(build / "cache", inputs.config.keep_gib)
-    show_studies(options, verdicts, time.monotonic() - began)
-
-
-def tune_one(options: TuneOptions, name: str, storage: BaseStorage, began: float, left: int) -> Verdict:
-    """Fill a study, one of so many that are ``left``; judge its best, keep what gains. Its name says by which files and
-    settings.
-    """
-    inputs, build = load_inputs(options), options.build / options.name
-    run = Run(build / "tuning", build / "cache")
-    task: Task = find_room(options.name, "day.tune").make_task(name, inputs.files, inputs.config, run)
-    digest = digest_files(inputs.files, run.cache)[:8]
-    title = f"{options.name}:{name}:{digest}:{fingerprint(task)}"
+def tune(options: TuneOptions) -> None:
+    """Fill the study of a space, judge its best trial, and keep what gains. The minutes count from here."""
+    began, competition = time.monotonic(), find_competition(options.name)
+    folder, path = options.build / options.name / FOLDER, options.space or competition.folder / SPACE
+    settings = list_quick(options, competition)
+    space = read_space(path, lambda setting: competition.load_config([*settings, setting], not options.untuned))
+    storage = open_storage(options.storage, folder)
+    inputs = load_inputs(options)
+    task = make_task(options, inputs, path.stem, space)
+    digest = digest_files(inputs.files, folder.parent / "cache")[:8]
+    title, shown = f"{options.name}:{task.name}:{digest}:{fingerprint(task)}", show_storage(options.storage, folder)
     study = open_study(storage, title, task, options.seed)
-    say(f"  study {title} in {show_storage(options.storage, run.folder)}")
-    today = judge_params(task, task.current)
+    say(f"  study {title} in {shown}")
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
-    seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0) / left
+    seconds = None if options.minutes is None else max(began + 60 * options.minutes - time.monotonic(), 0)
     fill(study, task, options.most_trials, seconds)
-    verdict = judge_study(task, study, today)
-    if verdict.accepted:
-        data = f"{'simulated ' * is_simulated(inputs.folder)}{digest}"
-        write_tuned(inputs.competition.tuned, options.name, verdict, data)
-    say(f"  {name}: {verdict.before:.4f} -> {verdict.after:.4f}, {verdict.conclusion}")
-    return verdict
+    best = find_best(study)
+    verdict = None if best is None else judge_trial(task, study, best)
+    if verdict and verdict.accepted:
+        found = replace(verdict, params=read_values(verdict.params, type(inputs.config)))
+        write_tuned(competition.tuned, options.name, found, f"{'simulated ' * is_simulated(inputs.folder)}{digest}")
+    show_verdict(verdict)
+    print(f"\n{time.monotonic() - began:.0f} s; study {title} in {shown} (make dashboard shows it)")
+    print(f"Settings: {competition.tuned}" if verdict and verdict.accepted else "The settings are unchanged")
 
 
-def show_studies(options: TuneOptions, verdicts: Sequence[Verdict], elapsed: float) -> None:
-    """Print what the studies found, what they cost, and how to look at them."""
-    rows = [{"task": verdict.task, **verdict.figures, "comparison": verdict.conclusion} for verdict in verdicts]
-    print_table(wide_console(), "Studies: best against current settings, on an unseen split", rows)
-    storage = show_storage(options.storage, options.build / options.name / "tuning")
-    print(f"\n{elapsed:.0f} s; studies in {storage} (make dashboard shows them):")
-    print(*(f"  {verdict.study}" for verdict in verdicts), sep="\n")
-    kept = any(verdict.accepted for verdict in verdicts)
-    print(f"Settings: {find_competition(options.name).tuned}" if kept else "The settings are unchanged")
+def list_quick(options: TuneOptions, competition: Competition) -> list[str]:
+    """The settings of a trial: the quick ones, where there are any, and over them what was typed."""
+    quick = [f"@{path}" for path in competition.folder.glob(QUICK)]
+    return replace(options, set_options=quick + (options.set_options or [])).settings
+
+
+def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> Task:
+    """A trial and a judging as functions of their settings. Today's are scored here: what is wrong with the files or
+    with them ends the command, not a trial.
+    """
+    competition, build = inputs.competition, options.build / options.name
+    config = competition.load_config(list_quick(options, competition), inputs.tuned)
+    work = Run(build / FOLDER, build / "cache")
+
+    @contextlib.contextmanager
+    def working() -> Iterator[Run]:
+        with hold(build / FOLDER):  # for each trial anew: what earlier ones kept may go
+            yield work.again()
+        prune(build / "cache", inputs.config.keep_gib)
+
+    def put(params: TrialParams, config: Any) -> Any:
+        return change(config, read_values(params, type(config)), competition.check_names)
+
+    def search(params: TrialParams) -> tuple[pl.DataFrame, pl.DataFrame]:
+        changed = put(params, config)
+        with working() as run:
+            return split_halves(competition.judge(competition.validate(inputs.files, changed, run), changed).queries)
+
+    def score(params: TrialParams) -> float:
+        queries, _ = search(params)
+        if digest_queries(queries) != digest:
+            raise UserError("These settings score other queries than today's: the two cannot be compared.")
+        return float(average_queries(queries)["score"])
+
+    def judge(params: TrialParams) -> pl.DataFrame:
+        with working():
+            _, judges = split_halves(score_config(inputs._replace(config=put(params, inputs.config)), options))
+        return judges
+
+    today = search({})
+    if not all(half.height for half in today):
+        raise UserError(f"The {competition.queries} are too few to be cut in two halves: tune on a larger log.")
+    digest = digest_queries(today[0])
+    return Task(name, competition.metric, space, msgspec.to_builtins(config), find_current(space, config), score, judge)
+
+
+def show_verdict(verdict: Verdict | None) -> None:
+    """Print what the study found."""
+    if verdict is None:
+        print("\nNo trial was better than today's settings")
+        return
+    row = {"trial": verdict.trial, **verdict.figures, "comparison": verdict.conclusion}
+    print_table(wide_console(), "The best trial against today's settings, on queries that no trial saw", [row])
+    print("", *(f"  {key} = {value}" for key, value in verdict.params.items()), sep="\n")

@@ -1,17 +1,12 @@
 """What compare says of two runs: who won, query by query, by slices in their natural order, on truth and validation."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from common.day.compare import SLICES, compare
 from common.day.run_record import natural_key
-from common.engine.run import Run
-from common.learning.metrics import average
 from competitions import find_room
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, require_room, solve
+from tests.contract.contract import Contract, Finished, solve
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
@@ -43,20 +38,3 @@ def test_compare_counts_every_query_once_in_every_slice(contract: Contract, fini
     assert change.partition("): ")[2] == gain.removeprefix("B - A = ")
     ends = [line.partition(":")[0] for line in changed.out.splitlines()]
     assert [end for end in ends if end != "To upload"][-2:] == ["Submission", "Report"]
-
-
-@pytest.mark.each_nightly
-def test_a_study_judges_todays_settings_by_the_score_of_a_run(
-    contract: Contract, finished: Finished, tmp_path: Path
-) -> None:
-    """Where it goes by the run's metric, of the model that the run ranks by."""
-    space = require_room(contract, "day.tune")
-    config = contract.competition.load_config(["seed=0", *contract.small], tuned=False)
-    files = contract.competition.locate(finished.raw, config)
-    work = Run(tmp_path / "run", finished.build / contract.name / "cache")
-    tasks = [space.make_task(name, files, config, work) for name in space.list_tasks(config)]
-    scores = {row["name"]: row["score"] for row in finished.record["ranking"]}
-    for task in [one for one in tasks if one.metric == finished.record["metric"]]:
-        judged = task.judge(task.current, 0)
-        weights = np.ones(len(judged)) if task.weights is None else task.weights
-        assert average(judged, weights)[0] == pytest.approx(scores.get(task.name, finished.record["cv"]["score"]))

@@ -17,14 +17,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
 from sqlalchemy import make_url
 
-from common.day.tuning.task import FINISHED, Task, fits, run_trial
+from common.day.tuning.task import CURRENT, FINISHED, Task, run_trial
 from common.engine.errors import UserError
 
 HEARTBEAT_S, GRACE_S, RETRIES = 15, 60, 3
 JOURNAL = "journal.log"
 ADDRESS = "postgresql+psycopg://user:password@host/database"
-# Of heartbeats and the pruner.
-quietly = partial(warnings.catch_warnings, action="ignore", category=optuna.exceptions.ExperimentalWarning)
 # Optuna tells of an error with its stack, although it raises it too.
 logging.getLogger("optuna.study._optimize").addFilter(lambda record: record.exc_info is None)
 
@@ -36,7 +34,7 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     shown = show_storage(url, folder)
     try:
-        with quietly():
+        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):  # heartbeats
             return RDBStorage(
                 url,
                 heartbeat_interval=HEARTBEAT_S,
@@ -68,24 +66,19 @@ def show_storage(url: str | None, folder: Path) -> str:
 
 
 def open_study(storage: BaseStorage, name: str, task: Task, seed: int) -> Study:
-    """The study, made where it is new, with today's settings as its first trial. A trial of it ends where it lies
-    behind the best one by a signed-rank test of the parts of the folds that both have.
-    """
-    with quietly():
-        pruner = optuna.pruners.WilcoxonPruner()
-    study = optuna.create_study(
-        storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner
-    )
+    """The study, made where it is new, with today's settings as its first trial."""
+    study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     # Of two processes the second has trials before it: it draws other settings than the first did.
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.get_trials(deepcopy=False)))
-    if fits(task.space, task.current):
-        study.enqueue_trial(task.current, skip_if_exists=True)
+    trials = len(study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=seed + trials)
+    if not trials:
+        study.enqueue_trial(task.current, user_attrs={CURRENT: True})
     return study
 
 
 def fingerprint(task: Task) -> str:
-    """Six digits for what a study is about: another space, another metric or other settings today, another study."""
-    identity = repr((sorted(task.space.items()), task.metric, task.folds, sorted(task.current.items())))
+    """Six digits for what a study is about: another space, another metric or other settings, another study."""
+    identity = repr((sorted(task.space.items()), task.metric, task.settings))
     return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
 
 

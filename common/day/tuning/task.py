@@ -1,71 +1,64 @@
-"""One parameter set, tuned: what is tried, on which folds it is judged, and when a gain is one.
+"""What a study tries, how a trial is scored, and when its best settings are kept.
 
-A study never sees the split on which its best is judged in the end. The settings of today are its first trial, so that
-it can only gain; a trial that lies behind the best one beyond chance after a fold is not carried on.
+The best of many trials is partly luck. So the queries are cut in two halves by whole clusters: one half searches, the
+other judges the best against today's settings, once. A trial is a single fit under the quick settings, scored by the
+host's metric: where that is too coarse to tell two settings apart, a study sees nothing more. What is judged is what a
+run would do: its own settings, several fits, and the noise of both counted.
 """
 
+import hashlib
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from optuna import Study, Trial, TrialPruned
-from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
 
-from common.day.difference import Difference, compute_difference, pool_variance
-from common.day.record_schema import WEIGHT
+from common.day.difference import Difference, compute_difference, pair_scores
+from common.day.record_schema import CLUSTER
+from common.day.run_record import average_queries
+from common.day.tuning.space import Among, Space, TrialParams
 from common.engine.errors import UserError
 
-Scores = NDArray[np.float64]
-Space = Mapping[str, FloatDistribution | IntDistribution]  # dotted key of a configuration -> what may be tried
-TrialParams = dict[str, Any]  # dotted key of a configuration -> value
 DIGITS = 3  # significant ones: a tuned.toml that a person can read, and what is judged is what is written
-# Of a fold's queries, in their order: the pruner pairs two trials part by part, and three folds alone never tell them
-# apart (a signed-rank test of three pairs has no p-value below 1/8).
-PARTS = 5
-JUDGED_FITS = 3  # of today's settings and of the best
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
-FOLDS, WORKER = "folds", "worker"  # user attributes of a trial: its score on every fold, who computes it
+CURRENT, WORKER = "current", "worker"  # user attributes of a trial: it has today's settings; who computes it
+JUDGED = "judged"  # of a study: the trials that were judged
 
 
 @dataclass(frozen=True)
 class Task:
-    """A parameter set and how it is judged; higher is better.
+    """What is searched; higher is better.
 
-    ``current``: today's value of every key of ``space``. ``score(params, fold)``: the score of each query of fold
-    0 .. folds - 1 of the study. ``judge(params, fit)``: the same of the split that the study does not see, by one of
-    several fits (``fit_seed``), where a query counts by ``weights``, all alike where these are None.
+    ``settings``: under which, without the values of a trial; ``current``: those of the space that they have.
+    ``score(params)``: a trial's mean over the half that searches; ``judge(params)``: the queries of the other half, by
+    several fits. None of the params: today's settings.
     """
 
     name: str
     metric: str
     space: Space
+    settings: object
     current: TrialParams
-    folds: int
-    score: Callable[[TrialParams, int], Scores]
-    judge: Callable[[TrialParams, int], Scores]
-    weights: Scores | None = None
+    score: Callable[[TrialParams], float]
+    judge: Callable[[TrialParams], pl.DataFrame]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a study: its best settings beside today's, on the unseen split.
-
-    ``trial``: the number of the best of ``trials``, None where there was none; ``params``: its values. ``before``,
-    ``after``: the means of ``JUDGED_FITS`` fits each; ``gain``: their difference, as ``compare`` has it of two runs.
+    """The best ``trial`` of a study beside today's settings, on the half that it did not see: the mean scores, and
+    their difference as ``compare`` has it of two runs. ``params``: its values by the dotted key.
     """
 
     task: str
     study: str
-    trial: int | None
+    trial: int
     trials: int
     metric: str
     params: TrialParams
@@ -75,14 +68,12 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether there is a clear gain on the split that the study did not see."""
+        """Whether the gain is clear."""
         return self.gain.mean > 0 and self.gain.clear
 
     @property
     def conclusion(self) -> str:
         """What the study says, in words."""
-        if self.trials < 2:
-            return "no search done"
         return f"{'kept' if self.accepted else 'not kept'}: {self.gain.verdict}"
 
     @property
@@ -92,14 +83,27 @@ class Verdict:
         return {"trials": self.trials, "metric": self.metric, **scores}
 
 
-def suggest(trial: Trial, space: Space) -> TrialParams:
-    """A trial's value for every key."""
-    return {
-        key: trial.suggest_int(key, among.low, among.high, log=among.log)
-        if isinstance(among, IntDistribution)
-        else trial.suggest_float(key, among.low, among.high, log=among.log)
-        for key, among in space.items()
-    }
+def split_halves(queries: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The queries that search, and those that judge: a cluster falls on one side, by its name alone, whatever the
+    settings.
+
+    >>> searched, judged = split_halves(pl.DataFrame({"query": ["a", "b", "c"], "cluster": [8, 9, 8]}))
+    >>> searched["query"].to_list(), judged["query"].to_list()
+    (['b'], ['a', 'c'])
+    """
+    names = queries[CLUSTER if CLUSTER in queries.columns else "query"].cast(pl.String)
+    digests = {name: hashlib.blake2b(name.encode(), digest_size=1).digest()[0] for name in names.unique()}
+    judges = names.replace_strict(digests, return_dtype=pl.Int64) % 2 == 1
+    return queries.filter(~judges), queries.filter(judges)
+
+
+def suggest(trial: Trial, key: str, among: Among) -> Any:
+    """A trial's value of a setting."""
+    if isinstance(among, CategoricalDistribution):
+        return trial.suggest_categorical(key, among.choices)
+    if isinstance(among, IntDistribution):
+        return trial.suggest_int(key, among.low, among.high, log=among.log)
+    return trial.suggest_float(key, among.low, among.high, log=among.log)
 
 
 def round_params(params: TrialParams) -> TrialParams:
@@ -112,60 +116,44 @@ def round_params(params: TrialParams) -> TrialParams:
     return {**params, **rounded}
 
 
-def fits(space: Space, params: TrialParams) -> bool:
-    """Whether these values lie in the space, so that a study can enqueue them."""
-    return all(among.low <= params[key] <= among.high for key, among in space.items())
-
-
 def run_trial(task: Task, trial: Trial) -> float:
-    """The mean score of a trial over the folds; fold by fold, until the pruner stops it. Settings that lead to an error
-    are pruned with its first line, so that the sampler keeps away from them.
+    """The score of a trial. Settings that lead to an error are pruned with its first line, so that the sampler keeps
+    away from them.
     """
     trial.set_user_attr(WORKER, f"{socket.gethostname()}-{os.getpid()}")
-    params, means = suggest(trial, task.space), []
-    for fold in range(task.folds):
-        try:
-            scores = task.score(params, fold)
-        except EXPECTED as error:
-            raise TrialPruned((str(error).splitlines() or [type(error).__name__])[0]) from error
-        means.append(float(scores.mean()))
-        trial.set_user_attr(FOLDS, means)
-        for number, part in enumerate(np.array_split(scores, min(PARTS, len(scores)))):
-            trial.report(float(part.mean()), fold * PARTS + number)
-        if fold + 1 < task.folds and trial.should_prune():
-            raise TrialPruned(f"Its mean after fold {fold + 1} of {task.folds}: {np.mean(means):.4f}.")
-    return float(np.mean(means))
+    is_current = trial.user_attrs.get(CURRENT, False)
+    params = {
+        key: suggest(trial, key, among) for key, among in task.space.items() if not is_current or key in task.current
+    }
+    try:
+        return task.score({} if is_current else round_params(params))
+    except EXPECTED as error:
+        raise TrialPruned((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
-def judge_study(task: Task, study: Study, today: Scores) -> Verdict:
-    """The best trial of a study beside the settings of ``today``, by their scores on the split that it did not see.
+def find_best(study: Study) -> FrozenTrial | None:
+    """The trial with the highest score; None where that is the one of today's settings, or none has a score."""
+    scored = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = max(scored, key=lambda trial: trial.value or 0.0, default=None)
+    return None if best is None or CURRENT in best.user_attrs else best
 
-    The best of many trials is partly luck: only the unseen split tells how much.
+
+def judge_trial(task: Task, study: Study, best: FrozenTrial) -> Verdict:
+    """The best trial beside today's settings, on the half that the study did not see. A study that goes on and is
+    judged again tries its luck again: all the trials that were judged are counted.
     """
-    finished = study.get_trials(deepcopy=False, states=FINISHED)
-    best = study.best_trial if any(trial.state == TrialState.COMPLETE for trial in finished) else None
-    if best is None or best.params == task.current:
-        params, later = task.current, today
-    else:
-        params = round_params(best.params)
-        later = judge_params(task, params)
-    # The score of each fit is the weighted mean of its queries.
-    before, after = (np.average(scores, axis=1, weights=task.weights).tolist() for scores in (today, later))
-    weight = {} if task.weights is None else {WEIGHT: task.weights}
-    queries = pl.DataFrame({"before": today.mean(0), "after": later.mean(0), **weight})
+    judged = sorted({*study.user_attrs.get(JUDGED, ()), best.number})
+    study.set_user_attr(JUDGED, judged)
+    params = round_params(best.params)
+    before, after = task.judge({}), task.judge(params)
     return Verdict(
         task=task.name,
         study=study.study_name,
-        trial=None if best is None else best.number,
-        trials=len(finished),
+        trial=best.number,
+        trials=len(study.get_trials(deepcopy=False, states=FINISHED)),
         metric=task.metric,
         params=params,
-        before=fmean(before),
-        after=fmean(after),
-        gain=compute_difference(queries, pool_variance([before, after]), (JUDGED_FITS, JUDGED_FITS)),
+        before=average_queries(before)["score"],
+        after=average_queries(after)["score"],
+        gain=compute_difference(pair_scores(before, after), compared=len(judged)),
     )
-
-
-def judge_params(task: Task, params: TrialParams) -> Scores:
-    """The scores of the unseen split's queries by ``JUDGED_FITS`` fits: (fits, queries)."""
-    return np.stack([task.judge(params, fit) for fit in range(JUDGED_FITS)])

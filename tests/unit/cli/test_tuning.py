@@ -1,8 +1,8 @@
-"""What ``tune`` does with its studies: the minutes bound them, what it says of them; the dashboard."""
+"""What ``tune`` does with a study: what a trial and a judging are given, what is written and said; the dashboard."""
 
 import re
 import sys
-import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,89 +11,121 @@ from typing import Any
 
 import numpy as np
 import optuna
+import polars as pl
 import pytest
-from optuna.distributions import FloatDistribution
 
 from common.competition import Competition
-from common.day.difference import Difference
 from common.day.tuning.study import open_storage, open_study
-from common.day.tuning.task import Scores, Task, TrialParams, Verdict
+from common.day.tuning.task import Task, Verdict, judge_trial, split_halves
 from common.engine.errors import UserError
-from common.engine.run import Run
 from competitions.cli import tuning
+from competitions.cli.options import TuneOptions
 from competitions.cli.settings import Inputs
 from competitions.news.competition import COMPETITION
+from competitions.news.config import NewsConfig
 from tests.conftest import Call, CommandResult
+from tests.unit.common.day.records import make_judged
 
-GAIN = Difference(0.01, 0.02, 90, 60, 6)
-VERDICT = Verdict("m", "s", 4, 12, "MRR@5", {}, 0.25, 0.26, GAIN)
-FEATURES_S, JUDGE_S = 120, 20
-Tune = Callable[..., tuple[CommandResult, list[float | None]]]
+SPACE = "[recall]\ncandidates = { low = 100, high = 200 }\nper_channel = { low = 60, high = 190 }\n"
+Tune = Callable[..., tuple[CommandResult, list[NewsConfig]]]
 
 
 @pytest.fixture
 def tune(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: Call) -> Tune:
-    """``tune news`` on two tasks, and the seconds that each study gets; time passes only in what is done here."""
-    storage = optuna.storages.InMemoryStorage()  # a journal waits for the disk
-    clock, given = [0.0], list[float | None]()
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    """``tune news`` where a planted share of the queries is answered by the number of candidates, and the settings of
+    every fit in their order; lists of more than 180 score
+    higher, and other queries.
+    """
+    storage, fits = optuna.storages.InMemoryStorage(), list[NewsConfig]()  # a journal waits for the disk
+    (tmp_path / "own.toml").write_text(SPACE)
 
-    def make_task(name: str, files: object, config: object, run: Run) -> Task:
-        clock[0] += FEATURES_S if name == "one" else 0
+    def judge(outcome: object, config: NewsConfig) -> Any:
+        fits.append(config)
+        if config.rank.rounds == 1:
+            raise UserError("nothing to rank")
+        candidates = config.recall.candidates
+        noise = np.random.default_rng([config.fit_seed, candidates]).normal(0, 0.01, 400)
+        queries = pl.DataFrame({"query": [str(n) for n in range(400)], "fold": "all", "cluster": np.arange(400) // 2})
+        scored = queries.with_columns(
+            score=pl.Series(noise + (candidates - 150) / 100 + (config.recall.per_channel > 180))
+        )
+        return make_judged(queries=scored.head(300) if config.recall.per_channel > 180 else scored)
 
-        def judge(params: TrialParams, fit: int) -> Scores:
-            clock[0] += JUDGE_S / 3  # it is asked for three fits
-            return np.array([params["x"], 1.0, 0.0])
-
-        space = {"x": FloatDistribution(0, 1)}
-        return Task(name, "gain", space, {"x": 0.25}, 1, judge, judge, np.array([2.0, 1, 1]))
-
-    def fill(study: optuna.Study, task: Task, trials: int | None, seconds: float | None) -> None:
-        given.append(seconds)
-        clock[0] += seconds or 0
-
-    def run(*words: object) -> tuple[CommandResult, list[float | None]]:
-        return call("tune", "news", "--build", tmp_path, *words), given
-
-    space = SimpleNamespace(list_tasks=lambda config: ["one", "two"], make_task=make_task)
-    inputs = Inputs(COMPETITION, SimpleNamespace(keep_gib=1.0), tmp_path, [], False)
     monkeypatch.setattr(tuning, "open_storage", lambda url, folder: storage)
-    monkeypatch.setattr(tuning, "load_inputs", lambda options: inputs)
-    monkeypatch.setattr(tuning, "find_room", lambda name, room: space)
-    monkeypatch.setattr(tuning, "fill", fill)
+    competition = replace(COMPETITION, validate=lambda files, config, run: None, judge=judge)
+
+    def load_inputs(options: TuneOptions) -> Inputs:
+        return Inputs(competition, competition.load_config(options.settings, tuned=False), tmp_path, [], False)
+
+    monkeypatch.setattr(tuning, "load_inputs", load_inputs)
     monkeypatch.setattr(Competition, "tuned", tmp_path / "tuned.toml")
+
+    def run(*words: object) -> tuple[CommandResult, list[NewsConfig]]:
+        fits.clear()
+        return call("tune", "news", "--build", tmp_path, "--space", tmp_path / "own.toml", *words), list(fits)
+
     return run
 
 
-def test_studies_share_the_minutes(tune: Tune) -> None:
-    (code, out, err), given = tune("--minutes", 10)
+def test_a_clear_gain_is_written_with_where_it_comes_from(tune: Tune, tmp_path: Path) -> None:
+    (code, out, err), fits = tune("--trials", 8, "rank.rounds=70")
     assert code == 0, err
-    # Of 600 s, behind the features and the first judging, the half; then what is left behind the second judging.
-    first = (600 - FEATURES_S - JUDGE_S) / 2
-    assert given == pytest.approx([first, 600 - FEATURES_S - JUDGE_S - first - JUDGE_S])
-    assert "600 s; studies in" in out
-    assert out.count("no search done") == 2
+    found = tomllib.loads((tmp_path / "tuned.toml").read_text())
+    *trials, last = fits
+    assert found["recall"]["candidates"] == last.recall.candidates > 150
+    assert found["provenance"]["own"]["trials"] == 8
+    assert "kept: clear gain" in out
+    # Today's settings twice, seven trials: quick ones, but for what was typed. Then three fits of both by whole ones.
+    assert len(trials) + 1 == 2 + 7 + 6
+    assert [(one.rank.negatives, one.rank.rounds) for one in fits] == [(20, 70)] * 9 + [("auto", 70)] * 6
+    assert [one.fit_seed for one in fits[9:]] == [0, 1, 2] * 2
+    assert max(one.recall.per_channel for one in trials) > 180 >= last.recall.per_channel
+    (code, out, err), fits = tune("--trials", 8, "rank.rounds=70")  # nothing is left to try; it is judged again
+    assert "continues after 8 finished trials" in err
+    assert len(fits) == 1 + 6
+
+
+def test_what_is_wrong_with_the_files_ends_the_command_and_not_a_trial(tune: Tune) -> None:
+    assert tune("rank.rounds=1")[0] == (1, "", "error: nothing to rank\n")
+
+
+def test_no_query_that_judges_is_seen_by_a_trial(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, judged = list[pl.DataFrame](), list[pl.DataFrame]()
+    average = tuning.average_queries
+    monkeypatch.setattr(tuning, "average_queries", lambda queries: seen.append(queries) or average(queries))
+
+    def judge(task: Task, *study: Any) -> Verdict:
+        judged.append(task.judge({}))
+        return judge_trial(task, *study)
+
+    monkeypatch.setattr(tuning, "judge_trial", judge)
+    assert tune("--trials", 3)[0][0] == 0
+    assert seen
+    assert not set(seen[0]["cluster"]) & set(judged[0]["cluster"])
+    assert split_halves(judged[0])[1].height == judged[0].height
+
+
+def test_where_nothing_is_better_nothing_is_judged_and_nothing_written(tune: Tune, tmp_path: Path) -> None:
+    (code, out, err), fits = tune("--minutes", 0.01, "--trials", 2, "recall.candidates=1000")
+    assert code == 0, err
+    assert "No trial was better than today's settings" in out
     assert out.endswith("The settings are unchanged\n")
+    assert len(fits) == 3
+    assert not (tmp_path / "tuned.toml").exists()
 
 
-def test_a_task_that_is_not_there_is_one_sentence_with_those_that_are(tune: Tune) -> None:
-    assert tune("--task", "three")[0][::2] == (1, "error: There is no three to tune in news: choose one, two.\n")
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({}, "not kept: within the noise"),
-        ({"gain": GAIN._replace(error=0.005)}, "kept: clear gain (2.0 standard errors)"),
-        ({"gain": GAIN._replace(error=0.006)}, "not kept: within the noise"),
-        ({"gain": GAIN._replace(mean=-0.05)}, "not kept: clear loss (2.5 standard errors)"),
-        ({"trials": 1}, "no search done"),
-    ],
-)
-def test_a_study_says_what_it_found(changed: dict[str, Any], words: str) -> None:
-    verdict = replace(VERDICT, **changed)
-    assert verdict.conclusion == words
-    assert verdict.accepted == words.startswith("kept")
+@pytest.mark.parametrize("text", ["[recal]\nx = { low = 1, high = 2 }", None])
+def test_a_wrong_space_is_one_sentence_before_a_file_is_read(
+    text: str | None, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "load_inputs", None)
+    path = tmp_path / "my.toml"
+    if text:
+        path.write_text(text)
+    code, out, err = call("tune", "news", "--space", path, "--build", tmp_path / "build")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert str(path) in err
+    assert not (tmp_path / "build").exists()
 
 
 def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
@@ -110,7 +142,7 @@ def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyP
 def test_the_dashboard_opens_the_journal_that_was_written_last_or_says_how_to_get_it(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = Task("x", "gain", {"x": FloatDistribution(0, 1)}, {"x": 0.25}, 1, np.zeros, np.zeros)
+    task: Any = SimpleNamespace(current={})
     open_study(open_storage(None, tmp_path / "flight" / "tuning"), "toy:s", task, 0)
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     code, out, err = call("dashboard", "--build", tmp_path)

@@ -5,31 +5,38 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import polars as pl
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from common.day.tuning import study as studies
-from common.day.tuning.task import FOLDS, Scores, Task, TrialParams, Verdict, judge_params, judge_study
+from common.day.tuning.space import Space, TrialParams
+from common.day.tuning.task import CURRENT, Task, Verdict, find_best, judge_trial, split_halves
 from common.engine.errors import UserError
 
 Storage = optuna.storages.BaseStorage
-SPACE = {"x": FloatDistribution(0.0, 1.0)}
+SPACE: Space = {"x": FloatDistribution(0.0, 1.0)}
+TODAY = 0.2
 
 
-def make_task(best: float = 0.7, unseen: float | None = None, folds: int = 3, spread: float = 0.0) -> Task:
-    """A score that is highest where x = ``best``; ``unseen``: another optimum on the split that judges, where fits lie
-    ``spread`` apart.
+def make_task(unseen: float = 0.7, clusters: int = 50, spread: float = 0.0) -> Task:
+    """A score that is highest where x = .7; ``unseen``: another optimum on the half that judges, whose hundred queries
+    are in so many clusters and whose fits lie ``spread`` apart.
     """
 
-    def score(params: TrialParams, fold: int) -> Scores:
-        return np.full(20, 1 - (params["x"] - best) ** 2)
+    def judge(params: TrialParams) -> pl.DataFrame:
+        rng, x = np.random.default_rng(0), params.get("x", TODAY)
+        fits = 1 - (x - unseen) ** 2 + rng.normal(size=(100, 1)) + spread * rng.normal(size=3) * (x - TODAY)
+        gains = rng.normal(0, 0.8, clusters)[np.arange(100) % clusters] * (x - TODAY)  # of a cluster's queries alike
+        fits = fits + gains[:, None] + 0.01 * rng.normal(size=(100, 3)) * x
+        columns = {"query": [str(n) for n in range(100)], "fold": "all", "score": fits.mean(1), "fits": fits.tolist()}
+        return pl.DataFrame({**columns, "cluster": np.arange(100) % clusters})
 
-    def judge(params: TrialParams, fit: int) -> Scores:
-        noisy, x = 0.01 * np.random.default_rng(0).random(50), params["x"]
-        return np.asarray(1 - (x - (best if unseen is None else unseen)) ** 2 + noisy * x + spread * fit)
+    def score(params: TrialParams) -> float:
+        return 1 - (params.get("x", TODAY) - 0.7) ** 2
 
-    return Task("toy", "gain", SPACE, {"x": 0.2}, folds, score, judge)
+    return Task("toy", "gain", SPACE, {"seed": 0}, {"x": TODAY}, score, judge)
 
 
 @pytest.fixture
@@ -47,15 +54,18 @@ def begin(storage: Storage, trials: int, task: Task, *first: float) -> optuna.St
 
 
 def judge(storage: Storage, trials: int, task: Task) -> Verdict:
-    return judge_study(task, begin(storage, trials, task), judge_params(task, task.current))
+    study = begin(storage, trials, task)
+    best = find_best(study)
+    assert best
+    return judge_trial(task, study, best)
 
 
 def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_one(storage: Storage) -> None:
     verdict = judge(storage, 15, make_task())
-    assert studies.open_study(storage, "s", make_task(), 0).trials[0].params == {"x": 0.2}
+    assert studies.open_study(storage, "s", make_task(), 0).trials[0].params == {"x": TODAY}
     assert abs(verdict.params["x"] - 0.7) < 0.1
     assert verdict.params["x"] == float(f"{verdict.params['x']:.3g}")  # what is judged is what is written
-    assert verdict.before == pytest.approx(0.75, abs=0.02)
+    assert verdict.after - verdict.before == pytest.approx(verdict.gain.mean)
     assert (verdict.accepted, verdict.trials) == (True, 15)
 
 
@@ -69,52 +79,74 @@ def test_a_study_goes_on_where_it_was_and_a_second_process_draws_other_settings(
         assert len(set(drawn)) == len(drawn) == 6  # today's settings are not tried twice
 
 
-def test_a_gain_that_only_the_study_sees_is_not_kept(storage: Storage) -> None:
-    verdict = judge(storage, 8, make_task(unseen=0.2))
-    assert verdict.gain.mean < 0
-    assert not verdict.accepted
+# --- the halves, and judging on one of them ---
 
 
-def test_todays_score_is_the_weighted_mean_of_the_queries(storage: Storage) -> None:
-    def score(params: TrialParams, fit: int) -> Scores:
-        return np.array([params["x"], 1.0, 0.0])
+def test_no_cluster_is_in_both_halves_and_a_query_falls_on_its_side_whatever_else_is_scored() -> None:
+    rng = np.random.default_rng(0)
+    queries = pl.DataFrame({"query": [str(n) for n in range(2000)], "cluster": rng.integers(0, 400, 2000)})
+    searched, judged = split_halves(queries)
+    assert not set(searched["cluster"]) & set(judged["cluster"])
+    assert searched.height + judged.height == 2000
+    assert 800 < judged.height < 1200
+    assert split_halves(queries.reverse().head(300))[1].join(judged, on="query", how="anti").is_empty()
+    single = split_halves(queries.drop("cluster"))
+    assert 900 < single[0].height < 1100
 
-    verdict = judge(storage, 6, replace(make_task(), judge=score, weights=np.array([2.0, 1, 1])))
-    assert verdict.before == pytest.approx((2 * 0.2 + 1 + 0) / 4)
-    assert verdict.gain.mean == pytest.approx(verdict.after - verdict.before)
 
-
-def test_a_gain_within_the_noise_of_the_fits_is_not_kept(storage: Storage) -> None:
-    task = make_task(spread=0.5)  # three fits lie .5 apart, the gain is .24
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (make_task(unseen=TODAY), "not kept: clear loss"),  # a gain that only the study sees
+        (make_task(spread=1.0), "not kept: within the noise"),  # of the fits: the gain is .25
+        (make_task(clusters=12), "not kept: within the noise"),  # of 12 clusters
+        (make_task(clusters=8), "not kept: too few"),
+    ],
+)
+def test_a_gain_within_the_noise_of_fits_or_clusters_is_not_kept(storage: Storage, task: Task, words: str) -> None:
     verdict = judge(storage, 15, task)
-    assert verdict.gain.mean == pytest.approx(0.25, abs=0.02)
-    assert verdict.gain.error > 0.4
-    assert verdict.gain.verdict == "within the noise"  # by the function that compares two runs
+    assert verdict.conclusion.startswith(words)
     assert not verdict.accepted
 
 
-def test_a_trial_that_falls_behind_is_not_carried_on(storage: Storage) -> None:
-    seen: list[tuple[float, int]] = []
-    noise = np.random.default_rng(0).normal(0, 1, 100)  # of the queries, the same in every trial
+def test_equal_settings_are_never_kept(storage: Storage) -> None:
+    task = make_task()
+    verdict = judge(storage, 5, replace(task, judge=lambda params: task.judge({})))
+    assert verdict.conclusion == "not kept: no query is scored differently"
 
-    def score(params: TrialParams, fold: int) -> Scores:
-        seen.append((params["x"], fold))
-        return np.asarray(params["x"] + noise)
 
-    study = begin(storage, 4, replace(make_task(), score=score, current={"x": 0.9}), 0.9, 0.1, 0.9)
-    assert [fold for x, fold in seen if x == 0.1] == [0]
-    assert [fold for x, fold in seen if x == 0.9] == [0, 1, 2] * 3  # as good as the best: to the end
-    (pruned,) = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
-    assert pruned.user_attrs[FOLDS] == [pytest.approx(0.1 + noise.mean())]
+def test_every_further_trial_that_is_judged_asks_for_a_clearer_gain(storage: Storage) -> None:
+    task = make_task()
+    study = begin(storage, 6, task)
+    trials = [trial for trial in study.trials if CURRENT not in trial.user_attrs][:2]
+    assert [judge_trial(task, study, trial).gain.compared for trial in (*trials, trials[0])] == [1, 2, 2]
+
+
+# --- trials ---
+
+
+def test_a_trial_lies_in_the_space_whatever_its_kind(storage: Storage) -> None:
+    space: Space = {"a": IntDistribution(3, 9, log=True), "b": CategoricalDistribution(["u", "v"]), **SPACE}
+    seen: list[TrialParams] = []
+
+    def score(params: TrialParams) -> float:
+        seen.append(params)
+        return 0.0
+
+    begin(storage, 12, replace(make_task(), space=space, score=score))
+    assert seen[0] == {}
+    assert {type(value) for value in seen[1].values()} == {int, str, float}
+    assert all(3 <= params["a"] <= 9 and params["b"] in "uv" and 0 <= params["x"] <= 1 for params in seen[1:])
 
 
 def test_settings_that_cannot_be_end_their_trial_and_a_fault_of_the_code_the_study(storage: Storage) -> None:
-    def score(params: TrialParams, fold: int) -> Scores:
-        if params["x"] > 0.9:
+    def score(params: TrialParams) -> float:
+        x = params.get("x", TODAY)
+        if x > 0.9:
             raise UserError("x is too large")
-        if params["x"] < 0.1:
+        if x < 0.1:
             raise KeyError("a fault of the code")
-        return np.full(20, 1 - (params["x"] - 0.7) ** 2 + fold / 100)
+        return 1 - (x - 0.7) ** 2
 
     task = replace(make_task(), score=score)
     study = begin(storage, 3, task, 0.95, 0.6)
@@ -154,6 +186,7 @@ def test_a_storage_is_shown_without_password_and_options() -> None:
     assert studies.show_storage(None, Path("build")) == "build/journal.log"
 
 
-def test_another_space_or_other_folds_are_another_study() -> None:
-    assert studies.fingerprint(make_task(folds=1)) == studies.fingerprint(make_task(best=0.1, folds=1))
-    assert studies.fingerprint(make_task(folds=1)) != studies.fingerprint(make_task(folds=2))
+def test_another_space_or_other_settings_are_another_study() -> None:
+    task = make_task()
+    others = [replace(task, settings={"seed": 1}), replace(task, space={"x": FloatDistribution(0.0, 2.0)})]
+    assert len({studies.fingerprint(one) for one in (task, make_task(unseen=0.1), *others)}) == 3
