@@ -3,9 +3,7 @@
 Two scores of the same queries share most of their noise, so the difference is taken query by query. What is left is
 that of a two-way layout, queries by fits: score[query, fit] = query + fit + rest. The gains of the queries' means over
 the fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
-fit moves all queries by. The fits of two runs are not paired: three gains have two degrees of freedom, three fits each
-have four, and a seed draws something else for other features. All follows from the pair alone; compare, ablate, tune,
-ladder and the reports ask here.
+fit moves all queries by. All follows from the pair alone; compare, ablate, tune, ladder and the reports ask here.
 """
 
 import math
@@ -26,6 +24,7 @@ CLEAR = 2.0  # standard errors: a difference of so many is no chance
 SEEN = NormalDist().inv_cdf(0.8)  # errors beyond that by which a gain is found 8 times in 10
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known
 FEWEST = 10  # clusters that are scored differently, below which an error says nothing
+PAIRED = 0.6  # the correlation of two runs' fits beyond which a few gains tell more than twice as many scores
 
 
 class FitNoise(NamedTuple):
@@ -155,8 +154,10 @@ def measure_noise(sides: Sequence[Floats], queries: pl.DataFrame) -> FitNoise | 
     """The noise of the fits that scored ``queries``, by the score of each: (queries, fits) of a run, or of both.
 
     A fit scored all queries of a ``part``; of its mean's variance what the rest explains is taken off, so that what one
-    fit does to single queries is counted once. The fits of both runs are held to vary alike. None of a single fit, and
-    where all fits are equal: such a model draws nothing, and its seeds tell nothing of the next one.
+    fit does to single queries is counted once. The fits of both runs are held to vary alike; they are paired where the
+    same seed moves single queries alike, and independent otherwise, which three fits each tell by four degrees of
+    freedom instead of two. None of a single fit, and where all fits are equal: such a model draws nothing, and its
+    seeds tell nothing of the next one.
 
     >>> rng = np.random.default_rng(0)
     >>> rest, queries = rng.normal(size=(2_000, 200)), pl.DataFrame({"query": range(2_000)})
@@ -164,10 +165,12 @@ def measure_noise(sides: Sequence[Floats], queries: pl.DataFrame) -> FitNoise | 
     >>> round(noise.variance * 200, 3), round(noise.rest * 200 * 2_000, 1)  # .1 squared; 1
     (0.01, 1.0)
     """
-    fits = [side.shape[1] for side in sides]
-    if min(fits) < 2 or not any((side != side[:, :1]).any() for side in sides):
+    fewest = min(side.shape[1] for side in sides)
+    if fewest < 2 or not any((side != side[:, :1]).any() for side in sides):
         return None
-    moved, scale = np.hstack([side - side.mean(1, keepdims=True) for side in sides]), sum(1 / each for each in fits)
+    apart = pair_fits([side - side.mean(1, keepdims=True) for side in sides])
+    moved, fits = np.hstack(apart), [each.shape[1] for each in apart]
+    scale = sum(1 / each for each in fits)
     weights, clusters, parts = find_weights(queries), number_groups(queries, CLUSTER), number_groups(queries, PART)
     whole, freedom, of_means, of_rest = weights.sum(), sum(fits) - len(fits), [], []
     for part in (parts == number for number in np.unique(parts[weights > 0])):
@@ -178,7 +181,16 @@ def measure_noise(sides: Sequence[Floats], queries: pl.DataFrame) -> FitNoise | 
         of_rest.append(scale * share**2 * sum(rests) / freedom)
     total, rest = float(sum(of_means)), float(sum(of_rest))
     known = freedom * total**2 / sum(one**2 for one in of_means) if total else 0.0
-    return FitNoise(max(total - rest, 0.0), rest, known, min(fits))
+    return FitNoise(max(total - rest, 0.0), rest, known, fewest)
+
+
+def pair_fits(apart: list[Floats]) -> list[Floats]:
+    """The gains of the second's fits over the first's, where two runs' fits move single queries alike; else both."""
+    if len(apart) < 2 or apart[0].shape != apart[1].shape:
+        return apart
+    one, other = apart
+    alike = float((one * other).sum()) > PAIRED * math.sqrt(float((one**2).sum()) * float((other**2).sum()))
+    return [other - one] if alike else apart
 
 
 def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:

@@ -70,11 +70,12 @@ def ablate(options: InputOptions) -> None:
     competition = inputs.competition
     if competition.blocks is None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
+    used = list_used(competition, inputs.config)
+    configs = {ALL: inputs.config} | {name: leave_out(competition, inputs.config, name) for name in used}
     scored: dict[str, pl.DataFrame] = {}
     with hold(options.build / options.name / FOLDER):
-        for name in (ALL, *list_used(competition, inputs.config)):
+        for name, config in configs.items():
             say(f"{name}:" if name == ALL else f"without {name}:")
-            config = inputs.config if name == ALL else leave_out(competition, inputs.config, name)
             scored[name] = score_config(inputs._replace(config=config), options)
     whole = average_queries(scored[ALL])["score"]
     title = (

@@ -115,6 +115,17 @@ def test_the_error_is_that_of_a_two_way_layout(of_fit: float, groups: int) -> No
     assert np.mean(errors) == pytest.approx(true, rel=0.08)
 
 
+def test_fits_are_paired_where_the_same_seed_moves_queries_alike() -> None:
+    """As where an edit leaves the model as it was: what a seed does to both is no noise of the difference."""
+    rng = np.random.default_rng(5)
+    one = draw_run(rng, 1.0, 3, 400)
+    told = differ(one, one + 0.1 + rng.normal(0, 0.5, (400, 3)))
+    assert (told.error < 0.06, told.clear) == (True, True)
+    assert differ(one, np.roll(one, 1, axis=1) + 0.1 + rng.normal(0, 0.5, (400, 3))).error > 0.5
+    few = one + np.where(np.arange(400) < 40, 0.5, 0)[:, None]
+    assert (differ(one, few).fits, differ(one, few).clear) == (3, True)  # a rule behind the model
+
+
 def test_weights_and_parts_count_as_in_the_scores() -> None:
     """Twice the weight is twice the query; three fits that scored a part each move only this."""
     rng = np.random.default_rng(3)
