@@ -2,8 +2,8 @@
 
 Two scores of the same queries share most of their noise, so the difference is taken query by query. What is left is
 that of a two-way layout, queries by fits: score[query, fit] = query + fit + rest. The gains of the queries' means over
-the fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
-fit moves all queries by. All follows from the pair alone; compare, ablate, tune, ladder and the reports ask here.
+the fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what
+one fit moves all queries by. All follows from the pair alone; compare, ablate, tune, ladder and the reports ask here.
 """
 
 import math

@@ -13,8 +13,8 @@ from common.day.judged import Details, Judged
 from common.day.record_schema import Scored
 from common.day.run_record import average_fits, stack_fits
 from common.engine.config import RunSettings
-from common.engine.run import Run
 from common.engine.errors import UserError
+from common.engine.run import Run
 from competitions import find_competition
 from competitions.cli.fits import ALL, add_fits, leave_out, list_differences, list_used
 from competitions.cli.settings import Inputs

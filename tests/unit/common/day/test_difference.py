@@ -85,7 +85,7 @@ def differ(before: Any, after: Any, compared: int = 1, **columns: Any) -> Differ
 
 
 def draw_run(rng: np.random.Generator, of_fit: float, fits: int, queries: int, groups: int = 0) -> Any:
-    """Scores (queries, fits): each fit moves all queries by ``of_fit``, and single ones, or ``groups`` of them, by 1."""
+    """Scores (queries, fits): each fit moves all queries by ``of_fit``, and single ones or ``groups`` by 1."""
     own = np.arange(queries) % (groups or queries)
     return rng.normal(0, of_fit, fits) + rng.normal(size=(own.max() + 1, fits))[own]
 
