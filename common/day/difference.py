@@ -1,9 +1,9 @@
 """The difference of two runs on the same queries: its mean, its error and the words for it.
 
 Two scores of the same queries share most of their noise, so the difference is taken query by query. What is left is
-that of a two-way layout, queries by fits: gain[query, fit] = mean + query + fit + rest. The queries' means over the
-fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what one
-fit moves all queries by. Both follow from the pair alone; compare, ablate, tune, ladder and the reports ask here.
+that of a two-way layout, queries by fits: score[query, fit] = query + fit + rest. The gains of the queries' means over
+the fits tell the noise of query and rest (clusters of queries rise and fall together), the fits' own means tell what
+one fit moves all queries by. All follows from the pair alone; compare, ablate, tune, ladder and the reports ask here.
 """
 
 import math
@@ -24,6 +24,7 @@ CLEAR = 2.0  # standard errors: a difference of so many is no chance
 SEEN = NormalDist().inv_cdf(0.8)  # errors beyond that by which a gain is found 8 times in 10
 FEW = 20  # queries, of which a mean says nothing and its error is hardly known
 POOLED, MANY = 0.25, 1e9  # level of the test by which the fits' own noise counts; degrees of freedom of the rest
+PAIRED = 0.6  # the correlation of two runs' fits beyond which a few gains tell more than twice as many scores
 FEWEST = 10  # clusters that are scored differently, below which an error says nothing
 
 
@@ -120,9 +121,9 @@ def compute_difference(joined: pl.DataFrame, compared: int = 1) -> Difference:
     if len(moved) < FEWEST:
         return Difference(mean, math.inf if changed else 0.0, len(gains), changed, compared=compared)
     variance, freedom = sum_clusters(gains - mean, weights, clusters), len(moved) - 1.0
-    sides = [measure_noise(read_fits(joined, side), joined) for side in SIDES]
-    known = [noise for noise in sides if noise is not None]
-    if len(known) < len(sides):
+    apart = pair_fits([read_fits(joined, side) for side in SIDES])
+    known = [noise for noise in (measure_noise(each, joined) for each in apart) if noise is not None]
+    if len(known) < len(apart):
         return Difference(mean, widen_error(variance, [(variance, freedom)]), len(gains), changed, 0, compared)
     of_fits, estimate = add_noise(known)
     error = widen_error(variance + of_fits, [(variance, freedom), estimate])
@@ -183,6 +184,17 @@ def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
     total, rest = float(sum(of_means)), float(sum(of_rest))
     freedom = (fits - 1) * total**2 / sum(one**2 for one in of_means) if total else 0.0
     return FitNoise(total, rest, freedom, fits)
+
+
+def pair_fits(sides: list[Floats]) -> list[Floats]:
+    """The gains of the second's fits over the first's, where the same seed moves single queries alike in two runs; else
+    both sides, which tell the noise of a fit by twice as many degrees of freedom.
+    """
+    one, other = (side - side.mean(1, keepdims=True) if side.size else side for side in sides)
+    if one.shape != other.shape or not one.size:
+        return sides
+    alike = float((one * other).sum()) > PAIRED * math.sqrt(float((one**2).sum()) * float((other**2).sum()))
+    return [sides[1] - sides[0]] if alike else sides
 
 
 def add_noise(sides: Sequence[FitNoise]) -> tuple[float, tuple[float, float]]:

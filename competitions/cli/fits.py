@@ -72,12 +72,13 @@ def ablate(options: StepOptions) -> None:
     competition = inputs.competition
     if competition.blocks is None:
         raise UserError(f"{competition.name} has no setting that removes a block of features.")
+    used = list_used(competition, inputs.config)
+    configs = {ALL: inputs.config} | {name: leave_out(competition, inputs.config, name) for name in used}
     scored: dict[str, pl.DataFrame] = {}
     build = options.build / options.name
     with hold(build / FOLDER), connect(options.cluster, build / "cache") as cluster:
-        for name in (ALL, *list_used(competition, inputs.config)):
+        for name, config in configs.items():
             say(f"{name}:" if name == ALL else f"without {name}:")
-            config = inputs.config if name == ALL else leave_out(competition, inputs.config, name)
             work = Run(build / FOLDER, build / "cache")
             work.cluster = cluster
             scored[name] = score_config(inputs._replace(config=config), work)

@@ -2,15 +2,18 @@
 
 import datetime
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import polars as pl
 import pytest
 
 from common.day.hosts import REPORT
+from common.day.judged import Judged
 from common.day.record_schema import RECORD, read_record
 from common.day.registry import ListedRun, find_runs
 from common.day.run_record import SimulatedTruth
@@ -178,6 +181,47 @@ def test_a_run_that_cannot_be_judged_leaves_its_own_checked_submission_to_upload
         copy.write_text("of an earlier run")
         assert call("run", "news", "--raw", "mine")[0] == 3
         assert (copy.read_text() if copy.exists() else None) == left
+
+
+def judge_fit(outcome: Any, config: Any) -> Judged:
+    """Sixty queries, whose scores another seed of the fit moves."""
+    scores = np.random.default_rng(config.model_seed).random(60)
+    queries = pl.DataFrame({"query": map(str, range(60)), "fold": "x", "score": scores})
+    return make_judged(queries=queries, submissions=[outcome] if outcome else [])
+
+
+def test_a_run_says_what_it_can_see_before_it_begins_and_at_its_end(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> NoReturn:
+        raise UserError("stopped here")
+
+    stand(monkeypatch, judge=judge_fit)
+    code, out, err = call("run", "news", "--raw", "mine", "--seeds", 3)
+    (reach,) = re.findall(
+        r"^With 3 fits each (gains of \.?\d\S+ and more would be clear here .8 times in 10.)$", out, re.MULTILINE
+    )
+    assert (code, "By the fits" in err) == (0, False)  # no run before it
+    stand(monkeypatch, solve=stop)
+    code, out, err = call("run", "news", "--raw", "mine")
+    assert (code, out) == (1, "")
+    assert err.partition("error: stopped here")[0].endswith(f"  By the fits of the run before: {reach}\n")
+
+
+def test_a_run_is_compared_with_the_base_that_is_named_and_none_begins_without_it(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand(monkeypatch, judge=judge_fit)
+    run = ["run", "news", "--raw", "mine", "--until", "cv"]
+    for seed in range(3):
+        assert call(*run, f"seed={seed}", "--seeds", 2)[0] == 0
+    first, *_ = names = [folder.name for folder in list_folders()]
+    code, out, err = call(*run, "seed=3", "--seeds", 2, "--base", "last~2")
+    assert (code, f"Against news/{first} (seed 0 -> 3): " in out) == (0, True)
+    assert read_record(list_folders()[-1] / RECORD).base == first
+    code, out, err = call(*run, "--base", "nobody")
+    assert (code, out, err.count("\n"), "nobody matches no run" in err) == (1, "", 1, True)
+    assert len(list_folders()) == len(names) + 1
 
 
 def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,22 @@
-"""Several fits by other seeds of the models: a query's mean score, and what a block adds beyond their noise."""
+"""Several fits by other seeds of the models: a query's scores; what a block adds, also where another is off already."""
 
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import polars as pl
 import pytest
 
-from common.day.difference import FitNoise, widen_error
+from common.day.difference import compute_difference, pair_scores
 from common.day.judged import Details, Judged
 from common.day.record_schema import Scored
+from common.day.run_record import average_fits, stack_fits
 from common.engine.config import RunSettings
+from common.engine.errors import UserError
 from common.engine.run import Run
-from competitions.cli.fits import ALL, Variant, add_fits, list_differences
+from competitions import find_competition
+from competitions.cli.fits import ALL, add_fits, leave_out, list_differences, list_used
 from competitions.cli.settings import Inputs
 from tests.unit.common.day.records import make_judged
 
@@ -51,8 +55,9 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
     judged, calls = run_fits(tmp_path)
     assert calls == ["validate", "judge"] * 2
     assert judged.queries["score"].to_list() == pytest.approx([0.5, 2 / 3])
-    assert judged.queries.columns == ["query", "fold", "score", "slice"]
-    assert judged.fits == pytest.approx([0.5, 1.0, 0.25])
+    assert judged.queries.columns == ["query", "fold", "score", "slice", "fits"]
+    assert judged.queries["fits"].to_list() == [[0.0, 1.0, 0.5], [1.0, 1.0, 0.0]]
+    assert average_fits(judged.queries) == pytest.approx([0.5, 1.0, 0.25])
     assert [row.score for row in judged.ranking] == pytest.approx([1.75 / 3, 0.3])
     # The model that is the run's has the error of the queries' means, .5 and .667, as the headline has.
     assert judged.ranking[0].error == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
@@ -63,40 +68,59 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
 
 def test_on_a_cluster_all_fits_are_stated_before_one_is_read(tmp_path: Path) -> None:
     judged, calls = run_fits(tmp_path, object())
-    assert judged.fits == pytest.approx([0.5, 1.0, 0.25])
+    assert average_fits(judged.queries) == pytest.approx([0.5, 1.0, 0.25])
     assert calls == ["validate", "validate", "judge", "judge"]
 
 
 # --- what a block of features adds ---
 
 
-def vary(values: list[float], fits: list[float]) -> Variant:
-    return Variant(pl.DataFrame({"query": list("abcd"), "fold": "x", "score": values}), fits)
+def vary(gain: float = 0.0, seed: int = 0) -> pl.DataFrame:
+    """Two hundred queries by three fits."""
+    easy, rng = np.random.default_rng(9).normal(size=200), np.random.default_rng(seed)
+    scores = (easy + gain + rng.normal(0, 0.1, 200) for _ in range(3))
+    return stack_fits([pl.DataFrame({"query": range(200), "fold": "x", "score": each}) for each in scores])
 
 
 def test_a_block_is_worth_what_the_score_loses_without_it() -> None:
-    rows = list_differences(
-        {
-            ALL: vary([1.0, 0.5, 0.0, 1.0], [0.6, 0.65]),
-            "spare": vary([1.0, 0.5, 0.0, 1.0], [0.6, 0.65]),
-            "bad": vary([1.0, 1.0, 1.0, 1.0], [0.95, 1.05]),
-            "good": vary([0.0, 0.5, 0.0, 0.0], [0.1, 0.15]),
-        }
-    )
-    assert [(row["block"], row["score without"], row["it adds"]) for row in rows] == [
-        ("good", pytest.approx(0.125), 0.5),
-        ("spare", pytest.approx(0.625), 0.0),
-        ("bad", pytest.approx(1.0), -0.375),
-    ]
-    # Gains 1, 0, 0, 1; the fits of each of the four variants lie .05 (.1) apart.
-    noise = FitNoise((3 * 0.05**2 / 2 + 0.1**2 / 2) / 4, 4)
-    assert rows[0]["error"] == pytest.approx(widen_error(0.25, noise, (2, 2)))
-    assert [row["comparison"] for row in rows] == ["within the noise", "not used", "within the noise"]
+    without = {"spare": vary(), "bad": vary(0.5, 1), "good": vary(-0.5, 2), "idle": vary(0.0, 3)}
+    rows = {row["block"]: row for row in list_differences({ALL: vary(), **without})}
+    assert list(rows)[0::3] == ["good", "bad"]
+    said = {
+        "good": "clear: it helps",
+        "spare": "not used",
+        "idle": "within the noise",
+        "bad": "clear: better without it",
+    }
+    assert {name: row["comparison"].partition(" (")[0] for name, row in rows.items()} == said
+    assert rows["good"]["it adds"] == pytest.approx(0.5, abs=0.05)
+    assert rows["good"]["score without"] == pytest.approx(without["good"]["score"].mean())
+    told = compute_difference(pair_scores(without["idle"], vary()), 4)  # one of four
+    assert (rows["idle"]["it adds"], rows["idle"]["error"]) == (told.mean, told.error)
 
 
-@pytest.mark.parametrize(("after", "said"), [(1.0, "clear: it helps"), (-1.0, "clear: better without it")])
-def test_what_a_block_adds_is_read_the_right_way_round(after: float, said: str) -> None:
-    one, other = vary([1.0, 1.0, 1.0, 1.0], [1.0, 1.01]), vary([1.0 - after] * 4, [1.0 - after, 1.0 - after])
-    (row,) = list_differences({ALL: one, "block": other})
-    assert row["it adds"] == after
-    assert row["comparison"].startswith(said)
+@pytest.mark.parametrize(
+    ("name", "setting", "kept", "block", "left"),
+    [
+        ("news", "rank.blocks=-channel", ("item", "pair"), "item", ["-channel", "-item"]),
+        ("news", "rank.blocks=item,pair", ("item", "pair"), "item", ["pair"]),
+        ("news", "rank.blocks=[item]", ("item",), "item", UserError),
+        ("flight", "rank.blocks=auto", None, "pair", ["-pair"]),
+        ("flight", "rank.blocks=-pair", None, "lift", ["-pair", "-lift"]),
+    ],
+)
+def test_a_block_is_left_out_of_what_is_set(
+    name: str, setting: str, kept: tuple[str, ...] | None, block: str, left: list[str] | type[UserError]
+) -> None:
+    """In backward elimination a block that is off stays off, and has no row of its own."""
+    competition = find_competition(name)
+    config = competition.load_config([setting], tuned=False)
+    used = list_used(competition, config)
+    assert kept is None or set(used) == set(kept)
+    if left is UserError:
+        with pytest.raises(UserError):
+            leave_out(competition, config, block)
+        return
+    less: Any = leave_out(competition, config, block)
+    assert list(less.rank.blocks) == left
+    assert set(list_used(competition, less)) == set(used) - {block}

@@ -1,13 +1,16 @@
-"""What changed from run to run: against the last run of like settings, else with what differs; two runs compared."""
+"""What changed from run to run: the partner is the run before the edit; two runs compared, and several beside one."""
 
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from common.day import compare
+from common.day import compare, registry
 from common.day.compare import find_change
+from common.day.difference import expect_difference, find_limit
 from common.day.report.page import write_report
 from common.engine.errors import UserError
 from tests.unit.common.day.conftest import Make
@@ -21,23 +24,52 @@ def say_change(run: Path) -> str:
     return "" if change is None else change.sentence
 
 
-def test_a_run_is_compared_with_the_one_that_is_most_like_it(make: Make) -> None:
-    make("1", [0.1], config=QUICK), make("2", [0.2], config=QUICK), make("3", [0.9], config=WHOLE)
-    after = make("4", [0.5], config=QUICK)
-    make("5", [0.6], config=QUICK)  # as like, and later
-    said = "Against news/2 (nothing changed): +0.3000 ± "
-    assert say_change(after).startswith(said)
-    assert said in write_report(after).read_text()
+def code(digest: str, revision: str = "1") -> dict[str, Any]:
+    return {"revision": revision, "changed": digest != "a", "files": {"common/f.py": digest, "common/g.py": "c"}}
+
+
+def test_a_run_is_compared_with_the_one_before_its_edit_never_with_one_of_the_same(make: Make) -> None:
+    make("0", [0.1], config=QUICK, code=code("a"))
+    base = make("1", [0.2], config=WHOLE, code=code("a"))
+    edit = make("2", [0.5], config=WHOLE, code=code("b"))
+    said = "Against news/1 (code of f.py): +0.3000 on 1 common queries"
+    assert say_change(edit).startswith(said)
+    assert said in write_report(edit).read_text()
+    # More fits of the edit, also when it was committed meanwhile, are beside the base again.
+    again = make("3", [0.5], config=WHOLE | {"fits": 5, "fit_seed": 9}, code=code("b", "2"))
+    assert compare.find_partner(again) == base
+    make("4", [0.5], config=WHOLE | {"new": 1}, code=code("b", "2"))  # later, and no earlier run of "3"
+    assert compare.find_partner(again) == base
+    (make("5", [0.5], "flight", config=WHOLE, code=code("a")) / "run.json").write_text("damaged")
+    assert compare.find_change(make("6", [0.5], "flight", config=WHOLE, code=code("a"))) is None
+    other = make("7", [0.4], "mgtv", code=code("a", "1")), make("8", [0.4], "mgtv", code=code("a", "2"))
+    assert compare.find_partner(other[1]) is None  # a commit is no change
+    assert compare.compare(*other).warnings == []
+
+
+def test_a_base_that_a_person_chose_rules_where_it_asks_the_same(make: Make, tmp_path: Path) -> None:
+    far, near = make("1", [0.1], config=QUICK | {"new": 1}), make("2", [0.2], config=QUICK)
+    last = make("4", [0.5], config=WHOLE)
+    assert compare.find_partner(last) == near
+    registry.choose_base(far)
+    assert compare.find_partner(last) == far
+    assert compare.find_partner(make("5", [0.5], config=WHOLE | {"more": 1}, base="2")) == near  # --base of this run
+    elsewhere = make("3", [0.2], data={"digest": "cd"})
+    registry.choose_base(elsewhere)
+    assert compare.find_partner(last) == near  # it is of other files
+    registry.choose_base(last)
+    assert compare.find_partner(last) == near
+    assert say_change(last).startswith("Against news/2 (rank.rounds 60 -> 300, rank.negatives 20 -> auto): ")
 
 
 def test_the_settings_that_differ_are_named_and_many_are_counted(make: Make) -> None:
     make("1", [0.9], config=WHOLE)
     said = say_change(make("2", [0.5], config=QUICK))
-    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.4000 ± ")
+    assert said.startswith("Against news/1 (rank.rounds 300 -> 60, rank.negatives auto -> 20): -0.4000 on ")
     make("1", [0.4], "flight", config={f"s{number}": number for number in range(5)})
     said = say_change(make("2", [0.4], "flight", config={f"s{number}": "x: y" * 20 for number in range(5)}))
     assert said.startswith("Against flight/1 (s0 0 -> x:y")
-    assert " and 2 more): +0.0000" in said
+    assert " and 2 more): +0.0000 ± 0.0000 on 1 common queries, 0 of them" in said
 
 
 @pytest.mark.parametrize(
@@ -45,9 +77,24 @@ def test_the_settings_that_differ_are_named_and_many_are_counted(make: Make) -> 
     [{"data": {"digest": "cd"}}, {"metric": "MRR@10"}, {"cv": {"digest": "of other queries"}}],
 )
 def test_runs_of_other_files_queries_or_another_metric_are_passed_over(make: Make, more: dict[str, Any]) -> None:
-    make("1", [0.4]), make("2", [0.4], **more)
-    (make("3", [0.4]) / "run.json").write_text("damaged")
-    assert "Against news/1 (nothing changed): " in say_change(make("4", [0.5]))
+    make("1", [0.4], config=QUICK), make("2", [0.4], config=QUICK, **more)
+    (make("3", [0.4], config=QUICK) / "run.json").write_text("damaged")
+    assert "Against news/1 (" in say_change(make("4", [0.5], config=WHOLE))
+
+
+def test_what_can_be_seen_is_known_from_the_fits_of_the_last_run_on_the_same_files(make: Make, tmp_path: Path) -> None:
+    fits = np.random.default_rng(0).normal(size=(100, 3))
+    expected = expect_difference(pl.read_parquet(make("1", fits) / "queries.parquet"))
+    (
+        make("2", [0.5]),
+        make("3", fits * 2, overrides=["@competitions/news/quick.toml"]),
+        make("4", fits, data={"digest": "cd"}),
+    )
+    build = tmp_path / "build" / "news"
+    assert compare.find_reach(build, "abcdef", quick=False) == expected
+    assert expected
+    assert expected.reach == f"gains of {expected.smallest:.4f} and more would be clear here (8 times in 10)"
+    assert compare.find_reach(build, "ef", quick=False) is None
 
 
 # --- two runs side by side ---
@@ -56,15 +103,22 @@ def test_runs_of_other_files_queries_or_another_metric_are_passed_over(make: Mak
 def test_the_difference_is_taken_query_by_query(make: Make) -> None:
     runs = [make("a-1", [0.0, 1.0, 0.5, 0.0] * 10), make("a-2", [0.5, 1.0, 1.0, 0.0] * 10)]
     comparison = compare.compare(*runs)
-    assert comparison.difference[:4] == (0.25, pytest.approx(0.25 / 40**0.5), 40, 20)  # gains .5, 0: deviation .25
+    assert comparison.difference[:4] == (
+        0.25,
+        pytest.approx(0.25 / 40**0.5, rel=0.1),
+        40,
+        20,
+    )  # gains .5, 0: deviation .25
     by_slice = {row["slice"]: row["B - A"] for row in comparison.tables[compare.SLICES]}
     assert by_slice == {"fold: all": 0.25, "parity: even": 0.5, "parity: odd": 0.0}
     assert comparison.warnings == []
     assert comparison.truth is None
-    for run, scores in zip(runs, ([0.0, 1.0, 0.5], [0.5, 1.0, 0.0]), strict=True):
-        truth = pl.DataFrame({"query": ["x", "y", "z"], "fold": "truth", "score": scores})
+    for run, scores in zip(runs, ([0.0, 1.0, 0.5] * 9, [0.5, 1.0, 0.0] * 9), strict=True):
+        truth = pl.DataFrame({"query": range(27), "fold": "truth", "score": scores})
         truth.write_parquet(run / "truth.parquet")
-    assert compare.compare(*runs).truth[:4] == (0.0, pytest.approx(0.2357, abs=1e-4), 3, 2)  # beside that on validation
+    on_truth = compare.compare(*runs).truth
+    assert on_truth  # beside that on validation
+    assert on_truth[:4] == (0.0, pytest.approx((0.25 * 18) ** 0.5 / 27, rel=0.1), 27, 18)
 
 
 def test_slices_count_won_and_lost_are_weighted_and_tell_no_fold_twice(make: Make) -> None:
@@ -83,6 +137,30 @@ def test_slices_count_won_and_lost_are_weighted_and_tell_no_fold_twice(make: Mak
         frame.rename({"parity": "day"}).write_parquet(path)
     by_slice = {row["slice"]: row["B - A"] for row in compare.compare(*runs).tables[compare.SLICES]}
     assert by_slice == {"fold: even": pytest.approx(0.6 / 3), "fold: odd": pytest.approx(-1.3 / 3)}
+
+
+def test_a_slice_of_one_cluster_is_never_marked(make: Make) -> None:
+    runs = [make("a-1", [0.0] * 50), make("a-2", [0.5, 0.0] * 25)]
+    for run in runs:
+        frame = pl.read_parquet(run / "queries.parquet")
+        frame.with_columns(cluster=pl.when(parity="even").then(0).otherwise("query")).write_parquet(
+            run / "queries.parquet"
+        )
+    rows = {row["slice"]: row for row in compare.compare(*runs).tables[compare.SLICES]}
+    assert (rows["parity: even"]["won"], rows["parity: even"]["error"], rows["parity: even"][""]) == (25, math.inf, "")
+
+
+def test_several_runs_stand_in_one_table_beside_a_base_and_count_each_other(make: Make) -> None:
+    fits = np.random.default_rng(1).normal(size=(200, 3))
+    base, better = make("a-0", fits), fits + 0.08 + np.random.default_rng(2).normal(0, 0.5, size=(200, 3))
+    runs = [make(f"a-{1 + number}", better, config={"rank": {"rounds": number}}, note="mine") for number in range(9)]
+    several, alone = compare.compare_all(base, runs), compare.compare_all(base, runs[:1])
+    assert [(row["run B"], row["B - base"], row["error"]) for row in several[:1]] == [
+        (row["run B"], row["B - base"], row["error"]) for row in alone
+    ]
+    assert 2 < alone[0]["B - base"] / alone[0]["error"] < find_limit(9)
+    assert (alone[0]["verdict"][:10], several[0]["verdict"]) == ("clear gain", "within the noise")
+    assert several[3]["it changes"] == "mine: seed 0 -> (not set), rank.rounds 5 -> 3"
 
 
 def test_settings_features_and_models_that_differ_are_named(make: Make) -> None:

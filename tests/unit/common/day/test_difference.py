@@ -85,7 +85,7 @@ def differ(before: Any, after: Any, compared: int = 1, **columns: Any) -> Differ
 
 
 def draw_run(rng: np.random.Generator, of_fit: float, fits: int, queries: int, groups: int = 0) -> Any:
-    """Scores (queries, fits): each fit moves all queries by ``of_fit``, and single ones, or ``groups`` of them, by 1."""
+    """Scores (queries, fits): each fit moves all queries by ``of_fit``, and single ones or ``groups`` by 1."""
     own = np.arange(queries) % (groups or queries)
     return rng.normal(0, of_fit, fits) + rng.normal(size=(own.max() + 1, fits))[own]
 
@@ -113,6 +113,17 @@ def test_the_error_is_that_of_a_two_way_layout(of_fit: float, groups: int) -> No
     errors = [differ(*(draw_run(rng, of_fit, 30, 2_000, groups) for _ in "ab"), **own).error for _ in range(30)]
     true = math.sqrt(2 * (of_fit**2 + 1 / (groups or 2_000)) / 30)
     assert np.mean(errors) == pytest.approx(true, rel=0.08)
+
+
+def test_fits_are_paired_where_the_same_seed_moves_queries_alike() -> None:
+    """As where an edit leaves the model as it was: what a seed does to both is no noise of the difference."""
+    rng = np.random.default_rng(5)
+    one = draw_run(rng, 1.0, 3, 400)
+    told = differ(one, one + 0.1 + rng.normal(0, 0.5, (400, 3)))
+    assert (told.error < 0.06, told.clear) == (True, True)
+    assert differ(one, np.roll(one, 1, axis=1) + 0.1 + rng.normal(0, 0.5, (400, 3))).error > 0.5
+    few = one + np.where(np.arange(400) < 40, 0.5, 0)[:, None]
+    assert (differ(one, few).fits, differ(one, few).clear) == (3, True)  # a rule behind the model
 
 
 def test_weights_and_parts_count_as_in_the_scores() -> None:

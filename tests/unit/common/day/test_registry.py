@@ -60,19 +60,29 @@ def test_a_run_is_found_by_name_end_of_name_position_and_folder(make: Make, tmp_
         registry.find_run(tmp_path / "empty", NAMES, "last")
 
 
-def test_a_run_left_out_is_the_last_and_a_competition_its_last_and_the_most_similar(make: Make, tmp_path: Path) -> None:
-    other = make("20260100-1", [0.5], "flight")
+def test_runs_to_compare_are_a_base_and_others_by_default_the_last_behind_that_before_its_edit(
+    make: Make, tmp_path: Path
+) -> None:
+    other, build = make("20260100-1", [0.5], "flight"), tmp_path / "build"
     oldest = make("20260101-1", [0.5])
-    make("20260102-1", [0.5], config={"seed": 0, "rank": {"rounds": 9}})
+    edited = make("20260102-1", [0.5], config={"seed": 0, "rank": {"rounds": 9}})
     quick = make("20260103-1", [0.5], overrides=["@competitions/news/quick.toml"])
-    new, build = make("20260104-1", [0.5]), tmp_path / "build"
-    assert registry.find_pair(build, NAMES, ["news"]) == registry.find_pair(build, NAMES, []) == (oldest, new)
-    assert registry.find_pair(build, NAMES, [quick.name]) == (quick, new)
+    new = make("20260104-1", [0.5])
+
+    def find(*runs: str) -> list[Path]:
+        return registry.find_compared(build, NAMES, runs)
+
+    assert find("news") == find() == [edited, new]
+    assert find(quick.name) == [quick, new]
+    assert find(oldest.name) == find(str(oldest)) == [oldest, new]
+    assert find("news/last~3", "flight") == [oldest, other]
+    assert find(oldest.name, edited.name, "last") == [oldest, edited, new]
+    registry.choose_base(quick)  # which asks something else
+    assert find("news") == [edited, new]
     with pytest.raises(UserError, match="last~1 is not a run: there are 1"):
-        registry.find_pair(build, NAMES, ["flight"])
-    assert registry.find_pair(build, NAMES, [oldest.name]) == (oldest, new)
-    assert registry.find_pair(build, NAMES, [str(oldest)]) == (oldest, new)
-    assert registry.find_pair(build, NAMES, ["news/last~3", "flight"]) == (oldest, other)
+        find("flight")
+    with pytest.raises(UserError, match="news/7 matches no run"):
+        find(oldest.name, "news/7")
 
 
 def test_a_leaderboard_score_stands_beside_the_cv_and_the_last_word_counts(make: Make) -> None:
@@ -127,7 +137,29 @@ def test_a_run_that_is_not_there_lives_or_lies_elsewhere_is_not_removed_nor_is_a
     assert not folders[1].exists()
 
 
-# --- as the verb prints it ---
+# --- as the verbs print it ---
+
+
+def test_several_runs_are_a_table_beside_the_base_that_was_chosen(make: Make, call: Call, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    for number in range(3):
+        make(f"2026010{number}-1", [0.25 * number] * 20, config={"rounds": number}, note=f"try {number}")
+    first = build / "news" / "20260100-1"
+    assert call("base", "last~2", "--build", build)[:2] == (
+        0,
+        f"Later runs are compared with {first}, where they have the same files and queries.\n",
+    )
+    assert (build / "news" / "base.txt").read_text() == "20260100-1\n"
+    code, out, _ = call("compare", "--build", build)
+    assert (code, f"A = {first} (try 0)" in out, "B - A = +0.5000 ± 0.0000" in out) == (0, True, True)
+    code, out, err = call("compare", "last~2", "last~1", "last", "--build", build)
+    assert (code, err) == (0, "")
+    shown = " ".join(out.split())
+    assert f"Beside {first}" in out.replace("\n", "")
+    assert all(f"try {number}: rounds 0 -> {number}" in shown for number in (1, 2))
+    for line in (["base", "nobody"], ["compare", "last", "last~1", "nobody"]):
+        code, out, err = call(*line, "--build", build)
+        assert (code, out, err.count("\n"), "nobody matches no run" in err) == (1, "", 1, True)
 
 
 def test_the_ledger_fits_eighty_letters(make: Make, call: Call, tmp_path: Path) -> None:

@@ -112,34 +112,38 @@ def test_what_is_no_record_is_refused_by_name(tmp_path: Path) -> None:
             read_record(path)
 
 
-def test_a_changed_file_is_named_with_a_digest_of_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_code_is_the_content_of_what_moves_a_score_whatever_git_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def git(*words: str) -> None:
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    (tmp_path / "common").mkdir()
-    for name in ("kept", "edited", "removed"):
-        (tmp_path / "common" / f"{name}.py").write_text(name)
+    moves = ["common/learning/gbdt.py", "competitions/news/features/pair.py", "competitions/news/pipeline.py"]
+    idle = ["common/day/compare.py", "common/simulation/clock.py", "competitions/cli/run.py"]
+    idle += [f"competitions/news/{path}.py" for path in ("simulator/log", "lab/als", "day/ladder", "day/standin")]
+    other = "competitions/flight/pipeline.py"
+    for name in (*moves, *idle, other):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
     monkeypatch.setattr(stamp, "PROJECT_ROOT", tmp_path)
-    assert stamp.find_revision() == Code(None, False, {})  # git knows nothing of it
+    plain = stamp.find_revision("news")  # git knows nothing of it
+    assert (plain.revision, plain.changed, list(plain.files)) == (None, False, moves)
+    assert list(stamp.find_revision().files) == sorted([*moves, other])
     git("init", "-q"), git("add", "."), git("commit", "-qm", "first")
-    first = stamp.find_revision()
-    assert (first.changed, first.files) == (False, {})
-    (tmp_path / "common" / "edited.py").write_text("anew")
+    first = stamp.find_revision("news")
+    (tmp_path / moves[1]).write_text("anew")
     (tmp_path / "common" / "new file.py").write_text("new")
-    (tmp_path / "common" / "removed.py").unlink()
-    (tmp_path / "notes.txt").write_text("no source")
-    second = stamp.find_revision()
-    assert second.changed
-    assert list(second.files) == ["common/edited.py", "common/removed.py", "common/new file.py"]
-    assert second.files["common/removed.py"] == ""
+    (tmp_path / moves[0]).unlink()
+    second = stamp.find_revision("news")
     git("add", "."), git("commit", "-qm", "second")
-    third = stamp.find_revision()
-    assert (third.changed, third.revision == first.revision) == (False, False)
-    assert stamp.list_differing(first, third) == sorted(second.files)
-    assert stamp.list_differing(first, second) == sorted(second.files)
+    third = stamp.find_revision("news")
+    assert [code.changed for code in (first, second, third)] == [False, True, False]
+    assert first.revision == second.revision != third.revision
+    assert (first.files, second.files) == (plain.files, third.files)  # a commit changes no content
+    assert stamp.list_differing(first, third) == [moves[0], "common/new file.py", moves[1]]
     monkeypatch.setenv("PATH", "")
-    assert stamp.find_revision() == Code(None, False, {})
+    assert stamp.find_revision("news") == Code(None, False, third.files)
 
 
 # --- a finished run as frames ---

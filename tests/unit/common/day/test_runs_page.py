@@ -32,30 +32,31 @@ def build_page(tmp_path: Path) -> str:
 
 @pytest.fixture
 def three(make: Make) -> list[Path]:
-    """Three runs on the same four queries, newest first."""
-    cv: dict[str, Any] = {"folds": [], "queries": 4, "slices": [{"name": "parity: even", "score": 0.5}], "error": 0.1}
+    """Three runs on the same forty queries, newest first."""
+    cv: dict[str, Any] = {"folds": [], "queries": 40, "slices": [{"name": "parity: even", "score": 0.5}], "error": 0.1}
     changed = {"config": {"seed": 0, "rank": {"rounds": 9}}, "features": ["f", "g"]}
+    edited = changed | {"code": {"files": {"common/f.py": "b"}}}
     return [
-        make("20260103-120000-000", [0.0, 1.0, 0.0, 0.0], cv=cv | {"score": 0.25}, **changed),
-        make("20260102-120000-000", [0.5, 1.0, 0.5, 1.0], cv=cv | {"score": 0.75}, **changed),
-        make("20260101-120000-000", [0.0, 1.0, 0.5, 1.0], cv=cv | {"score": 0.625}),
+        make("20260103-120000-000", [0.0, 1.0, 0.0, 0.0] * 10, cv=cv | {"score": 0.25}, **edited),
+        make("20260102-120000-000", [0.5, 1.0, 0.5, 1.0] * 10, cv=cv | {"score": 0.75}, **changed),
+        make("20260101-120000-000", [0.0, 1.0, 0.5, 1.0] * 10, cv=cv | {"score": 0.625}),
     ]
 
 
-def test_each_run_stands_beside_the_most_similar_earlier_one_query_by_query(three: list[Path]) -> None:
+def test_each_run_stands_beside_the_one_before_its_edit_query_by_query(three: list[Path]) -> None:
     registry.note_leaderboard(three[1], 0.7)
     group = describe_group(read(three))
     table = group["marks"]
     score, gain, board, minutes = table.columns
     assert table.labels == ["03 Jan 12:00", "02 Jan 12:00", "01 Jan 12:00"]
     assert [detail.partition(": ")[0] for detail in table.details] == [
-        "Against news/20260102-120000-000 (nothing changed)",
+        "Against news/20260102-120000-000 (code of f.py)",
         "Against news/20260101-120000-000 (rank.rounds 5 -> 9; features +g)",
         "",
     ]
     assert [mark.value for mark in score.marks] == [0.25, 0.75, 0.625]
-    # Gains 0, 0, -.5, -1 and -.5 of the last run; of the one before it .5, 0, 0, 0: an error of .108, so within two.
-    assert (gain.marks[1].value, gain.marks[1].text, gain.marks[1].pale) == (0.125, "+.1250 ± .1083", True)
+    # Gains 0, 0, -.5, -1 and -.5 of the last run; of the one before it .5, 0, 0, 0: by one fit each nothing is clear.
+    assert (gain.marks[1].value, gain.marks[1].text, gain.marks[1].pale) == (0.125, "+.1250 ± .0400", True)
     assert (gain.marks[0].value, gain.marks[2]) == (-0.5, Mark())
     assert [mark.text for mark in board.marks] == ["", ".7000", ""]
     assert [mark.text for mark in minutes.marks] == ["0.2"] * 3
