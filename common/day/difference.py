@@ -167,9 +167,9 @@ def measure_noise(values: Floats, queries: pl.DataFrame) -> FitNoise | None:
     (0.01, 1.0)
     """
     fits = values.shape[1]
-    moved = values - values.mean(1, keepdims=True)
-    if fits < 2 or not moved.any():
+    if fits < 2 or not (values != values[:, :1]).any():
         return None
+    moved = values - values.mean(1, keepdims=True)
     weights, clusters, parts = find_weights(queries), number_groups(queries, CLUSTER), number_groups(queries, PART)
     whole, of_means, of_rest = weights.sum(), [], []
     for part in (parts == number for number in np.unique(parts[weights > 0])):
@@ -190,9 +190,9 @@ def pair_fits(sides: list[Floats]) -> list[Floats]:
     """The gains of the second's fits over the first's, where the same seed moves single queries alike in two runs; else
     both sides, which tell the noise of a fit by twice as many degrees of freedom.
     """
-    one, other = (side - side.mean(1, keepdims=True) if side.size else side for side in sides)
-    if one.shape != other.shape or not one.size:
+    if sides[0].shape != sides[1].shape or not sides[0].size:
         return sides
+    one, other = (side - side.mean(1, keepdims=True) for side in sides)
     alike = float((one * other).sum()) > PAIRED * math.sqrt(float((one**2).sum()) * float((other**2).sum()))
     return [sides[1] - sides[0]] if alike else sides
 

@@ -228,7 +228,7 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
 
 def is_quick(overrides: Sequence[str]) -> bool:
     """Whether a quick.toml is among the settings that were typed."""
-    return any(Path(word).name == "quick.toml" for word in overrides)
+    return any(Path(word.removeprefix("@")).name == "quick.toml" for word in overrides)
 
 
 def read_record(path: Path) -> RunRecord:

@@ -54,7 +54,11 @@ class Chain:
 
 
 def take_first(chain: Chain, queries: int) -> Chain:
-    """The chain of the first of its queries alone."""
+    """The chain of the first of its queries alone.
+
+    >>> take_first(judge_chain(("answer", "a"), {"a": np.array([1.0, 0.5])}), 1).scores["a"].tolist()
+    [1.0]
+    """
     scores = {name: each[:queries] for name, each in chain.scores.items()}
     return replace(chain, scores=scores, weights=chain.weights[:queries], clusters=chain.clusters[:queries])
 

@@ -18,6 +18,7 @@ from common.day.tuning.space import Space, TrialParams, find_current, read_space
 from common.day.tuning.study import count_finished, fill, fingerprint, open_storage, open_study, show_storage
 from common.day.tuning.task import Task, Verdict, find_best, judge_trial, split_halves
 from common.day.tuning.tuned_config import write_tuned
+from common.engine.cluster import connect
 from common.engine.config import change
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -43,7 +44,7 @@ def tune(options: TuneOptions) -> None:
     task = make_task(options, inputs, path.stem, space)
     digest = digest_files(inputs.files, folder.parent / "cache")[:8]
     title, shown = f"{options.name}:{task.name}:{digest}:{fingerprint(task)}", show_storage(options.storage, folder)
-    study = open_study(storage, title, task, options.seed)
+    study = open_study(storage, title, task, inputs.config.seed)
     say(f"  study {title} in {shown}")
     if done := count_finished(study):
         say(f"  {title}: continues after {done} finished trials")
@@ -75,8 +76,8 @@ def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> 
 
     @contextlib.contextmanager
     def working() -> Iterator[Run]:
-        with hold(build / FOLDER):  # for each trial anew: what earlier ones kept may go
-            yield work.again()
+        with hold(build / FOLDER), connect(options.cluster, work.cache) as work.cluster:
+            yield work.again()  # for each trial anew: what earlier ones kept may go
         prune(build / "cache", inputs.config.keep_gib)
 
     def put(params: TrialParams, config: Any) -> Any:
@@ -94,8 +95,8 @@ def make_task(options: TuneOptions, inputs: Inputs, name: str, space: Space) -> 
         return float(average_queries(queries)["score"])
 
     def judge(params: TrialParams) -> pl.DataFrame:
-        with working():
-            _, judges = split_halves(score_config(inputs._replace(config=put(params, inputs.config)), options))
+        with working() as run:
+            _, judges = split_halves(score_config(inputs._replace(config=put(params, inputs.config)), run))
         return judges
 
     today = search({})

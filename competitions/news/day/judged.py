@@ -83,16 +83,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 def explain(outcome: Outcome) -> Insight:
     """What the ranker goes by, and how validation and test differ."""
-    ready, ranker, test = outcome.ready, outcome.parts[0].ranker, outcome.test
-    first, candidates = outcome.parts[0], ready.labelled.candidates
-    valid, fold = first.rows.field("valid"), first.fold
-    reference = derive(compare_periods, valid, fold, candidates)
+    ready, own, test = outcome.ready, outcome.parts[0], outcome.test
+    valid = own.rows.field("valid")
+    reference = derive(compare_periods, valid, own.fold, ready.labelled.candidates)
     first = derive(take_first, test.candidates, test.blocks)
     return Insight(
-        importance=(measure_importance, valid, collect([ranker]), *SHUFFLED),
+        importance=(measure_importance, valid, collect([own.ranker]), *SHUFFLED),
         drift=(measure_drift, valid, first, reference, "earlier and later validation users"),
         given=FUSION,
-        curves=lambda: curves({MODEL: ranker.value}),
+        curves=lambda: curves({MODEL: own.ranker.value}),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from common.day import compare, registry
+from common.day import compare
 from common.day.compare import find_change
 from common.day.difference import expect_difference, find_limit
 from common.day.report.page import write_report
@@ -51,13 +51,13 @@ def test_a_base_that_a_person_chose_rules_where_it_asks_the_same(make: Make, tmp
     far, near = make("1", [0.1], config=QUICK | {"new": 1}), make("2", [0.2], config=QUICK)
     last = make("4", [0.5], config=WHOLE)
     assert compare.find_partner(last) == near
-    registry.choose_base(far)
+    compare.choose_base(far)
     assert compare.find_partner(last) == far
     assert compare.find_partner(make("5", [0.5], config=WHOLE | {"more": 1}, base="2")) == near  # --base of this run
     elsewhere = make("3", [0.2], data={"digest": "cd"})
-    registry.choose_base(elsewhere)
+    compare.choose_base(elsewhere)
     assert compare.find_partner(last) == near  # it is of other files
-    registry.choose_base(last)
+    compare.choose_base(last)
     assert compare.find_partner(last) == near
     assert say_change(last).startswith("Against news/2 (rank.rounds 60 -> 300, rank.negatives 20 -> auto): ")
 

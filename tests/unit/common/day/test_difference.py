@@ -101,7 +101,7 @@ def test_fits_alone_are_clear_once_in_twenty_times_and_the_smallest_gain_is_foun
     assert 0.01 <= np.mean([each.clear for each in told]) <= 0.06
     smallest = np.mean([each.smallest for each in told])
     expected = [each.smallest for one, _ in pairs if (each := expect_difference(frame(one, **own)))]
-    assert np.mean(expected) == pytest.approx(smallest, rel=0.15)
+    assert np.mean(expected) == pytest.approx(smallest, rel=0.25)
     assert 0.72 <= np.mean([differ(one, other + smallest, **own).clear for one, other in pairs]) <= 0.9
 
 

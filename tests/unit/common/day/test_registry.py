@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.day import registry
+from common.day import compare, registry
 from common.day.record_schema import Row
 from common.engine.errors import UserError
 from common.io.lock import hold
@@ -70,14 +70,14 @@ def test_runs_to_compare_are_a_base_and_others_by_default_the_last_behind_that_b
     new = make("20260104-1", [0.5])
 
     def find(*runs: str) -> list[Path]:
-        return registry.find_compared(build, NAMES, runs)
+        return compare.find_compared(build, NAMES, runs)
 
     assert find("news") == find() == [edited, new]
     assert find(quick.name) == [quick, new]
     assert find(oldest.name) == find(str(oldest)) == [oldest, new]
     assert find("news/last~3", "flight") == [oldest, other]
     assert find(oldest.name, edited.name, "last") == [oldest, edited, new]
-    registry.choose_base(quick)  # which asks something else
+    compare.choose_base(quick)  # which asks something else
     assert find("news") == [edited, new]
     with pytest.raises(UserError, match="last~1 is not a run: there are 1"):
         find("flight")
