@@ -66,6 +66,13 @@ def test_where_a_day_gives_few_lists_more_days_are_learned_from(lists: int, days
     assert settle("split.train_queries=10_000", lists=lists).split.train_days == max(days, 6)
 
 
+@pytest.mark.parametrize(("lists", "days", "seeds"), [(2_000, 9, 5), (6_000, 9, 1), (6_000, 5, 5)])
+def test_several_fits_are_averaged_where_there_are_few_lists_to_learn_from(lists: int, days: int, seeds: int) -> None:
+    """Of five days two validate and one has no past."""
+    assert settle(lists=lists, days=days).watch.seeds == seeds
+    assert settle("watch.seeds=2", lists=lists, days=days).watch.seeds == 2
+
+
 def test_the_files_are_measured() -> None:
     """Two, one and three devices click on a day; there are profiles and no comments."""
     days = [pl.DataFrame({"device": devices, "clicked": True}) for devices in ([0, 0, 1], [2], [3, 4, 5])]

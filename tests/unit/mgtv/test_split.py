@@ -5,7 +5,7 @@ import pytest
 
 from common.engine.errors import UserError
 from competitions.mgtv.config import SplitSettings
-from competitions.mgtv.pipeline import cut_days
+from competitions.mgtv.pipeline import cut_days, deal_days
 from competitions.mgtv.split import DayPlan, build_slates, draw_slates, look_up_outcome, plan_days
 from tests.results import as_result
 from tests.unit.mgtv.mgtv_world import SPLIT, make_day, make_log, row
@@ -32,6 +32,15 @@ def test_the_last_days_validate_and_those_before_them_train() -> None:
     labelled = {day: as_result(make_day([2], [0], day=day)) for day in planned.days}
     fitted, judged = ([each.value.day for each in days] for days in cut_days(labelled, planned.valid))
     assert (fitted, judged) == ([6, 7, 8], [9, 10])
+
+
+def test_of_several_folds_each_labelled_day_is_scored_by_fits_on_the_others() -> None:
+    planned = plan(answered(*range(1, 11)))
+    assert deal_days(planned, 1) == {9: 0, 10: 0}
+    assert deal_days(planned, 2) == {6: 0, 7: 1, 8: 0, 9: 1, 10: 0}
+    labelled = {day: as_result(make_day([2], [0], day=day)) for day in planned.days}
+    fitted, judged = ([each.value.day for each in days] for days in cut_days(labelled, [7, 9]))
+    assert (fitted, judged) == ([6, 8, 10], [7, 9])
 
 
 def test_days_without_an_answer_among_the_shown_are_left_out() -> None:

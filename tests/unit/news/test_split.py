@@ -6,6 +6,7 @@ from polars.testing import assert_frame_equal
 
 from common.learning.split import Fold
 from competitions.news import split
+from competitions.news.config import SplitSettings
 from tests.unit.news.news_world import START, TEST_FROM, World, label, make_log
 
 Target = tuple[int, int, int]  # user, item, before
@@ -138,3 +139,12 @@ def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
     single = split.build_test_fold(make_log((1, 10, 0), (5, 11, 3), (4, 12, 9), test=(4, 5)))
     assert single.queries.select("query", "user", "clicks").rows() == [(0, 4, 1), (1, 5, 1)]
     assert single.seen.select("query", "item", "back").rows() == [(0, 12, 0), (1, 11, 0)]
+
+
+def test_of_several_folds_every_labelled_user_is_scored_once_and_weighs_at_most_so_much(log: pl.DataFrame) -> None:
+    fold = split.label_fold(log, SplitSettings(train_queries=10_000, valid_queries=25, folds=2), 0)
+    parts = [split.turn_fold(fold, number, 2, 0).queries.filter(role="valid") for number in range(2)]
+    assert sorted(pl.concat(parts)["query"]) == sorted(fold.queries["query"])
+    assert abs(parts[0].height - parts[1].height) <= 1
+    assert_frame_equal(fold.history, label(log).history)  # what is hidden does not depend on who is scored
+    assert 0 < fold.queries["weight"].max() <= split.MOST_WEIGHT  # type: ignore[operator]

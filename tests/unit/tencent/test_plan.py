@@ -19,6 +19,7 @@ from competitions.tencent.plan import (
     decide_counted,
     decide_list_length,
     decide_rewind,
+    decide_seeds,
     decide_times,
     make_plan,
 )
@@ -140,3 +141,8 @@ def test_many_candidates_make_long_lists() -> None:
     assert decide_list_length(MANY, "auto")[0] == SHORT
     assert decide_list_length(MANY + 1, "auto")[0] == LONG
     assert decide_list_length(MANY + 1, 50) == (50, "set")
+
+
+def test_several_fits_are_averaged_where_few_users_are_asked() -> None:
+    assert [decide_seeds(users, "auto", "auto")[0] for users in (4_999, 5_000)] == [[3, 3], [1, 1]]
+    assert decide_seeds(10, 2, "auto")[0] == [2, 3]
