@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from common.day.run_record import QUERIES
 from tests.conftest import Call
 from tests.contract.contract import Contract, Finished, solve, words
 
@@ -66,3 +68,17 @@ def test_fits_by_further_seeds_and_a_note_are_recorded_with_the_score(
     assert record["cv"]["score"] == pytest.approx(sum(record["fits"]) / 2)
     assert (record["config"]["fits"], record["note"]) == (2, "again")
     assert "This is the mean of 2 fits with different seeds: " in last.out
+
+
+@pytest.mark.each_nightly
+def test_a_quick_run_scores_every_query_by_several_fits_and_says_what_it_can_see(
+    contract: Contract, finished: Finished, call: Call
+) -> None:
+    quick = contract.competition.folder / "quick.toml"
+    last = solve(call, contract, finished.raw, finished.build, f"@{quick}", options=["--until", "cv"])
+    queries = pl.read_parquet(last.folder / QUERIES)
+    assert queries["fits"].list.len().min() == len(last.record["fits"]) > 1
+    assert queries.select("fold", "query").is_unique().all()
+    each_fit = queries.group_by("part").len()["len"].to_list() if "part" in queries.columns else [queries.height]
+    assert min(each_fit) > 0.2 * max(each_fit)  # folds of about the same size, where all that is labelled is scored
+    assert "fits each gains of " in last.out or len(set(last.record["fits"])) == 1  # the planted rule is found by each
