@@ -151,19 +151,21 @@ def score_submission(
     ``metrics.mean_scores``.
 
     ``expected``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
-    the truth has no actions.
+    the truth has no actions. The error counts users who click the same ad as one.
     """
     if expected is not None:
         check_submission(path, expected)
     ranked = _rank_truth(path, truth, weights)
-    return mean_scores(ranked["rank"].to_numpy(), ranked["weight"].to_numpy())
+    return mean_scores(*(ranked[name].to_numpy() for name in ("rank", "weight", "creative_id")))
 
 
 def score_queries(path: Path, truth: Path, weights: Sequence[float] = ACTION_WEIGHTS) -> pl.DataFrame:
-    """What each user of a truth file earns by a submission, so that the mean is the Score: query, score."""
+    """What each user of a truth file earns by a submission, so that the mean is the Score: query, score, ``cluster``
+    (the ad: its users are right or wrong together).
+    """
     ranked = _rank_truth(path, truth, weights)
     scores = weigh_scores(score_answers(ranked["rank"].to_numpy()), ranked["weight"].to_numpy())
-    return ranked.select(query="user", score=pl.Series(scores))
+    return ranked.select(query="user", score=pl.Series(scores), cluster="creative_id")
 
 
 def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
@@ -183,11 +185,11 @@ def _read_truth(truth: Path, weights: Sequence[float]) -> pl.DataFrame:
 
 
 def _rank_truth(path: Path, truth: Path, weights: Sequence[float]) -> pl.DataFrame:
-    """One row per user of a truth file: user, weight, the rank 1..10 of his ad, 0 where it is missing."""
+    """One row per user of a truth file: user, weight, creative_id, the rank 1..10 of that ad, 0 where it is missing."""
     answers = read_back(path)
     shared.refuse(path, _find_repeats(answers))
     joined = _read_truth(truth, weights).join(answers, on="user", how="left", maintain_order="left")
     if joined["row"].null_count() == joined.height:
         raise UserError(f"{truth}: none of its {joined.height} users is in {path}: they belong to different files")
     hits = joined.select((pl.col(ADS) == pl.col("creative_id")).fill_null(False)).to_numpy()
-    return joined.select("user", "weight", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))
+    return joined.select("user", "weight", "creative_id", rank=pl.Series(np.where(hits.any(1), hits.argmax(1) + 1, 0)))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,12 @@ def test_the_score_by_hand(written: list[Path], truth: Path) -> None:
         own = np.array([0.31 + 0.69 * gain, 1.0, 0, 0])
         assert scores["score"] == pytest.approx(own.mean())
         assert scores["score_error"] == pytest.approx(own.std() / 2)
+    alone = submission.score_submission(written[0], truth)["score_error"]
+    truth.write_text(re.sub(r",\d+$", f",{BASE}", truth.read_text(), flags=re.MULTILINE))
+    assert submission.score_queries(written[0], truth)["cluster"].n_unique() == 1
+    assert (
+        submission.score_submission(written[0], truth)["score_error"] < 1e-9 < alone
+    )  # of a single ad nothing is known
     truth.write_text(f"user,creative_id\nuser_b,{BASE}\n")  # who has no answer does not count
     assert submission.score_submission(written[0], truth)["score"] == 1.0
 
