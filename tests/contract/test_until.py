@@ -34,9 +34,6 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     code, out, err = call("compare", finished.folder.name, made.folder.name, *build)
     assert code == 0, err
     assert "B - A = " in out
-    code, out, err = call("runs", contract.name, *build)
-    assert code == 0, err
-    assert f"{contract.name}/{made.folder.name}" in out
     code, out, err = call("report", made.folder.name, *build)
     assert code == 0, err
     assert Path(out.strip().removeprefix("Report: file://")).exists()

@@ -25,7 +25,6 @@ from common.day.difference import (
     widen_error,
 )
 from common.day.record_schema import read_record
-from common.day.run_record import average_fits, stack_fits
 from competitions.cli import execution
 from tests.conftest import Call
 from tests.unit.common.day.conftest import Make
@@ -186,15 +185,6 @@ def test_few_fits_are_counted_by_student(freedom: int) -> None:
         0.5 * stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975), rel=0.001
     )
     assert widen_error(0.25, [(0.25, math.inf)]) == pytest.approx(0.5)
-
-
-def test_the_fits_of_a_run_are_stacked_by_query_and_averaged() -> None:
-    scores = ([0.0, 1.0], [1.0, 1.0], [0.5, 0.0])
-    stacked = stack_fits([frame(np.array(each)[:, None], weight=[1.0, 3.0]) for each in scores])
-    assert stacked.columns == ["query", "fold", "score", "weight", "fits"]
-    assert stacked["score"].to_list() == pytest.approx([0.5, 2 / 3])
-    assert average_fits(stacked) == pytest.approx([0.75, 1.0, 0.125])
-    assert average_fits(stacked.drop("fits")) == []
 
 
 def mark(won: Sequence[tuple[str, int]]) -> list[str]:

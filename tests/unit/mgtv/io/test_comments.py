@@ -15,7 +15,6 @@ from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT, locate, shows, videos, writ
 from tests.unit.mgtv.mgtv_world import COMMENTS
 
 FIRST = datetime.date(2025, 4, 20)
-COLUMNS = schema.COMMENT_COLUMNS
 
 
 def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from common.time_units import DAY_S
 from competitions.tencent.io import schema
-from competitions.tencent.io.reader import compare_files, locate, read_corpus, read_expected
+from competitions.tencent.io.reader import locate, read_corpus, read_expected
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
@@ -70,16 +68,6 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     assert catalogue.oid.dtype == np.int64
     assert catalogue.features.dtype == np.int32
     assert corpus.users.dtype.kind == corpus.test_users.dtype.kind == "S"
-
-
-@pytest.mark.parametrize(("days", "said"), [(0, ""), (20, ""), (-365, "365 days earlier"), (365, "365 days later")])
-def test_sequences_of_another_year_are_named(days: int, said: str) -> None:
-    """Times of one log say nothing."""
-    old = 1_747_000_000 + np.arange(0, 20 * DAY_S, 3_600, dtype=np.int64)
-    corpus: Any = SimpleNamespace(train=SimpleNamespace(time=old), test=SimpleNamespace(time=old + days * DAY_S))
-    notes = [note.what for note in compare_files(corpus)]
-    assert len(notes) == bool(said)
-    assert all(what.startswith(f"timestamp: {said} than in ") for what in notes)
 
 
 MISSING = {
