@@ -52,8 +52,6 @@ def combine(verbs: tuple[str, ...], cases: dict[str, str]) -> list[tuple[str, st
         *combine(("run news", "look news", "check news mine.csv"), FOLDERS),
         *combine(("run news --build", "run news --raw", "data flight --raw"), {"' '": "An empty name is no folder"}),
         ("run news --raw ''", "An empty name is no folder"),
-        ("check chess x.csv", "no competition chess"),
-        ("score chess x.csv --truth t.csv", "no competition chess"),
         ("simulate news --scale 0.0005 --build log.csv/build", "log.csv/build"),
     ],
 )
