@@ -58,10 +58,6 @@ def say(days: list[pl.DataFrame], videos: pl.DataFrame = VIDEOS, test: pl.DataFr
     return [(note.file, note.what) for note in compare_days(days, test, videos, COMMENTS)]
 
 
-def test_days_that_belong_together_say_nothing() -> None:
-    assert say(make_days()) == []
-
-
 @pytest.mark.parametrize(
     ("columns", "log"),
     [
