@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, solve, words
+from tests.contract.contract import Contract, Finished, solve
 
 
 def is_beyond(step: str) -> bool:
@@ -43,13 +43,6 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
         assert "stopped after validation" in err
 
     assert names <= solve(call, contract, finished.raw, finished.build, *contract.quick).kept()
-
-
-def test_there_is_no_other_stage_to_stop_after(contract: Contract, finished: Finished, call: Call) -> None:
-    code, out, err = call(*words(contract, finished.raw, finished.build), "--until", "noon")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "'noon'" in err
-    assert "--until cv" in err
 
 
 @pytest.mark.each_nightly
