@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
 
 from common.day.compare import list_slices
 from common.day.difference import (
@@ -22,7 +21,6 @@ from common.day.difference import (
     find_limit,
     pair_scores,
     read_pair,
-    widen_error,
 )
 from common.day.record_schema import read_record
 from competitions.cli import execution
@@ -175,14 +173,6 @@ def test_nothing_is_clear_where_no_fits_tell_their_noise() -> None:
     verdicts = [Difference(mean, 0.02, 10, 5, fits=3).verdict for mean in (0.05, -0.05)]
     assert verdicts == ["clear gain (2.5 standard errors)", "clear loss (2.5 standard errors)"]
     assert not Difference(0.05, 0.02, 10, 5, fits=3, compared=20).clear  # one of twenty lies so far by chance
-
-
-@pytest.mark.parametrize("freedom", [2, 5, 20])
-def test_few_fits_are_counted_by_student(freedom: int) -> None:
-    assert widen_error(0.25, [(0.25, freedom)]) == pytest.approx(
-        0.5 * stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975), rel=0.001
-    )
-    assert widen_error(0.25, [(0.25, math.inf)]) == pytest.approx(0.5)
 
 
 def mark(won: Sequence[tuple[str, int]]) -> list[str]:
