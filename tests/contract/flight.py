@@ -156,7 +156,6 @@ FLIGHT = Contract(
     bad_settings={
         "rank.nope=1": ("rank.nope",),
         "rnk.rounds=9": ("rnk", "rank"),
-        "rank.rounds=many": ("rank.rounds", "'many'", "int"),
         'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
         "rank.blocks=['core', 'history']": ("rank.blocks", "history", "taste"),
         "rank.blocks=['core', 'core']": ("rank.blocks", "core", "twice"),
@@ -164,7 +163,6 @@ FLIGHT = Contract(
         "rank.blocks=+history": ("rank.blocks", "no history", "taste"),
         "rank.seeds=0": ("rank.seeds", ">= 1"),
         "rank.sample.rows=all": ("rank.sample.rows cannot be 'all': Expected 'auto' or a number.",),
-        "rank.sample.rows=1.5": ("rank.sample.rows cannot be 1.5: Expected 'auto' or a number.",),
         "split.valid_share=1.0": ("split.valid_share", "< 1"),
     },
     futures={"replaced": replace_future, "added": add_future},

@@ -150,7 +150,6 @@ MGTV = Contract(
     bad_settings={
         "watch.nope=1": ("watch.nope",),
         "wach.rounds=9": ("wach", "watch"),
-        "watch.rounds=many": ("watch.rounds", "'many'", "int"),
         'watch.models=["logit"]': ("watch.models",),
         "truth.rule=first": ("truth.rule", "first"),
         'features.blocks=["video", "nope"]': ("features.blocks", "nope"),

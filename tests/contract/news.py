@@ -96,8 +96,6 @@ NEWS = Contract(
     bad_settings={
         "recall.nope=1": ("recall.nope",),
         "recal.candidates=9": ("recal", "recall"),
-        "recall.candidates=many": ("recall.candidates", "'many'", "int"),
-        "rank.rounds=[1]": ("rank.rounds", "int"),
         "recall.channels=['next', 'hot']": ("recall.channels", "covisit", "popular_1h"),
         "recall.channels=[]": ("recall.channels", "covisit", "popular_1h"),
     },

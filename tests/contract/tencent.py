@@ -187,7 +187,6 @@ TENCENT = Contract(
         "rankr.fit.rounds=16": ("rankr", "ranker"),
         "split.kind=random": ("split.kind", "random"),
         "method=network": ("method",),
-        "ranker.fit.rounds=many": ("fit.rounds", "'many'", "int"),
         "ranker.channels=[magic]": ("ranker.channels", "no magic", "counts"),
         "ranker.features.blocks=[]": ("ranker.features.blocks", "empty"),
         "host.weights=[0.0, 1.0]": ("host.weights", "3"),

@@ -1,8 +1,9 @@
-"""A look at the raw files before any model, on every competition: one offline page, with pictures."""
+"""A look at the raw files before any model, on every competition: one offline page, with pictures.
+
+What is counted: tests/unit/common/day/look.
+"""
 
 import re
-
-import polars as pl
 
 from common.day.look.page import PAGE
 from tests.conftest import Call
@@ -20,13 +21,3 @@ def test_the_page_shows_the_files_and_asks_for_nothing(contract: Contract, finis
     assert not re.search(r"<(script|link|img|iframe)\b|https?://", page)
     # Train stands beside test.
     assert len(re.findall(r'class="key other"', page)) + len(re.findall(r'data-title="candidates"', page)) > 0
-    # The rows of a table are counted; those of days or parts share a line.
-    tables = [path for path in finished.raw.rglob("*") if path.suffix in (".csv", ".parquet")]
-    if not tables:  # tencent's own layout: lines of JSON
-        assert "MiB" in page
-        return
-    largest = max(tables, key=lambda path: path.stat().st_size)
-    frame = pl.read_parquet(largest) if largest.suffix == ".parquet" else pl.read_csv(largest, infer_schema=False)
-    alike = [path for path in tables if path.parent == largest.parent and path.suffix == largest.suffix]
-    if len(alike) == 1:
-        assert f">{frame.height:,}<" in page

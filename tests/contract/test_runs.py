@@ -89,15 +89,12 @@ def test_another_model_parameter_keeps_recall_and_features(contract: Contract, f
 
 
 @pytest.mark.each_nightly
-def test_an_unchanged_rerun_computes_nothing_and_says_that_the_scores_are_the_same(
+def test_an_unchanged_rerun_computes_nothing_and_is_not_compared_with_itself(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
     last = solve(call, contract, finished.raw, finished.build)  # whatever ran before it
     again = solve(call, contract, finished.raw, finished.build)
-    assert f"Against {contract.name}/{last.folder.name} " not in again.out  # it is a run of the same
-    code, out, err = call("compare", last.folder.name, again.folder.name, "--build", finished.build)
-    assert code == 0, err
-    assert "no query is scored differently" in out
+    assert f"Against {contract.name}/{last.folder.name} " not in again.out
     assert again.computed() == set()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from common.day.run_record import QUERIES
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, solve, words
+from tests.contract.contract import Contract, Finished, solve
 
 
 def is_beyond(step: str) -> bool:
@@ -36,9 +36,6 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
     code, out, err = call("compare", finished.folder.name, made.folder.name, *build)
     assert code == 0, err
     assert "B - A = " in out
-    code, out, err = call("runs", contract.name, *build)
-    assert code == 0, err
-    assert f"{contract.name}/{made.folder.name}" in out
     code, out, err = call("report", made.folder.name, *build)
     assert code == 0, err
     assert Path(out.strip().removeprefix("Report: file://")).exists()
@@ -48,13 +45,6 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
         assert "stopped after validation" in err
 
     assert names <= solve(call, contract, finished.raw, finished.build, *contract.quick).kept()
-
-
-def test_there_is_no_other_stage_to_stop_after(contract: Contract, finished: Finished, call: Call) -> None:
-    code, out, err = call(*words(contract, finished.raw, finished.build), "--until", "noon")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "'noon'" in err
-    assert "--until cv" in err
 
 
 @pytest.mark.each_nightly

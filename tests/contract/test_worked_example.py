@@ -71,7 +71,4 @@ def test_a_new_block_is_built_and_compare_reads_its_difference(
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert re.search(r"length_ratio +B", out)
-    difference = re.search(r"B - A = ([+-][\d.]+)(?: ± [\d.]+)? on ([\d,]+) common queries", out)
-    assert difference
-    assert float(difference[1]) == pytest.approx(after.record["cv"]["score"] - finished.record["cv"]["score"], abs=1e-4)
-    assert int(difference[2].replace(",", "")) == after.record["cv"]["queries"]
+    assert f"B - A = {after.record['cv']['score'] - finished.record['cv']['score']:+.4f}" in out

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -14,7 +13,8 @@ from common.day.stamp import FILE, Figure, Stamp, read_figures, stamp_ladder
 from common.engine.errors import UserError
 from competitions import NAMES
 from tests.benches.figures import __main__ as command
-from tests.benches.figures import learning, page, records
+from tests.benches.figures import page, records
+from tests.unit.common.day import records as whole_runs
 
 STAMP = Stamp("0.16.0", "1 thread of 2 x Xeon, 24 GiB", 0.2, "2026-11-29")
 SCALE = 0.04
@@ -27,30 +27,20 @@ def write_simulated(folder: Path, seed: int = 0, scale: float = SCALE, version: 
 
 
 def write_run(build: Path, name: str, raw: Path, **changed: Any) -> Path:
-    folder = build / name
-    folder.mkdir(parents=True)
-    record: dict[str, Any] = {
-        "name": "news",
-        "run": name,
+    told: dict[str, Any] = {
         "stamp": {"version": "0.16.0", "machine": STAMP.machine, "load": 0.2, "date": "2026-11-29"},
-        "config": {},
         "cv": {"score": 0.25, "error": 0.01, "queries": 100},
-        "metric": "MRR@5",
         "data": {"folder": str(raw), "simulated": True},
         "steps": [
             {"name": "fit.a", "seconds": 9.0, "peak_mib": 2048.0},
             {"name": "read", "seconds": 0.1, "peak_mib": 1},
         ],
-        "overrides": [],
-        "until": None,
-        "ranking": [{"name": "lightgbm", "score": 0.25, "error": 0.01}],
         "truth": {"score": 0.3, "error": 0.01, "oracle": 0.4, "scores": {"mrr@5": 0.3, "mrr@5_error": 0.01}},
         "tables": [{"title": "Models on validation", "rows": [{"model": "a", "rounds": 1200}]}],
         "wall_seconds": 61.4,
         "peak_mib": 2355.2,
     }
-    (folder / "run.json").write_text(json.dumps(record | changed))
-    return folder
+    return whole_runs.write_run(build / name, **told | changed)
 
 
 def test_a_whole_run_gives_its_scores_its_steps_and_every_table_of_its_record(tmp_path: Path) -> None:
@@ -138,25 +128,9 @@ def test_what_a_bench_kept_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 PAGE = "# News\nWords.\n<!-- figures: bench a -->\nold\n<!-- end -->\nMore.\n<!-- figures: bench b -->\n<!-- end -->\n"
 
 
-def test_only_what_stands_between_the_marks_is_written() -> None:
-    figures = {"bench a": Figure("make news", STAMP, 2, [{"name": "a", "score": ".5 ± .1"}, {"name": "b"}])}
-    filled = page.fill(PAGE, figures, 2)
-    assert page.list_keys(PAGE) == ["bench a", "bench b"]
-    assert filled == (
-        "# News\nWords.\n<!-- figures: bench a -->\n| name | score |\n| --- | ---: |\n| a | .5 ± .1 |\n| b |  |\n"
-        "\n<sub>`make news`: version 0.16.0, simulator 2, 2026-11-29, 1 thread of 2 x Xeon, 24 GiB</sub>\n"
-        "<!-- end -->\nMore.\n<!-- figures: bench b -->\nNot measured yet.\n<!-- end -->\n"
-    )
-    assert page.fill(filled, figures, 2) == filled
-
-
 @pytest.mark.parametrize(("of", "stale"), [(2, False), (1, True), (None, False)])
 def test_a_table_of_another_simulator_is_marked(of: int | None, stale: bool) -> None:
     assert ("Stale" in page.write_table(Figure("make news", STAMP, of, [{"a": "1"}]), 2)) is stale
-
-
-def ladder(*rows: tuple[str, str, str]) -> Figure:
-    return Figure("make ladder", STAMP, None, [dict(zip(("rung", "title", "score"), row, strict=True)) for row in rows])
 
 
 SCORES = """# Path
@@ -174,33 +148,6 @@ def write_room(room: Path, **figures: dict[str, Figure]) -> Path:
     for file in ("LEARNING.md", "LEARNING.zh.md", "learning/swing.md"):
         (room / file).write_text(SCORES)
     return room
-
-
-def test_the_path_shows_simulated_and_real_scores_side_by_side_and_which_version_has_each(tmp_path: Path) -> None:
-    simulated = ladder(("als", "ALS", ".1036 ± .0086"), ("mmr", "re-ranked", ".2818 ± .0120"))
-    simulated.rows[1]["gain"] = "+.0058 ± .0025"
-    old = Figure(
-        "make ladder", msgspec.structs.replace(STAMP, version="0.15.0"), None, ladder(("als", "", ".04 ± .01")).rows
-    )
-    room = write_room(
-        tmp_path,
-        news={"ladder simulated/0.04": simulated, "ladder host": old},
-        flight={"ladder larch": ladder(("logit", "logit", ".4161 ± .0227"))},
-    )
-    command.write_learning(room)
-    table = (
-        "| method | command | simulated | real rows | gain, simulated |\n"
-        "| --- | --- | ---: | ---: | ---: |\n"
-        "| ALS | `make rung-news RUNG=als` | .1036 ± .0086 | Globo .04 ± .01 |  |\n"
-        "| MMR | `make rung-news RUNG=mmr` | .2818 ± .0120 |  | +.0058 ± .0025 |\n"
-        "| logit | `make rung-flight RUNG=logit` |  | larch .4161 ± .0227 |  |\n"
-        "\n<sub>news: simulated 0.16.0, Globo 0.15.0; flight: larch 0.16.0</sub>\n"
-    )
-    for file in ("LEARNING.md", "learning/swing.md"):
-        assert (room / file).read_text() == SCORES.replace("old\n", table)
-    chinese = (room / "LEARNING.zh.md").read_text()
-    assert "| ALS | `make rung-news RUNG=als` | 0.1036 ± 0.0086 | Globo 0.04 ± 0.01 |  |" in chinese
-    assert chinese == learning.fill(chinese, learning.read_ladders(room), chinese=True)
 
 
 def test_a_method_that_no_ladder_has_is_one_sentence(tmp_path: Path) -> None:

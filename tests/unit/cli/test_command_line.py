@@ -52,8 +52,7 @@ def combine(verbs: tuple[str, ...], cases: dict[str, str]) -> list[tuple[str, st
         *combine(("run news", "look news", "check news mine.csv"), FOLDERS),
         *combine(("run news --build", "run news --raw", "data flight --raw"), {"' '": "An empty name is no folder"}),
         ("run news --raw ''", "An empty name is no folder"),
-        ("check chess x.csv", "no competition chess"),
-        ("score chess x.csv --truth t.csv", "no competition chess"),
+        ("run news --until noon", "There is no stage 'noon' to stop after: leave --until out, or use --until cv."),
         ("simulate news --scale 0.0005 --build log.csv/build", "log.csv/build"),
     ],
 )

@@ -222,15 +222,3 @@ def test_a_run_is_compared_with_the_base_that_is_named_and_none_begins_without_i
     code, out, err = call(*run, "--base", "nobody")
     assert (code, out, err.count("\n"), "nobody matches no run" in err) == (1, "", 1, True)
     assert len(list_folders()) == len(names) + 1
-
-
-def test_ctrl_c_in_the_report_stops_and_keeps_the_submission(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    stand(monkeypatch)
-    monkeypatch.setattr(execution, "write_report", interrupt)
-    code, _, err = call("run", "news", "--raw", "mine")
-    assert (code, "Stopped" in err) == (130, True)
-    (folder,) = list_folders()
-    assert pl.read_parquet(folder / "queries.parquet").height == QUERIES.height

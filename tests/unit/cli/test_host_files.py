@@ -1,7 +1,6 @@
 """What is known of each host's files fits what the readers look for, on the tiny files of the contract."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from tests.contract.news import NEWS
 from tests.contract.tencent import TENCENT
 from tests.unit.tencent.tencent_files import BASE, World, write_competition, write_release
 
-Write = Callable[[Path, World], Path]
 TENCENT_WORLD = World(vectors={BASE + 7: np.ones(32), BASE + 8: np.ones(32)})
 
 
@@ -45,15 +43,6 @@ def test_board_b_replaces_board_a_of_news(tmp_path: Path) -> None:
     (folder / "testA_click_log.csv").rename(folder / "testB_click_log_Test_B.csv")
     by_file = states(folder, "news")
     assert (by_file["testA_click_log.csv"], by_file["testB_click_log*.csv"]) == (ABSENT, OK)
-
-
-@pytest.mark.parametrize(
-    ("write", "sequences"), [(write_release, "seq/*.parquet"), (write_competition, "train/seq.jsonl")]
-)
-def test_tencent_folders_of_either_layout_are_known(tmp_path: Path, write: Write, sequences: str) -> None:
-    by_file = states(write(tmp_path / "raw", TENCENT_WORLD), "tencent")
-    assert MISSING not in by_file.values()
-    assert by_file[sequences] in {OK, DIFFERS}
 
 
 def test_the_check_of_tencent_takes_what_the_reader_takes(tmp_path: Path) -> None:

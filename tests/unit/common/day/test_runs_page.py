@@ -84,12 +84,21 @@ def test_runs_of_other_files_or_queries_and_quick_ones_are_not_held_against_each
     assert "2 queries, quick settings: 1 run" in page
 
 
-def test_a_damaged_run_is_named_and_the_others_are_shown(three: list[Path], tmp_path: Path) -> None:
+def test_a_damaged_run_is_named_refused_in_one_sentence_and_the_others_are_shown(
+    three: list[Path], call: Call, tmp_path: Path
+) -> None:
+    build = tmp_path / "build"
     (three[0] / "run.json").write_text("{")
     (three[1] / "queries.parquet").write_bytes(b"PAR1")
-    page = build_page(tmp_path)
+    code, out, err = call("runs", "news", "--build", build)
+    assert (code, err, [run.name for run in three if run.name not in out]) == (0, "", [])
+    page = (build / RUNS_PAGE).read_text()
     assert "cannot be read: news/20260103-120000-000" in page
     assert "02 Jan 12:00" in page
+    for verb, *rest in (("report",), ("lb", 0.5), ("compare", f"news/{three[2].name}")):
+        ended = [call(verb, f"news/{run.name}", *rest, "--build", build) for run in three[:2]]
+        # The queries of a run are no part of its own report; lb takes no run of simulated data.
+        assert [(code, err.count("\n")) for code, _, err in ended] == [(1, 1), (0, 0) if verb == "report" else (1, 1)]
 
 
 def test_names_from_outside_are_text_and_nothing_is_requested(make: Make, call: Call, tmp_path: Path) -> None:

@@ -33,16 +33,6 @@ def make_run(tmp_path: Path) -> Run:
     return Run(tmp_path / "run", tmp_path / "cache")
 
 
-def test_what_is_derived_is_made_anew_of_values_and_results_wherever_they_stand(tmp_path: Path) -> None:
-    run = make_run(tmp_path)
-    two, three = run.step(give, 2), run.step(give, 3)
-    pair = derive(Pair, two, derive(sum, [three, three]))
-    assert pair.value == Pair(2, 6)
-    assert run.step(add, pair).value == 8
-    assert run.step(give, pair.field("right"), name="again").value == 6
-    assert [record.name for record in run.timings] == ["give", "give", "add", "again"]
-
-
 def test_the_key_of_a_step_tells_what_its_input_is_made_of(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     two, three = run.step(give, 2), run.step(give, 3)

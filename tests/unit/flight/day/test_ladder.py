@@ -1,4 +1,4 @@
-"""The ladder on a tiny log: its rungs in order, all on the same sessions."""
+"""The rungs of the ladder in order, and what some of them read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,19 +6,15 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-import polars as pl
 import pytest
-from numpy.typing import NDArray
 
 from common.engine.run import Result, Run, StepRecord
-from common.learning.dataset import RankingDataset
-from competitions.flight import pipeline, plan
+from competitions.flight import pipeline
 from competitions.flight.competition import COMPETITION
 from competitions.flight.day import ladder
 from competitions.flight.day.ladder import PRICE, RULES, Answer, FlightBench, score_by_rule
 from competitions.flight.io.reader import RawFiles, Searches
-from competitions.flight.lab.peers import Peer
-from competitions.flight.metrics import LARGE
+from competitions.flight.lab.peers import PEERS
 from tests.results import as_result
 from tests.unit.flight.flight_world import draw_searches, join_folds, make_fold
 
@@ -60,32 +56,13 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Searches:
     return train
 
 
-def score_price(train: RankingDataset, valid: RankingDataset, seed: int) -> NDArray[np.float64]:
-    """What the rule "cheapest" does, as a peer."""
-    assert {name.partition("_")[0] for name in (*train.names, *valid.names)} == {"core", "lift"}
-    return np.nan_to_num(-valid.features[:, valid.names.index(PRICE)].astype(np.float64), nan=-1e9)
-
-
-def test_rules_peers_blocks_models_blend_on_the_same_sessions(
-    tmp_path: Path, train: Searches, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A whole climb in folds, with one peer that does what a rule does."""
-    monkeypatch.setattr(plan, "FOLDS", 2)
-    monkeypatch.setattr(ladder, "PEERS", (Peer("peer", "cheapest XGBoost", score_price),))
-    made = ladder.make_ladder(FILES, CONFIG, cast(Run, Runner(tmp_path)))
-    rows = made.climb()
+def test_rungs_are_rules_peers_blocks_models_blend_each_on_the_one_before() -> None:
+    """They are climbed, on the same sessions, by tests/contract/test_day.py."""
+    rungs = ladder.make_ladder(FILES, CONFIG, cast(Run, None)).rungs
     blocks = [f"lightgbm_softmax-{block}" for block in ("core", "pair", "lift", "taste")]
-    alone = [*(key for key, *_ in RULES), "peer", blocks[0]]
-    assert [row["rung"] for row in rows] == [*alone, *blocks[1:], "lightgbm_softmax", "catboost_softmax", "blend"]
-    columns = ["rung", "title", "family", "score", "error", "HitRate@1", "HitRate@10"]
-    assert all(list(row)[: len(columns)] == columns for row in rows)
-    based = [None, *["random"] * (len(alone) - 1), *blocks, "lightgbm_softmax", "lightgbm_softmax"]
-    assert [row["builds on"] for row in rows] == based
-    scored = {row["rung"]: row["score"] for row in rows}
-    assert scored["peer"] == scored["cheapest"]
-    judged = train.sessions.filter(pl.col("booked").is_not_null() & (pl.col("size") > LARGE)).height
-    assert judged > 10
-    assert {queries.height for queries in made.measured.values()} == {judged}
+    alone = [*(key for key, *_ in RULES), *(peer.key for peer in PEERS), blocks[0]]
+    assert [rung.key for rung in rungs] == [*alone, *blocks[1:], "lightgbm_softmax", "catboost_softmax", "blend"]
+    assert [rung.builds_on for rung in rungs] == [*["random"] * len(alone), *[None] * 4, *["lightgbm_softmax"] * 2]
 
 
 def test_a_session_that_two_fits_judge_counts_once() -> None:

@@ -37,12 +37,6 @@ def test_a_test_file_behind_the_train_file_says_nothing(days_later: float) -> No
     assert compare_files(make_file(), edit(make_file(days_later), price=pl.col("price") * 0.74)) == ()
 
 
-@pytest.mark.parametrize(("days", "expected"), [(-365, "365 days earlier"), (25_000, "25,000 days later")])
-def test_a_moved_test_file_is_named(days: int, expected: str) -> None:
-    (note,) = compare_files(make_file(), make_file(days))
-    assert note.what.startswith(f"requestDate: {expected} than in ")
-
-
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [

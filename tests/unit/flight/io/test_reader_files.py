@@ -80,7 +80,6 @@ def test_a_missing_column_names_the_nearest_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "dtype", "expected"),
     [
-        ("totalPrice", pl.String, "the type is String where a number is expected (Float64)"),
         ("isVip", pl.Int8, "the type is Int8 where true or false is expected (Boolean)"),
         ("requestDate", pl.Date, "the type is Date where a date and time without a time zone is expected"),
         ("requestDate", pl.Datetime("us", "UTC"), "UTC"),

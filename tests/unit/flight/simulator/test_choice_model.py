@@ -36,13 +36,6 @@ def test_bookings_are_drawn_by_their_chances(choices: pl.DataFrame) -> None:
         assert abs(booked[inside].sum() - expected) < 4 * spread
 
 
-def test_a_twin_mostly_books_what_the_first_of_its_search_booked(choices: pl.DataFrame) -> None:
-    positioned = choices.with_columns(position=pl.int_range(pl.len()).over("session"), size=pl.len().over("session"))
-    booked = positioned.filter("booked").with_columns(first=pl.col("position").first().over("search"))
-    twins = booked.filter(pl.col("joined") & (pl.col("size") > 10))
-    assert 0.8 < (twins["position"] == twins["first"]).mean() < 0.96  # type: ignore[operator]
-
-
 # --- the oracle ---
 
 
@@ -72,20 +65,6 @@ def test_ranks_and_hit_rates_by_hand() -> None:
     assert made.expected == pytest.approx((3 / 11 + (28 + 27 + 26) / 406) / 2)
     twins = simulate.summarise_ranks(ranks.with_columns(search=pl.Series([0, 1, 1])))
     assert twins.error == pytest.approx(0.0)  # one search, whose sessions' hits cancel out
-
-
-# --- the offer ---
-
-
-def test_returns_are_full_crosses_by_carrier(state: SimulationState, choices: pl.DataFrame) -> None:
-    carrier = state.legs["carrier"].to_list()
-    for _, options in choices.filter(pl.col("search") < choices["search"][0] + 300).group_by("search"):
-        trips = set(options.select("out", "back").iter_rows())
-        outs, backs = {out for out, _ in trips}, {back for _, back in trips}
-        if -1 in backs:
-            assert backs == {-1}
-        else:
-            assert trips == {(out, back) for out in outs for back in backs if carrier[out] == carrier[back]}
 
 
 # --- tastes ---

@@ -1,4 +1,4 @@
-"""The flight simulator: the host's layout, the truth and the sample beside the test, chunks, published statistics."""
+"""The flight simulator: chunks, and published statistics. The digests of the simulators hold the files themselves."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ import pytest
 
 from common.day.hosts import TRUTH
 from common.simulation.writer import Simulation
-from competitions.flight.io import reader
-from competitions.flight.io.schema import SELECTED, TEST, TRAIN, file_schema, segment_column
+from competitions.flight.io.schema import SELECTED, TEST, TRAIN, segment_column
 from competitions.flight.simulator import simulate
 
 SCALE, SEED = 0.02, 15
@@ -32,35 +31,6 @@ def train(made: Simulation) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def test(made: Simulation) -> pl.DataFrame:
     return pl.read_parquet(made.folder / TEST)
-
-
-def test_files_have_the_columns_and_types_of_the_host_and_test_comes_after_train(
-    train: pl.DataFrame, test: pl.DataFrame
-) -> None:
-    for frame, labelled in ((train, True), (test, False)):
-        assert list(frame.schema.items()) == list(file_schema(labelled).items())
-    assert (train.group_by("ranker_id").agg(pl.col(SELECTED).sum())[SELECTED] == 1).all()
-    assert str(train["requestDate"].max()) <= "2024-10-29 12:48:50"
-    assert str(test["requestDate"].min()) >= "2024-10-29 12:49:43"
-    assert (pl.concat([train["Id"], test["Id"]]) == pl.int_range(train.height + test.height, eager=True)).all()
-
-
-def test_the_reader_finds_nothing_to_settle(made: Simulation) -> None:
-    codes = reader.learn_codes(made.folder / TRAIN)
-    usual = ("with one option", "unknown to the train file")
-    for name, labelled in ((TRAIN, True), (TEST, False)):
-        notes = reader.read_searches(made.folder / name, codes, labelled).notes
-        assert [note.what for note in notes if not note.what.endswith(usual)] == []
-
-
-def test_truth_and_sample_match_test(made: Simulation, test: pl.DataFrame) -> None:
-    truth, sample = pl.read_csv(made.folder / TRUTH), pl.read_parquet(made.folder / simulate.SAMPLE)
-    assert truth.columns == ["Id", "ranker_id"]
-    assert truth["ranker_id"].to_list() == test["ranker_id"].unique(maintain_order=True).to_list()
-    assert truth.join(test, on=["Id", "ranker_id"], how="inner").height == truth.height
-    assert sample.schema == {"Id": pl.Int64, "ranker_id": pl.String, "selected": pl.Int64}
-    assert sample.select("Id", "ranker_id").equals(test.select("Id", "ranker_id"))
-    assert sample["selected"].equals(test.select(pl.int_range(1, pl.len() + 1).over("ranker_id")).to_series())
 
 
 def test_chunks_do_not_change_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from common.time_units import DAY_MS, MINUTE_MS
 from competitions.mgtv.io.agreement import compare_days, compare_order
 from competitions.mgtv.io.logs import DAY_SCHEMA
 from competitions.mgtv.io.schema import COMMENTS as COMMENTS_FOLDER
-from competitions.mgtv.io.schema import click_path, play_path
+from competitions.mgtv.io.schema import play_path
 from competitions.mgtv.io.videos import ORDER
 
 ROWS, DAYS, LAST = 100, 5, 4  # of a day; the index of the last
@@ -58,10 +58,6 @@ def say(days: list[pl.DataFrame], videos: pl.DataFrame = VIDEOS, test: pl.DataFr
     return [(note.file, note.what) for note in compare_days(days, test, videos, COMMENTS)]
 
 
-def test_days_that_belong_together_say_nothing() -> None:
-    assert say(make_days()) == []
-
-
 @pytest.mark.parametrize(
     ("columns", "log"),
     [
@@ -75,14 +71,6 @@ def test_a_copy_of_another_day_is_refused(columns: tuple[str, ...], log: str) ->
     days[LAST] = days[LAST].with_columns(days[1].select(columns))
     with pytest.raises(UserError, match=f"{log} has the rows of .*02.csv, all 100 of them: day 5 or day 2 is a copy"):
         compare_days(days, NO_TEST, VIDEOS, COMMENTS)
-
-
-def test_a_day_of_another_year_is_named() -> None:
-    days = make_days()
-    days[LAST] = days[LAST].with_columns(pl.col("click_ms") + 365 * DAY_MS)
-    ((file, what),) = say(days)
-    assert file == click_path(DAYS)
-    assert what == "day 1 by click_time: 365 days later than in the other days"
 
 
 def test_clicks_years_behind_the_comments_are_named() -> None:

@@ -7,15 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from common.engine.errors import UserError
 from common.io.column import NULL_WORD
 from competitions.mgtv.io import reader, schema
 from competitions.mgtv.io.comments import score_sentiment
-from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT, locate, shows, videos, write_book, write_text
+from tests.unit.mgtv.mgtv_raw_files import MIDNIGHT, locate, shows, videos, write_book
 from tests.unit.mgtv.mgtv_world import COMMENTS
 
 FIRST = datetime.date(2025, 4, 20)
-COLUMNS = schema.COMMENT_COLUMNS
 
 
 def read(folder: Path, *books: tuple[tuple[Any, ...], ...]) -> reader.Comments:
@@ -116,24 +114,3 @@ def test_what_a_rule_settles_is_counted(
 def test_the_sentiment_of_a_text() -> None:
     frame = pl.DataFrame({"text": ["好看", "好看喜欢但是无聊", "不好看", "今天星期三", None]})
     assert frame.select(score_sentiment(pl.col("text"))).to_series().to_list() == [1, 1, -1, 0, 0]
-
-
-# --- workbooks that are none, were cut or damaged on their way ---
-
-BOOK = Path(schema.COMMENTS) / "1.xlsx"
-
-
-def refusal(folder: Path) -> str:
-    files = locate(folder)
-    with pytest.raises(UserError) as caught:
-        reader.read_comments(files, reader.learn_codes(files))
-    sentence = str(caught.value)
-    assert sentence.startswith(str(folder / BOOK))
-    assert "\n" not in sentence
-    return sentence.removeprefix(str(folder / BOOK)).strip()
-
-
-@pytest.mark.parametrize("data", [b"", b"videoid,content\n10,a\n", b"PK\x03\x04", b"\xd0\xcf\x11\xe0" + bytes(600)])
-def test_a_file_that_is_no_archive(tmp_path: Path, data: bytes) -> None:
-    write_text(tmp_path / BOOK, data)
-    assert refusal(tmp_path).startswith("is not a workbook (File is not a zip file)")

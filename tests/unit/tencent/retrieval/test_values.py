@@ -57,16 +57,6 @@ def test_values_are_counted_as_by_loops_in_parts_of_any_size(
     np.testing.assert_allclose(table, count_by_loops(histories, attributes.toarray(), settings), rtol=1e-4, atol=1e-7)
 
 
-def test_an_ad_nobody_has_seen_gets_what_follows_its_values() -> None:
-    catalogue = make_catalogue(6, columns={0: [1, 2, 1, 2, 3, 0]})  # 4 never occurs and shares its value with 2
-    model = fit_value_counts(write_log([1, 2], [1, 5]), [attribute_matrix(catalogue)], PLAIN)
-    scores = score(model, [2, 4, 5, 6], write_log([3], [2]))  # 3 is like 1, nothing follows 2
-    assert (scores[0] > 0).tolist() == [True, True, True, False]
-    assert scores[0, 0] == scores[0, 1]
-    assert not scores[1].any()
-    assert scores.dtype == np.float32
-
-
 def test_of_a_long_log_evenly_spaced_histories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_counts, "MOST_EVENTS", 4)
     users, attributes = [[1, 2], [3, 4], [2, 5], [4, 1]], attribute_matrix(CATALOGUE)

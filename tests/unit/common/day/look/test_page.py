@@ -9,7 +9,6 @@ import pytest
 
 from common.day.look.columns import RawTable, describe_columns
 from common.day.look.page import Look, build_look, list_drifting
-from common.io.notes import Note, pool_notes
 
 DAY = 86_400_000
 
@@ -46,12 +45,3 @@ def test_the_sides_of_a_frame_are_drawn_and_the_largest_difference_is_told_first
     constant = build(Some={"train": train.select("same")})
     assert "<figcaption>" not in constant
     assert "part-1" not in constant
-
-
-def test_notes_of_one_kind_share_a_row() -> None:
-    notes = [Note(f"day{day}", "play of no click", day, "kept") for day in range(1, 4)]
-    notes += [Note("i.pkl", f"feature {n} is unknown", 2, "cold") for n in (11, 12)]
-    assert pool_notes(notes) == [
-        Note("day1 and 2 more", "play of no click", 6, "kept"),
-        Note("i.pkl and 1 more", "feature … is unknown", 4, "cold"),
-    ]

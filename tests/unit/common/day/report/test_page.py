@@ -2,13 +2,10 @@
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common.day.compare import Change
-from common.day.difference import Difference
 from common.day.report.page import build_page
 from tests.unit.common.day.report import report_record
 
@@ -97,15 +94,6 @@ def test_the_least_record_is_a_head_and_how_to_run_it_again() -> None:
     page = build(report_record.bare())
     assert page.sections == ["run"]
     assert ".1174" in page.texts["head"]
-
-
-def test_what_lies_beside_a_run_is_shown() -> None:
-    change = Change(
-        Path("mgtv/1"), report_record.read(report_record.complete()), "rounds 5 -> 9", Difference(1, 2, 3, 4)
-    )
-    head = build(None, change=change).texts["head"]
-    assert "Earlier run" in head
-    assert "Against mgtv/1 (rounds 5 -> 9): +1.0000 ± 2.0000 on 3 common queries" in head
 
 
 # --- what it says ---

@@ -49,7 +49,6 @@ def test_a_space_has_a_range_for_every_dotted_key(tmp_path: Path) -> None:
         ("[recall]\ncandidates = { low = 100, high = nan }", "low must be below high."),
         ("[recall]\ncandidates = 200", "recall.candidates is no range: write it as {"),
         ("[recall]\ncandidates = { low = 100 }", "recall.candidates is no range: write it as {"),
-        ("[recall]\ncandidates = { }", "recall.candidates is no range: write it as {"),
         ("[recall]\ncandidates = { low = 0, high = 9, log = true }", "cannot be logarithmic from 0"),
         ("[recall]\ncandidates = { low = 100.0, high = 200.0 }", "recall.candidates cannot be 138.2: Expected `int`"),
         ('[recall]\nfusion = { choices = ["learned", "none"] }', "recall.fusion cannot be 'none'"),

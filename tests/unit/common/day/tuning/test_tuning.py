@@ -109,12 +109,6 @@ def test_a_gain_within_the_noise_of_fits_or_clusters_is_not_kept(storage: Storag
     assert not verdict.accepted
 
 
-def test_equal_settings_are_never_kept(storage: Storage) -> None:
-    task = make_task()
-    verdict = judge(storage, 5, replace(task, judge=lambda params: task.judge({})))
-    assert verdict.conclusion == "not kept: no query is scored differently"
-
-
 def test_every_further_trial_that_is_judged_asks_for_a_clearer_gain(storage: Storage) -> None:
     task = make_task()
     study = begin(storage, 6, task)
