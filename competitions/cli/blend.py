@@ -19,7 +19,7 @@ def blend(
 ) -> None:
     """Mix the scores of several whole runs, by their hold-out, into a checked submission; a run of its own."""
     from common.day.blend import mix_members, read_members
-    from common.day.judged import Details, Judged
+    from common.day.judged import Judged
     from common.day.record_schema import RunStart, Scored
     from common.day.record_writer import RecordWriter
     from common.day.registry import find_run
@@ -52,8 +52,6 @@ def blend(
             meaning=first.meaning,
             queries=mixed.ways[mixed.chosen],
             ranking=[Scored(way, **average_queries(queries)) for way, queries in mixed.ways.items()],
-            evidence=None,
-            details=lambda: Details(features=()),
             submissions=checked,
         )
         kept = {field: getattr(best.record, field) for field in RunStart.__struct_fields__}
