@@ -20,9 +20,9 @@ from common.day.record_schema import CLUSTER, FITS, PART, RECORD, RunRecord, rea
 from common.day.registry import require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
-from common.io.submission import Checked, write_whole
+from common.io.submission import write_whole
 from common.learning.blending import Blend, cross_blend, find_blend, mix_scores, weigh_evenly
-from common.learning.listwise_softmax import Sizes, find_starts
+from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
 TEST_CANDIDATES, VALID_CANDIDATES = "test_candidates.parquet", "valid_candidates.parquet"
 EVEN, FITTED = "even mix", "fitted mix"
@@ -36,7 +36,7 @@ class Blending:
     query, item, score (of what is handed in), and the ``averaged`` numbers. ``list_valid``: the same of the hold-out
     with its ``labels``, where candidates.parquet has not all queries.
     ``earn(candidates, sizes)``: what lists of labelled candidates earn under the metric by the column score.
-    ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates, and checks it.
+    ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates.
     ``lists``: the columns that tell one list from another; ``query``: that of its name in queries.parquet, null where
     it is not scored. ``calibrated``: scores are log probabilities.
     """
@@ -44,12 +44,17 @@ class Blending:
     list_test: Callable[[Any], pl.DataFrame]
     list_valid: Callable[[Any], pl.DataFrame] | None = None
     earn: Callable[[pl.DataFrame, Sizes], Floats]
-    answer: Callable[[pl.DataFrame, Any, Path], Sequence[Checked]]
+    answer: Callable[[pl.DataFrame, Any, Path], Sequence[Path]]
     labels: Sequence[str] = ("label",)
     averaged: Sequence[str] = ()
     lists: Sequence[str] = ("query",)
     query: str = "query"
     calibrated: bool = False
+
+
+def earn_by(metric: Callable[[Floats, Labels, Sizes], Floats]) -> Callable[[pl.DataFrame, Sizes], Floats]:
+    """What lists earn under a metric that asks for their scores and labels alone."""
+    return lambda candidates, sizes: metric(candidates["score"].to_numpy(), candidates["label"].to_numpy(), sizes)
 
 
 @dataclass(frozen=True)

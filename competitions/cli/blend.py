@@ -1,7 +1,6 @@
 """The verb that mixes finished runs into a submission of their own."""
 
 import datetime
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ def blend(
     from common.engine.errors import UserError
     from common.io.lock import keep
     from competitions.cli.data import copy_submission
-    from competitions.cli.execution import INCOMPLETE, open_run, show_run
+    from competitions.cli.execution import end, open_run, show_run
     from competitions.cli.settings import Inputs
 
     began, started, competition = time.perf_counter(), datetime.datetime.now().astimezone(), find_competition(name)
@@ -44,7 +43,8 @@ def blend(
     best = next(member for member in members if member.folder.name == mixed.best)
     names = [member.folder.name for member in members]
     with open_run(build / name, started) as work:
-        checked = competition.blending.answer(mixed.test, files, work.folder)
+        paths = competition.blending.answer(mixed.test, files, work.folder)
+        checked = [competition.check(path, files) for path in paths]
         keep(work.folder)
         copies = copy_submission(name, work.folder, first.basis)
         judged = Judged(
@@ -70,7 +70,4 @@ def blend(
         show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None, copies)
     shares = ", ".join(f"{weight:.2f}" for weight in mixed.blend.weights)
     print(f"The {mixed.chosen} (weights {shares}) less the best run, {mixed.best}: {mixed.gain.sentence}")
-    for sentence in writer.failed:
-        print(sentence, file=sys.stderr)
-    if writer.failed:
-        sys.exit(INCOMPLETE)
+    end(writer.failed)
