@@ -16,8 +16,8 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.difference import Difference, compute_difference, number_groups, pair_scores
-from common.day.record_schema import CLUSTER, FITS, PART, RECORD, RunRecord, read_record
-from common.day.registry import require_submission
+from common.day.record_schema import CLUSTER, FITS, PART, RunRecord
+from common.day.registry import read_own_record, require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
 from common.io.submission import write_whole
@@ -107,10 +107,8 @@ def read_members(folders: Sequence[Path], name: str, blending: Blending) -> list
         raise UserError(f"One run is no blend: name two or more, as in make blend-{name} ARGS='last last~1'.")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UserError("A run is named twice: name different runs to blend.")
-    records = [read_record(folder / RECORD) for folder in folders]
+    records = [read_own_record(folder, name) for folder in folders]
     for folder, record in zip(folders, records, strict=True):
-        if record.name != name:
-            raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
         if record.metric != records[0].metric:
             raise UserError(f"{folder} is scored by {record.metric}, {folders[0]} by {records[0].metric}.")
         if record.data.digest != records[0].data.digest:

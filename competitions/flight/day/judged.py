@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from operator import getitem
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,8 @@ def explain(judged: Judged, outcome: Outcome) -> Judged:
     Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
     """
     folds = outcome.data.field("folds")
-    rows = derive(take_last, folds)
-    rankers = derive(take_rankers, collect(outcome.crosses))
+    rows = derive(getitem, folds, -1).field("valid")
+    rankers = collect([derive(getitem, cross.field("rankers"), -1) for cross in outcome.crosses])
     reference = derive(compare_periods, folds, outcome.train)
     own = derive(drop_look_back, rows)
     first = derive(build_first, outcome.test, outcome.history, own)
@@ -151,20 +152,10 @@ def calibrate_bookings(outcome: Validated) -> Calibration:
     return calibrate("P(booked)", booked, valid.labels.astype(np.float64))
 
 
-def take_last(folds: Sequence[FoldData]) -> RankingDataset:
-    """The validation rows of the last fold."""
-    return folds[-1].valid
-
-
 def drop_look_back(rows: RankingDataset) -> RankingDataset:
     """The rows with the features that are no statistics of other bookings."""
     blocks = dict.fromkeys(name.partition("_")[0] for name in rows.names)
     return gather([rows], [name for name in blocks if name not in LOOK_BACK])
-
-
-def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
-    """The rankers of the last fold."""
-    return [cross.rankers[-1] for cross in crosses]
 
 
 def watch_folds(cross: CrossFit) -> Ranker:

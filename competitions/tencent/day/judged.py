@@ -115,6 +115,8 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
     history = fold.history(corpus.train)
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     count, when = len(queries), dict[str, float]()
+    seen = np.zeros(len(corpus.catalogue.oid), bool)
+    seen[corpus.train.item[history.events()]] = True
     if times and count:
         known = fold.target is not None or np.array_equal(corpus.users, corpus.test_users)
         when = measure_times(history, queries, fold.query_times, known=known)
@@ -124,7 +126,7 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
         "queries": count,
         "history, mean": float(queries.lengths.mean()) if count else 0.0,
         "candidates": len(fold.candidates),
-        "unseen candidates": unseen_share(corpus, fold),
+        "unseen candidates": float((~seen[fold.candidates]).mean()),
         "unseen targets": float(fold.unseen.mean()) if fold.unseen is not None and count else None,
         **when,
     }
@@ -158,13 +160,6 @@ def warn_of_difference(rows: Sequence[Row]) -> None:
     if apart and valid["queries"]:
         said = "; ".join(f"{name} {valid[name]:,.1f}, the test's {test[name]:,.1f}" for name in apart)
         say(f"  The hold-out asks another question than the test, its score may mislead: {said}")
-
-
-def unseen_share(corpus: Corpus, fold: Fold) -> float:
-    """The share of the candidates that no training history holds."""
-    seen = np.zeros(len(corpus.catalogue.oid), bool)
-    seen[corpus.train.item[fold.history(corpus.train).events()]] = True
-    return float((~seen[fold.candidates]).mean())
 
 
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
