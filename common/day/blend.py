@@ -16,13 +16,13 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.difference import Difference, compute_difference, number_groups, pair_scores
-from common.day.record_schema import CLUSTER, FITS, PART, RECORD, RunRecord, read_record
-from common.day.registry import require_submission
+from common.day.record_schema import CLUSTER, FITS, PART, RunRecord
+from common.day.registry import read_own_record, require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
-from common.io.submission import Checked, write_whole
+from common.io.submission import write_whole
 from common.learning.blending import Blend, cross_blend, find_blend, mix_scores, weigh_evenly
-from common.learning.listwise_softmax import Sizes, find_starts
+from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
 TEST_CANDIDATES, VALID_CANDIDATES = "test_candidates.parquet", "valid_candidates.parquet"
 EVEN, FITTED = "even mix", "fitted mix"
@@ -36,7 +36,7 @@ class Blending:
     query, item, score (of what is handed in), and the ``averaged`` numbers. ``list_valid``: the same of the hold-out
     with its ``labels``, where candidates.parquet has not all queries.
     ``earn(candidates, sizes)``: what lists of labelled candidates earn under the metric by the column score.
-    ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates, and checks it.
+    ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates.
     ``lists``: the columns that tell one list from another; ``query``: that of its name in queries.parquet, null where
     it is not scored. ``calibrated``: scores are log probabilities.
     """
@@ -44,12 +44,17 @@ class Blending:
     list_test: Callable[[Any], pl.DataFrame]
     list_valid: Callable[[Any], pl.DataFrame] | None = None
     earn: Callable[[pl.DataFrame, Sizes], Floats]
-    answer: Callable[[pl.DataFrame, Any, Path], Sequence[Checked]]
+    answer: Callable[[pl.DataFrame, Any, Path], Sequence[Path]]
     labels: Sequence[str] = ("label",)
     averaged: Sequence[str] = ()
     lists: Sequence[str] = ("query",)
     query: str = "query"
     calibrated: bool = False
+
+
+def earn_by(metric: Callable[[Floats, Labels, Sizes], Floats]) -> Callable[[pl.DataFrame, Sizes], Floats]:
+    """What lists earn under a metric that asks for their scores and labels alone."""
+    return lambda candidates, sizes: metric(candidates["score"].to_numpy(), candidates["label"].to_numpy(), sizes)
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,8 @@ def read_members(folders: Sequence[Path], name: str, blending: Blending) -> list
         raise UserError(f"One run is no blend: name two or more, as in make blend-{name} ARGS='last last~1'.")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UserError("A run is named twice: name different runs to blend.")
-    records = [read_record(folder / RECORD) for folder in folders]
+    records = [read_own_record(folder, name) for folder in folders]
     for folder, record in zip(folders, records, strict=True):
-        if record.name != name:
-            raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
         if record.metric != records[0].metric:
             raise UserError(f"{folder} is scored by {record.metric}, {folders[0]} by {records[0].metric}.")
         if record.data.digest != records[0].data.digest:

@@ -48,11 +48,6 @@ class Evidence:
     cutoffs: Sequence[int]
     rivals: Sequence[Scored]
 
-    @property
-    def cutoff(self) -> int:
-        """How many of a list count."""
-        return self.cutoffs[-1]
-
     def take_features(self) -> pl.DataFrame:
         """The features (float32, NaN: missing) of the first candidates: of whole queries, at most ``MOST_VALUES``."""
         ends, names = np.cumsum(self.rows.group_sizes), list(self.rows.names)
@@ -70,8 +65,9 @@ def describe_answers(evidence: Evidence) -> AnswerRecord:
     stages = [*evidence.stages, (evidence.listed, int((ranks != MISSED).sum()))]
     stages += [(within[cutoff], count_within(ranks, cutoff)) for cutoff in sorted(within, reverse=True)]
     funnel = build_funnel([(stage, count / repeats) for stage, count in stages])
-    examples = pick_examples(ranks, evidence.cutoff, evidence.example)
-    return AnswerRecord(evidence.cutoff, missed, funnel, count_ranks(ranks, missed, repeats), examples)
+    counted = evidence.cutoffs[-1]
+    examples = pick_examples(ranks, counted, evidence.example)
+    return AnswerRecord(counted, missed, funnel, count_ranks(ranks, missed, repeats), examples)
 
 
 def count_within(ranks: Ints, cutoff: int) -> int:

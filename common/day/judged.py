@@ -5,7 +5,7 @@ at once; what explains them is made when it is called, part by part (``common.da
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,34 +31,6 @@ TOP = 15  # features that are shuffled
 
 
 @dataclass(frozen=True, kw_only=True)
-class Insight:
-    """What carries the models of a whole run.
-
-    ``importance``: ``measure_importance`` of the blend, as a rule; None where nothing is measured. ``drift``:
-    ``measure_drift`` of validation rows and the test's. ``given``: features that are the score of an earlier stage.
-    """
-
-    importance: Deferred | None
-    given: Sequence[str] = ()
-    drift: Deferred
-    curves: Callable[[], Sequence[Curve]] = tuple
-    calibration: Callable[[], Sequence[Calibration]] = tuple
-
-
-@dataclass(frozen=True, kw_only=True)
-class Details:
-    """What a competition tells beside its scores. ``plan``: the settings that the data decided; ``notes``: of reading;
-    ``tables``: (title, rows) of its own; ``summary``: everything else that is worth keeping.
-    """
-
-    features: Sequence[str]
-    plan: Sequence[Decision] = ()
-    summary: Row = field(default_factory=dict)
-    notes: Sequence[Note] = ()
-    tables: Sequence[tuple[str, Sequence[Row]]] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Judged:
     """What a run reports. ``meaning``: the metric in a line; ``ranking``: the models side by side, the blend last.
 
@@ -67,8 +39,14 @@ class Judged:
     single fit) where there are several, ``part`` where a fit scored a part of them; then any number of slices (text).
     ``error``: of the score, where it is another than that of the queries; ``why`` in words. ``fits``: what "auto" is in
     the setting of that name: 1 where another fit takes long, or the queries have several fits already.
-    ``evidence``, ``details``: made when they are called, of one fit of several; the first is None where there is no
-    query, ``insight`` where a run stopped after validation.
+
+    What is a function is made when it is called, of one fit of several. ``evidence``: None where there is no query;
+    ``plan``: the settings that the data decided; ``notes``: of reading; ``tables``: (title, rows) of its own;
+    ``summary``: everything else that is worth keeping.
+
+    What carries the models, of a whole run alone: ``importance``: ``measure_importance`` of the blend, as a rule;
+    ``drift``: ``measure_drift`` of validation rows and the test's; ``given``: features that are the score of an
+    earlier stage.
     """
 
     metric: str
@@ -79,9 +57,17 @@ class Judged:
     error: float | None = None
     why: str | None = None
     submissions: Sequence[Checked] = ()
-    evidence: Callable[[], Evidence] | None
-    details: Callable[[], Details]
-    insight: Insight | None = None
+    evidence: Callable[[], Evidence] | None = None
+    features: Callable[[], Sequence[str]] = tuple
+    plan: Callable[[], Sequence[Decision]] = tuple
+    notes: Callable[[], Sequence[Note]] = tuple
+    tables: Callable[[], Sequence[tuple[str, Sequence[Row]]]] = tuple
+    summary: Callable[[], Row] = dict
+    importance: Deferred | None = None
+    drift: Deferred | None = None
+    given: Sequence[str] = ()
+    curves: Callable[[], Sequence[Curve]] = tuple
+    calibration: Callable[[], Sequence[Calibration]] = tuple
 
 
 def measure_importance(

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from common.day.blend import Blending, write_lists
 from common.day.evidence import describe_answers
-from common.day.judged import Details, Judged
+from common.day.judged import Judged
 from common.day.record_schema import RECORD, Diagnostics, Row, RunRecord, RunStart, read_record
 from common.day.run_record import (
     CANDIDATES,
@@ -107,14 +107,14 @@ class RecordWriter:
 
     def begin(self, start: RunStart, judged: Judged) -> None:
         """The first record: what the run was, its score, its submission."""
-        files, insight = judged.submissions, judged.insight
+        files = judged.submissions
         self._content = {
             **structs.asdict(start),
             "metric": judged.metric,
             "meaning": judged.meaning,
             "submission": {"paths": [str(file.path) for file in files], "rows": files[0].rows if files else 0},
             "notes": [note.as_row() for note in self.run.notes],
-            "insight": structs.asdict(Diagnostics(given=list(insight.given) if insight else [])),
+            "insight": structs.asdict(Diagnostics(given=list(judged.given))),
             **{"truth": None, "rivals": [], "tables": [], "features": [], "summary": {}},  # until known
         }
         self.add_scores(judged)
@@ -128,29 +128,28 @@ class RecordWriter:
 
     def add_evidence(self, judged: Judged) -> None:
         """All that explains the score, part by part; its frames are written beside the record."""
-        run, insight, evidence = self.run, judged.insight, None
+        run, evidence = self.run, None
         with self.part("details", "The tables of the competition"):
-            self.add_details(judged.details())
+            self.add_details(judged)
         with self.part("evidence", "The table of candidates"):
             if judged.evidence:
                 evidence = judged.evidence()
                 self.add(rivals=list(evidence.rivals))
                 write_whole(run.folder / CANDIDATES, evidence.candidates.write_parquet)
                 write_whole(run.folder / FEATURES, evidence.take_features().write_parquet)
-        if insight is None:
-            return
         with self.part("answers", "The account of right answers"):
-            if evidence:
+            if evidence and self.checked:  # of a whole run alone
                 self.explain(answers=describe_answers(evidence))
         with self.part("importance", "The importance of features"):
-            if insight.importance:
-                self.explain(importance=run.step(*insight.importance, name="insight.importance").value)
+            if judged.importance:
+                self.explain(importance=run.step(*judged.importance, name="insight.importance").value)
         with self.part("drift", "The drift from train to test"):
-            self.explain(drift=run.step(*insight.drift, name="insight.drift").value)
+            if judged.drift:
+                self.explain(drift=run.step(*judged.drift, name="insight.drift").value)
         with self.part("curves", "The learning curves"):
-            self.explain(curves=list(insight.curves()))
+            self.explain(curves=list(judged.curves()))
         with self.part("calibration", "The calibration"):
-            self.explain(calibration=list(insight.calibration()))
+            self.explain(calibration=list(judged.calibration()))
 
     def add_lists(self, blending: Blending | None, outcome: object) -> None:
         """What a later blend reads of a whole run is written beside the record."""
@@ -158,13 +157,15 @@ class RecordWriter:
             with self.part("lists", "The table of the test's candidates"):
                 write_lists(blending, outcome, self.run.folder)
 
-    def add_details(self, details: Details) -> None:
+    def add_details(self, judged: Judged) -> None:
         """The tables of the competition, with the settings that the data decided."""
-        plan = list_decisions(details.plan)
-        notes = [*self._content["notes"], *(note.as_row() for note in details.notes)]
-        summary = {"plan": plan, **details.summary}
-        tables = list_tables([("Settings decided from the data", plan), *details.tables])
-        self.add(features=list(details.features), summary=summary, notes=notes, tables=tables + self._content["tables"])
+        plan = list_decisions(judged.plan())
+        self.add(
+            features=list(judged.features()),
+            summary={"plan": plan, **judged.summary()},
+            notes=[*self._content["notes"], *(note.as_row() for note in judged.notes())],
+            tables=list_tables([("Settings decided from the data", plan), *judged.tables()]) + self._content["tables"],
+        )
 
 
 def list_tables(tables: Sequence[tuple[str, Sequence[Row]]]) -> list[Row]:

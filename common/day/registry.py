@@ -81,6 +81,14 @@ def find_run(build: Path, names: Sequence[str], run: str) -> Path:
     return matches[0]
 
 
+def read_own_record(folder: Path, name: str) -> RunRecord:
+    """The record of a run of this competition. ``UserError`` for one of another, which a path may name."""
+    record = read_record(folder / RECORD)
+    if record.name != name:
+        raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
+    return record
+
+
 def remove_runs(build: Path, names: Sequence[str], runs: Sequence[str]) -> list[Path]:
     """Remove the folders of runs, as ``find_run`` takes their names, or those of runs without a record; return them.
     ``UserError`` before anything is removed where one is not there, or lives.

@@ -96,45 +96,45 @@ def load(
             _merge(merged, _read(Path(override[1:])))
         else:
             _override(schema, merged, override)
-    try:
-        config = msgspec.convert(merged, schema)
+
+    def check_all(config: T) -> None:
         for key in list_types(schema):
             _refuse_parameters(key, _table_at(merged, key), _table_at(given, key))
         check(config)
-    except msgspec.ValidationError as error:
-        raise UserError(_describe(schema, merged, error)) from error
-    except ValueError as error:  # of the check
-        raise UserError(f"The configuration breaks a rule: {error}.") from error
-    return config
+
+    return _convert(schema, merged, check_all)
 
 
 def change(config: T, values: Mapping[str, Any], check: Callable[[T], None] = lambda _: None) -> T:
     """The settings with other ``values`` under some dotted keys. ``UserError`` for a key that there is not, or a value
     that it cannot have.
     """
-    merged: Toml = msgspec.to_builtins(config)
-    for key, value in values.items():
-        _merge(merged, nest(key, value))
-    try:
-        changed = msgspec.convert(merged, type(config))
-        check(changed)
-    except msgspec.ValidationError as error:
-        raise UserError(_describe(type(config), merged, error)) from error
-    except ValueError as error:
-        raise UserError(f"The configuration breaks a rule: {error}.") from error
-    return changed
+    return _convert(type(config), set_values(msgspec.to_builtins(config), values), check)
 
 
-def nest(key: str, value: Any) -> Toml:
-    """A value under a dotted key as tables within tables.
+def set_values(table: Toml, values: Mapping[str, Any]) -> Toml:
+    """The table, with ``values`` under dotted keys as tables within tables; a table is put into the one that is there.
 
-    >>> nest("rank.rounds", 9)
-    {'rank': {'rounds': 9}}
+    >>> set_values({"rank": {"rounds": 5}}, {"rank.rounds": 9, "seed": 0})
+    {'rank': {'rounds': 9}, 'seed': 0}
     """
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    table: Toml = value
+    for key, value in values.items():
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        _merge(table, value)
     return table
+
+
+def _convert(schema: type[T], merged: Toml, check: Callable[[T], None]) -> T:
+    """The settings of a table. ``UserError`` where it is none of the schema, or breaks a rule of the ``check``."""
+    try:
+        config = msgspec.convert(merged, schema)
+        check(config)
+    except msgspec.ValidationError as error:
+        raise UserError(_describe(schema, merged, error)) from error
+    except ValueError as error:  # of the check
+        raise UserError(f"The configuration breaks a rule: {error}.") from error
+    return config
 
 
 def _describe(schema: type[msgspec.Struct], merged: Toml, error: msgspec.ValidationError) -> str:
@@ -208,7 +208,7 @@ def _override(schema: type[msgspec.Struct], merged: Toml, override: str) -> None
     value: Any = parse_value(text.strip(), types.get(key))
     if isinstance(value, dict) and get_origin(types.get(key)) is dict:
         _table_at(merged, key).clear()
-    _merge(merged, nest(key, value))
+    set_values(merged, {key: value})
 
 
 def _merge(into: Toml, table: Toml) -> None:

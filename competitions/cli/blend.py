@@ -1,7 +1,6 @@
 """The verb that mixes finished runs into a submission of their own."""
 
 import datetime
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ def blend(
 ) -> None:
     """Mix the scores of several whole runs, by their hold-out, into a checked submission; a run of its own."""
     from common.day.blend import mix_members, read_members
-    from common.day.judged import Details, Judged
+    from common.day.judged import Judged
     from common.day.record_schema import RunStart, Scored
     from common.day.record_writer import RecordWriter
     from common.day.registry import find_run
@@ -28,7 +27,7 @@ def blend(
     from common.engine.errors import UserError
     from common.io.lock import keep
     from competitions.cli.data import copy_submission
-    from competitions.cli.execution import INCOMPLETE, open_run, show_run
+    from competitions.cli.execution import end, open_run, show_run
     from competitions.cli.settings import Inputs
 
     began, started, competition = time.perf_counter(), datetime.datetime.now().astimezone(), find_competition(name)
@@ -44,7 +43,8 @@ def blend(
     best = next(member for member in members if member.folder.name == mixed.best)
     names = [member.folder.name for member in members]
     with open_run(build / name, started) as work:
-        checked = competition.blending.answer(mixed.test, files, work.folder)
+        paths = competition.blending.answer(mixed.test, files, work.folder)
+        checked = [competition.check(path, files) for path in paths]
         keep(work.folder)
         copies = copy_submission(name, work.folder, first.basis)
         judged = Judged(
@@ -52,8 +52,6 @@ def blend(
             meaning=first.meaning,
             queries=mixed.ways[mixed.chosen],
             ranking=[Scored(way, **average_queries(queries)) for way, queries in mixed.ways.items()],
-            evidence=None,
-            details=lambda: Details(features=()),
             submissions=checked,
         )
         kept = {field: getattr(best.record, field) for field in RunStart.__struct_fields__}
@@ -72,7 +70,4 @@ def blend(
         show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None, copies)
     shares = ", ".join(f"{weight:.2f}" for weight in mixed.blend.weights)
     print(f"The {mixed.chosen} (weights {shares}) less the best run, {mixed.best}: {mixed.gain.sentence}")
-    for sentence in writer.failed:
-        print(sentence, file=sys.stderr)
-    if writer.failed:
-        sys.exit(INCOMPLETE)
+    end(writer.failed)

@@ -11,8 +11,8 @@ import typer
 
 from common.day.hosts import SIMULATED, STANDIN, Basis, find_basis, huggingface, kaggle
 from common.day.hosts.layout import Source
-from common.day.record_schema import RECORD, RunRecord, read_record
-from common.day.registry import find_run, find_runs, find_unrecorded, is_held, require_submission
+from common.day.record_schema import RECORD, RunRecord
+from common.day.registry import find_run, find_runs, find_unrecorded, is_held, read_own_record, require_submission
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
@@ -177,14 +177,6 @@ def copy_submission(name: str, run: Path, basis: Basis) -> list[Path]:
         (run.parent / file).unlink(missing_ok=True)
     made = [run / file for file in files if basis.scored and (run / file).is_file()]
     return [write_bytes(run.parent / path.name, path.read_bytes()) for path in made]
-
-
-def read_own_record(folder: Path, name: str) -> RunRecord:
-    """The record of a run of this competition. ``UserError`` for one of another, which a path may name."""
-    record = read_record(folder / RECORD)
-    if record.name != name:
-        raise UserError(f"{folder} is a run of {record.name}, not of {name}.")
-    return record
 
 
 def require_host_files(record: RunRecord, folder: Path) -> None:

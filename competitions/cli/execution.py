@@ -94,9 +94,14 @@ def execute(options: RunOptions) -> None:
             writer.add_evidence(judged)
             writer.add_lists(competition.blending, outcome)
             show_run(writer, inputs, cv_only, copies)
-    for sentence in writer.failed:
+    end(writer.failed)
+
+
+def end(failed: Sequence[str]) -> None:
+    """Say which parts of the report failed, if any, and exit by that."""
+    for sentence in failed:
         print(sentence, file=sys.stderr)
-    if writer.failed:
+    if failed:
         sys.exit(INCOMPLETE)
 
 

@@ -15,7 +15,6 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions import check_name, find_competition
-from competitions.cli.data import read_own_record
 from competitions.cli.options import BUILD, Build, Name
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def find_served(name: str, run: str, build: Path) -> RunRecord:
     """The record of a run. ``UserError`` for a competition that is not served."""
     if check_name(name) != SERVED:
         raise UserError(f"{SERVED} alone has a service: write one for {name} as competitions/{SERVED}/day/serve.py is.")
-    return read_own_record(registry.find_run(build, [name], run), name)
+    return registry.read_own_record(registry.find_run(build, [name], run), name)
 
 
 def export_run(record: RunRecord, build: Path, requests: int) -> "Export":

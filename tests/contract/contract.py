@@ -144,6 +144,11 @@ class Finished:
         return {**self.record, **self.record["summary"]}
 
     @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """The tables of the report by their titles."""
+        return {table["title"]: table["rows"] for table in self.record["tables"]}
+
+    @property
     def record(self) -> dict[str, Any]:
         """What the run recorded."""
         record: dict[str, Any] = json.loads((self.folder / "run.json").read_text())

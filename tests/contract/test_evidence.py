@@ -9,7 +9,7 @@ from tests.contract.contract import Contract, Finished, require_room, solve
 
 # What each competition's day/judged.py calls, part by part.
 BREAKS = {
-    "details": ("list_details",),
+    "details": ("list_notes", "note_early", "list_tables"),
     "importance": ("measure_importance", "measure_columns"),
     "drift": ("measure_drift", "compare_users"),
     "curves": ("curves",),

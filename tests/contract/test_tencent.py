@@ -75,7 +75,8 @@ def test_without_predict_files_a_run_ends_with_the_score_on_validation(
     record = made.record
     assert (record["until"], record["submission"]["paths"]) == ("cv", [])
     assert record["cv"]["score"] > TENCENT.floor
-    assert max(fold["candidates"] for fold in record["summary"]["folds"]) == KNOWN
+    folds = made.tables["What the hold-out asks beside what the test asks"]
+    assert max(fold["candidates"] for fold in folds) == KNOWN
 
 
 @pytest.mark.nightly
@@ -104,7 +105,8 @@ def test_where_nobody_can_be_asked_earlier_a_submission_is_written_all_the_same(
 
 
 def test_the_ranker_beats_the_first_search_and_says_what_that_found(finished: Finished) -> None:
-    ways, recall = finished.summary["ways"], finished.summary["recall"]
+    ways = {row["way"]: row for row in finished.tables["Methods on the hold-out"]}
+    (recall,) = finished.tables["Recall of the first search"]
     assert ways["ranker"]["score"] >= ways["first search"]["score"] > ways["popularity"]["score"]
     # Of round 2: the hit rate weighs conversions, recall counts all alike.
     assert ways["first search"]["hit_rate@10"] == pytest.approx(recall["within 10"], abs=0.02)

@@ -48,11 +48,11 @@ def build_page(record: RunRecord, change: Change | None = None, noted: Sequence[
     """
     cv, insight = record.cv, record.insight
     sections = [
-        Section("folds", "Folds", score_sections.folds(cv.folds, cv.score)),
-        Section("slices", "Slices", score_sections.slices(cv.slices, cv.score)),
+        Section("folds", "Folds", score_sections.draw_parts("fold", cv.folds, cv.score) if len(cv.folds) > 1 else None),
+        Section("slices", "Slices", score_sections.draw_parts("slice", cv.slices, cv.score) if cv.slices else None),
         Section("answers", "Where right answers are lost", score_sections.answers(insight.answers)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("tables", "Tables", score_sections.tables(record.tables)),
+        Section("tables", "Tables", [{"title": one.title, "table": make_table(one.rows)} for one in record.tables]),
         Section("features", "Features", model_sections.features(record)),
         Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
         Section("curves", "Learning curves", model_sections.curves(insight.curves)),

@@ -11,10 +11,10 @@ import msgspec
 
 from common.day.compare import Change, flatten
 from common.day.difference import FEW
-from common.day.record_schema import AnswerRecord, Example, RankCount, RecordTable, RunRecord, Scored, Stage
+from common.day.record_schema import AnswerRecord, Example, RankCount, RunRecord, Scored, Stage
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
-from common.day.report.charts import Mark, Marks, MarkTable, make_table
+from common.day.report.charts import Mark, Marks, MarkTable
 from common.day.report.findings import name_validation
 from common.engine.stored_entry import StepRecord
 
@@ -42,16 +42,6 @@ def standing(record: RunRecord, change: Change | None, leaderboard: Sequence[Not
     return MarkTable("", [name for name, _ in rows], [Marks(record.metric, [mark for _, mark in rows])])
 
 
-def folds(rows: Sequence[Scored], whole: float) -> MarkTable | None:
-    """The score of each fold; nothing of a single one, which is the whole."""
-    return _draw_parts("fold", rows, whole) if len(rows) > 1 else None
-
-
-def slices(rows: Sequence[Scored], whole: float) -> MarkTable | None:
-    """The score on parts of the queries."""
-    return _draw_parts("slice", rows, whole) if rows else None
-
-
 def models(record: RunRecord) -> MarkTable | None:
     """Models side by side on the same queries; one alone, blended or not, says what the head says already."""
     rows = record.ranking
@@ -61,12 +51,8 @@ def models(record: RunRecord) -> MarkTable | None:
     return MarkTable("model", [row.name for row in rows], [column])
 
 
-def tables(known: Sequence[RecordTable]) -> list[dict[str, Any]]:
-    """The tables of the competition itself: recall of channels, the decision ladder, folds side by side."""
-    return [{"title": table.title, "table": make_table(table.rows)} for table in known]
-
-
-def _draw_parts(title: str, rows: Sequence[Scored], whole: float) -> MarkTable:
+def draw_parts(title: str, rows: Sequence[Scored], whole: float) -> MarkTable:
+    """The score on parts of the queries beside that of the ``whole``."""
     scores = [draw_score(row.score, row.error, row.queries) for row in rows]
     counts = [Mark(text=numbers.count(row.queries)) for row in rows]
     columns = [Marks("score", scores, reference=whole), Marks("queries", counts, "plain")]

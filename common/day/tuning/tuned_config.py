@@ -4,13 +4,14 @@ on, where alone they count. Read over config.toml, left aside by --untuned.
 
 import datetime
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from common.engine.config import PROVENANCE
+from common.day.compare import flatten
+from common.engine.config import PROVENANCE, set_values
 from common.engine.errors import UserError
 from common.io.submission import write_bytes
 
@@ -41,7 +42,7 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     same task's settings from other files.
     """
     tables = read_tuned(path)
-    provenance, values = tables.pop(PROVENANCE, {}), dict(list_values(tables))
+    provenance, values = tables.pop(PROVENANCE, {}), dict(flatten(tables))
     before = provenance.get(verdict.task, {})
     keys = list(verdict.params)
     if fits(before, data):
@@ -50,9 +51,7 @@ def write_tuned(path: Path, name: str, verdict: "Verdict", data: str) -> None:
     for row in provenance.values():  # a setting is the last task's that found it
         if KEYS in row:
             row[KEYS] = [key for key in row[KEYS] if key not in keys]
-    tables = {}
-    for key, value in (values | verdict.params).items():
-        put(tables, key, value)
+    tables = set_values({}, values | verdict.params)
     figures = {key: round(one, 5) if isinstance(one, float) else one for key, one in verdict.figures.items()}
     source = {"study": verdict.study, "trial": verdict.trial}
     provenance[verdict.task] = source | figures | {DATA: data, "date": datetime.date.today(), KEYS: keys}
@@ -67,34 +66,13 @@ def choose_tuned(path: Path, data: str | None) -> tuple[dict[str, Any], list[str
     version, may have found all that no other one has.
     """
     tables = read_tuned(path)
-    provenance, values = tables.pop(PROVENANCE, {}), dict(list_values(tables))
+    provenance, values = tables.pop(PROVENANCE, {}), dict(flatten(tables))
     unclaimed = values.keys() - {key for row in provenance.values() for key in row.get(KEYS, [])}
     other = [task for task, row in provenance.items() if data is not None and not fits(row, data)]
     left = {key for task in other for key in provenance[task].get(KEYS, unclaimed)}
-    chosen = dict[str, Any]()
-    for key, value in values.items():
-        if key not in left:
-            put(chosen, key, value)
-    return chosen, other
+    return set_values({}, {key: value for key, value in values.items() if key not in left}), other
 
 
 def fits(row: Mapping[str, Any], data: str) -> bool:
     """Whether what a task found counts on raw files: "1234abcd", of that digest, or "simulated ...", all alike."""
     return str(row.get(DATA, "")).split()[:1] == data.split()[:1]
-
-
-def list_values(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in tables within tables by its dotted key."""
-    for name, value in tables.items():
-        if isinstance(value, dict):
-            yield from list_values(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-def put(tables: dict[str, Any], key: str, value: Any) -> None:
-    """Set the value of a dotted key in tables within tables."""
-    *parts, last = key.split(".")
-    for part in parts:
-        tables = tables.setdefault(part, {})
-    tables[last] = value

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.arrays import Floats
-from common.day.blend import Blending
-from common.io.submission import Checked
-from common.learning.listwise_softmax import Sizes
+from common.day.blend import Blending, earn_by
 from competitions.flight import submission
 from competitions.flight.io.parquet import open_source
 from competitions.flight.io.reader import RawFiles
@@ -27,18 +24,14 @@ def list_test(outcome: Outcome) -> pl.DataFrame:
     )
 
 
-def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
-    """1 where the booked option is among the first three."""
-    return find_hits(candidates["score"].to_numpy(), candidates["label"].to_numpy(), sizes)
-
-
-def answer(candidates: pl.DataFrame, files: RawFiles, folder: Path) -> list[Checked]:
+def answer(candidates: pl.DataFrame, files: RawFiles, folder: Path) -> tuple[Path, Path]:
     """The submission of scored options; equal ones by their position on the page."""
     rank = pl.col("score").rank("ordinal", descending=True).over("query")
     rows = open_source(files.test, labelled=False).collect(pl.col("Id").alias("item"))
     ranked = rows.join(candidates.select("item", rank=rank), on="item", how="left", maintain_order="left")
-    paths = submission.write_submission(ranked["rank"], files.test, folder)
-    return [submission.check_submission(path, files) for path in paths]
+    return submission.write_submission(ranked["rank"], files.test, folder)
 
 
-BLENDING = Blending(list_test=list_test, earn=earn, answer=answer, lists=("query", "round"), query="search")
+BLENDING = Blending(
+    list_test=list_test, earn=earn_by(find_hits), answer=answer, lists=("query", "round"), query="search"
+)

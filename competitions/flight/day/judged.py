@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from operator import getitem
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 
 from common.day.evidence import BLEND
 from common.day.hosts import TRUTH
-from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.judged import Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Row, Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
@@ -48,28 +49,20 @@ Rates = Mapping[str, float]
 def judge(outcome: Validated, config: FlightConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     models = dict(zip([*outcome.names, BLEND], outcome.measured.value, strict=True))
-    return Judged(
+    judged = Judged(
         metric=METRIC,
         meaning=MEANING,
         fits=1 if outcome.plan.sessions >= LARGE_LOG or outcome.split.value.repeats > 1 else 2,
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],
-        details=lambda: list_details(outcome, models),
-        submissions=outcome.checked if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+        plan=lambda: [*outcome.plan.decisions, outcome.chain.value.decision],
+        tables=lambda: [(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
+        notes=lambda: [*outcome.train.value.notes, *outcome.test.value.notes, *note_early(outcome)],
+        features=lambda: outcome.data.value.folds[0].valid.names,
+        summary=lambda: {"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}},
     )
-
-
-def list_details(outcome: Validated, models: Mapping[str, Rates]) -> Details:
-    """What a run tells beside its score."""
-    return Details(
-        plan=[*outcome.plan.decisions, outcome.chain.value.decision],
-        tables=[(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
-        notes=[*outcome.train.value.notes, *outcome.test.value.notes, *note_early(outcome)],
-        features=outcome.data.value.folds[0].valid.names,
-        summary={"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}},
-    )
+    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
@@ -127,19 +120,21 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 # --- why the score is so ---
 
 
-def explain(outcome: Outcome) -> Insight:
-    """What the blend goes by and how validation and test differ, on the last fold.
+def explain(judged: Judged, outcome: Outcome) -> Judged:
+    """With its submission, what the blend goes by and how validation and test differ, on the last fold.
 
     Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
     """
     folds = outcome.data.field("folds")
-    rows = derive(take_last, folds)
-    rankers = derive(take_rankers, collect(outcome.crosses))
+    rows = derive(getitem, folds, -1).field("valid")
+    rankers = collect([derive(getitem, cross.field("rankers"), -1) for cross in outcome.crosses])
     reference = derive(compare_periods, folds, outcome.train)
     own = derive(drop_look_back, rows)
     first = derive(build_first, outcome.test, outcome.history, own)
     names = outcome.data.value.folds[-1].valid.names
-    return Insight(
+    return replace(
+        judged,
+        submissions=outcome.checked,
         importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
         drift=(measure_drift, own, first, reference, "earlier and later validation sessions"),
         given=[name for name in names if name.startswith("taste_")],  # a logit's utilities, before rankers
@@ -157,20 +152,10 @@ def calibrate_bookings(outcome: Validated) -> Calibration:
     return calibrate("P(booked)", booked, valid.labels.astype(np.float64))
 
 
-def take_last(folds: Sequence[FoldData]) -> RankingDataset:
-    """The validation rows of the last fold."""
-    return folds[-1].valid
-
-
 def drop_look_back(rows: RankingDataset) -> RankingDataset:
     """The rows with the features that are no statistics of other bookings."""
     blocks = dict.fromkeys(name.partition("_")[0] for name in rows.names)
     return gather([rows], [name for name in blocks if name not in LOOK_BACK])
-
-
-def take_rankers(crosses: Sequence[CrossFit]) -> list[Ranker]:
-    """The rankers of the last fold."""
-    return [cross.rankers[-1] for cross in crosses]
 
 
 def watch_folds(cross: CrossFit) -> Ranker:

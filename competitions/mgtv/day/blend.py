@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.blend import Blending
-from common.io.submission import Checked, write_whole
+from common.day.blend import Blending, count_sizes
+from common.io.submission import write_whole
 from common.learning.listwise_softmax import Sizes
 from competitions.mgtv import submission
 from competitions.mgtv.day.validation import describe_picks
@@ -48,15 +48,13 @@ def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
     return np.where(picked["label"].to_numpy() > 0, scores, 0.0)
 
 
-def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Checked]:
+def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Path]:
     """The submission of scored videos."""
-    sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
-    rate = pl.col("answer").round(submission.DECIMALS)
+    rate, sizes = pl.col("answer").round(submission.DECIMALS), count_sizes(candidates, ["query"])
     picked = pick_videos(candidates, sizes).select(did="query", vid="item", completion_rate=rate)
     devices = read_table(files.test_devices, DEVICE).frame.select("did").unique(maintain_order=True)
     answers = devices.join(picked, on="did", how="left", maintain_order="left")
-    path = write_whole(folder / submission.FILE, answers.write_csv)
-    return [submission.check_submission(path, files)]
+    return [write_whole(folder / submission.FILE, answers.write_csv)]
 
 
 BLENDING = Blending(

@@ -1,5 +1,6 @@
 """What a finished MGTV run reports: scores by device and day, models, decisions, days, and why the score is so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.day.hosts import TRUTH
-from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
+from common.day.judged import Judged, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
@@ -35,40 +36,29 @@ DRIFT_ROWS = 5_000
 
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    final = outcome.measured.value.final
-    return Judged(
+    measured, early, ready = outcome.measured.value, outcome.early, outcome.ready
+    models = [{"model": MODEL, **measured.final}]
+    models += [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
+    judged = Judged(
         metric=METRIC,
         meaning=MEANING,
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
-        ranking=[Scored(MODEL, final["score"], final["error"])],
-        details=lambda: list_details(outcome),
-        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
-    )
-
-
-def list_details(outcome: Validated) -> Details:
-    """What a run tells beside its score."""
-    measured, ranker, ready = outcome.measured.value, outcome.early.ranker.value, outcome.ready
-    days = [{"model": f"{MODEL}, day {day}", **scores} for day, scores in measured.days.items()]
-    return Details(
-        plan=[*ready.decisions, outcome.chain.value.decision],
-        tables=[
-            (
-                "The validation days: video by P(watch) x E[s], share by max E[s]",
-                [{"model": MODEL, **measured.final}, *days],
-            ),
+        ranking=[Scored(MODEL, measured.final["score"], measured.final["error"])],
+        plan=lambda: [*ready.decisions, outcome.chain.value.decision],
+        tables=lambda: [
+            ("The validation days: video by P(watch) x E[s], share by max E[s]", models),
             ("Decision rules: rows choose the video, columns the share", measured.ladder),
         ],
-        notes=list_notes(outcome),
-        features=outcome.valid[-1].value.day.rows.names,
-        summary={
+        notes=lambda: list_notes(outcome),
+        features=lambda: outcome.valid[-1].value.day.rows.names,
+        summary=lambda: {
             "warnings": [text for text in (ready.tables.comments.value.warning,) if text],
-            "rounds": {MODEL: ranker.rounds, "completion": outcome.early.completion.value.rounds},
+            "rounds": {MODEL: early.ranker.value.rounds, "completion": early.completion.value.rounds},
             "board": outcome.files.board,
         },
     )
+    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
 
 
 def list_notes(outcome: Validated) -> list[Note]:
@@ -92,8 +82,8 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 # --- why the score is so ---
 
 
-def explain(outcome: Outcome) -> Insight:
-    """What the choice goes by, how days differ, what predictions are worth.
+def explain(judged: Judged, outcome: Outcome) -> Judged:
+    """With its submission, what the choice goes by, how days differ, what predictions are worth.
 
     Drift is of the last training day: a statistic of a day has one value on it and tells any two days apart, so that
     day against the last labelled one stands beside it.
@@ -104,7 +94,9 @@ def explain(outcome: Outcome) -> Insight:
     train, valid, test = (day.field("rows") for day in days)
     between = f"the labelled days {before} and {last}"
     reference = derive(find_drift, train, valid, DRIFT_ROWS)
-    return Insight(
+    return replace(
+        judged,
+        submissions=[outcome.checked],
         importance=(measure_importance, valid, rankers, *SHUFFLED, mix, outcome.blend),
         drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
         curves=lambda: curves({MODEL: outcome.early.ranker.value}),

@@ -1,13 +1,11 @@
 """What a blend takes of a news run, and how it answers."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from common.arrays import Floats
-from common.day.blend import Blending
-from common.io.submission import Checked
-from common.learning.listwise_softmax import Sizes
+from common.day.blend import Blending, earn_by
 from common.learning.metrics import reciprocal_ranks
 from competitions.news import submission
 from competitions.news.io import reader
@@ -23,20 +21,14 @@ def list_test(outcome: Outcome) -> pl.DataFrame:
     return listed.select("item", pl.col("score").cast(pl.Float32), query="user")
 
 
-def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
-    """The reciprocal rank of each user's article."""
-    return reciprocal_ranks(candidates["score"].to_numpy(), candidates["label"].to_numpy(), sizes, CUTOFF)
-
-
-def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Checked]:
+def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Path]:
     """The submission of scored candidates."""
     articles = reader.read_articles(files.articles).frame
     test = build_test_fold(reader.read_clicks(files.train, files.tests, files.target, articles).frame)
     users = test.queries.select("query", "user")
     predictions = candidates.rename({"query": "user"}).join(users, on="user", maintain_order="left")
     lists = submission.recommend(test, predictions, articles)
-    path = submission.write_submission(lists, folder / "submission.csv")
-    return [submission.check_submission(path, files)]
+    return [submission.write_submission(lists, folder / "submission.csv")]
 
 
-BLENDING = Blending(list_test=list_test, earn=earn, answer=answer)
+BLENDING = Blending(list_test=list_test, earn=earn_by(partial(reciprocal_ranks, k=CUTOFF)), answer=answer)

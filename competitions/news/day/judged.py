@@ -1,13 +1,14 @@
 """What a finished news run reports: scores by user, recall, folds, and why the score is so."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from common.day.hosts import TRUTH
-from common.day.judged import Details, Insight, Judged, count_first, measure_drift, measure_importance
+from common.day.judged import Judged, count_first, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
@@ -35,31 +36,21 @@ DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole querie
 
 def judge(outcome: Validated, config: NewsConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    chain = outcome.chain.value
-    ranked = chain.scores[RANKER], chain.weights
-    return Judged(
+    ready, recall, chain = outcome.ready, outcome.recall, outcome.chain.value
+    judged = Judged(
         metric=METRIC,
         meaning=MEANING,
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
-        ranking=[Scored(MODEL, *average(*ranked))],
-        details=lambda: list_details(outcome),
-        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
-    )
-
-
-def list_details(outcome: Validated) -> Details:
-    """What a run tells beside its score."""
-    ready, recall = outcome.ready, outcome.recall.value
-    return Details(
-        plan=[*ready.plan.decisions, outcome.chain.value.decision],
+        ranking=[Scored(MODEL, *average(chain.scores[RANKER], chain.weights))],
+        plan=lambda: [*ready.plan.decisions, chain.decision],
         # Without the score of a channel, whose users count alike here: that of the rivals is weighted as the run's.
-        tables=[("Recall of retrieval on validation, by channel", recall.drop("mrr@5").to_dicts())],
-        notes=list_notes(outcome),
-        features=feature_names(ready.labelled.blocks.value),
-        summary={"board": outcome.files.board, "recall": recall.to_dicts()},
+        tables=lambda: [("Recall of retrieval on validation, by channel", recall.value.drop("mrr@5").to_dicts())],
+        notes=lambda: list_notes(outcome),
+        features=lambda: feature_names(ready.labelled.blocks.value),
+        summary=lambda: {"board": outcome.files.board},
     )
+    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
 
 
 def list_notes(outcome: Validated) -> list[Note]:
@@ -81,13 +72,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 # --- why the score is so ---
 
 
-def explain(outcome: Outcome) -> Insight:
-    """What the ranker goes by, and how validation and test differ."""
+def explain(judged: Judged, outcome: Outcome) -> Judged:
+    """With its submission, what the ranker goes by, and how validation and test differ."""
     ready, own, test = outcome.ready, outcome.parts[0], outcome.test
     valid = own.rows.field("valid")
     reference = derive(compare_periods, valid, own.fold, ready.labelled.candidates)
     first = derive(take_first, test.candidates, test.blocks)
-    return Insight(
+    return replace(
+        judged,
+        submissions=[outcome.checked],
         importance=(measure_importance, valid, collect([own.ranker]), *SHUFFLED),
         drift=(measure_drift, valid, first, reference, "earlier and later validation users"),
         given=FUSION,

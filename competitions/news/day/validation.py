@@ -15,7 +15,8 @@ from competitions.news.ranking import CUTOFF, order_valid
 FUSION = ("channel_fusion", "channel_fusion_rank")  # the features that are retrieval's own order
 RIVALS = {"popularity": "Popularity: clicks within an hour, on both sides", "retrieval": "First stage: retrieval"}
 RECENT = 3  # clicks of a user that an example shows
-LENGTHS = {1: "1", 2: "2", 4: "3-4", 8: "5-8", 16: "9-16", 32: "17-32"}  # of a history: at most -> its class
+# Classes of history lengths: the most of each but the last, their names.
+LENGTHS, LENGTH_NAMES = (1, 2, 4, 8, 16, 32), ("1", "2", "3-4", "5-8", "9-16", "17-32", "33+")
 
 
 def list_queries(outcome: Validated) -> pl.DataFrame:
@@ -23,19 +24,15 @@ def list_queries(outcome: Validated) -> pl.DataFrame:
     candidates = outcome.ready.labelled.candidates.value
     parts = [order_valid(part.fold.value, candidates) for part in outcome.parts]
     numbered = [part.with_columns(pl.lit(number).alias(PART)) for number, part in enumerate(parts)]
-    return (
-        pl.concat(numbered)
-        .with_columns(score=pl.Series(outcome.chain.value.earned))
-        .sort("query")
-        .select(
-            pl.col("user").cast(pl.String).alias("query"),
-            pl.lit("validation users").alias("fold"),
-            "score",
-            WEIGHT,
-            PART,
-            class_of_length().alias("visible clicks"),
-            last_day().alias("last visible day"),
-        )
+    queries = pl.concat(numbered).with_columns(score=pl.Series(outcome.chain.value.earned)).sort("query")
+    return queries.select(
+        pl.col("user").cast(pl.String).alias("query"),
+        pl.lit("validation users").alias("fold"),
+        "score",
+        WEIGHT,
+        PART,
+        pl.Series("visible clicks", np.array(LENGTH_NAMES)[np.searchsorted(LENGTHS, queries["clicks"])]),
+        pl.from_epoch("time", "ms").dt.strftime("%m-%d").alias("last visible day"),
     )
 
 
@@ -70,19 +67,6 @@ def list_candidates(outcome: Validated) -> tuple[pl.DataFrame, RankingDataset]:
     listed = labelled.candidates.value.join(named, on="query", maintain_order="left")
     rows, scores = outcome.parts[0].rows.value.valid, pl.Series(BLEND, outcome.submitted.value)
     return listed.select(pl.col("user").alias("query"), "item", pl.Series("label", rows.labels), scores), rows
-
-
-def class_of_length() -> pl.Expr:
-    """The class of a history by its number of visible clicks."""
-    label: pl.Expr = pl.lit("33+")  # Expr.cut is deprecated, and its successor experimental
-    for most, name in reversed(LENGTHS.items()):
-        label = pl.when(pl.col("clicks") <= most).then(pl.lit(name)).otherwise(label)
-    return label
-
-
-def last_day() -> pl.Expr:
-    """The day of the last visible click, as 10-31."""
-    return pl.from_epoch(pl.col("time") // DAY_MS * DAY_MS, time_unit="ms").dt.strftime("%m-%d")
 
 
 def show_list(query: Row, items: pl.DataFrame, seen: pl.DataFrame, articles: pl.DataFrame, answer: int) -> Example:

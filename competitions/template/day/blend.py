@@ -1,13 +1,12 @@
 """What a blend takes of a run, and how it answers."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from common.arrays import Floats
-from common.day.blend import Blending
-from common.io.submission import Checked, write_whole
-from common.learning.listwise_softmax import Sizes
+from common.day.blend import Blending, earn_by
+from common.io.submission import write_whole
 from common.learning.metrics import reciprocal_ranks
 from competitions.template import split, submission
 from competitions.template.io import reader
@@ -21,19 +20,13 @@ def list_test(outcome: Outcome) -> pl.DataFrame:
     return listed.select("item", "score", query="user")
 
 
-def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
-    """The reciprocal rank of each user's right item."""
-    return reciprocal_ranks(candidates["score"].to_numpy(), candidates["label"].to_numpy(), sizes, submission.LENGTH)
-
-
-def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Checked]:
+def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Path]:
     """The submission of scored candidates."""
     events = reader.read_events(files.events)
     fold = split.list_queries(events, reader.read_users(files.users, events))
     users = fold.queries.select("query", "user")
     scored = candidates.rename({"query": "user"}).join(users, on="user", maintain_order="left")
-    path = write_whole(folder / "submission.csv", submission.recommend(fold, scored).write_csv)
-    return [submission.check_submission(path, files)]
+    return [write_whole(folder / "submission.csv", submission.recommend(fold, scored).write_csv)]
 
 
-BLENDING = Blending(list_test=list_test, earn=earn, answer=answer)
+BLENDING = Blending(list_test=list_test, earn=earn_by(partial(reciprocal_ranks, k=submission.LENGTH)), answer=answer)

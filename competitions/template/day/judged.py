@@ -1,9 +1,10 @@
 """What a finished run reports: the score, and why it is so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from common.day.hosts import TRUTH
-from common.day.judged import Details, Insight, Judged, measure_drift, measure_importance
+from common.day.judged import Judged, measure_drift, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth, average_queries
 from common.engine.run import collect, derive
@@ -20,23 +21,24 @@ METRIC = "MRR@5"
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
     queries = list_queries(outcome)
-    return Judged(
+    judged = Judged(
         metric=METRIC,
         meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
         queries=queries,
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(MODEL, **average_queries(queries))],
-        details=lambda: Details(features=outcome.features.value.columns),
-        submissions=[outcome.checked] if isinstance(outcome, Outcome) else [],
-        insight=explain(outcome) if isinstance(outcome, Outcome) else None,
+        features=lambda: outcome.features.value.columns,
     )
+    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
 
 
-def explain(outcome: Outcome) -> Insight:
-    """What the ranker goes by, and how validation and test differ."""
+def explain(judged: Judged, outcome: Outcome) -> Judged:
+    """With its submission, what the ranker goes by, and how validation and test differ."""
     valid, early = outcome.rows.field("valid"), outcome.early
     test = derive(make_rows, outcome.test_candidates, outcome.test_features)
-    return Insight(
+    return replace(
+        judged,
+        submissions=[outcome.checked],
         importance=(measure_importance, valid, collect([early])),
         drift=(measure_drift, valid, test),
         curves=lambda: curves({MODEL: early.value}),

@@ -9,7 +9,6 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.blend import Blending
-from common.io.submission import Checked
 from common.learning.listwise_softmax import Sizes, find_starts
 from common.learning.metrics import rank_answers
 from competitions.tencent import submission
@@ -55,14 +54,13 @@ def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
     return np.asarray(score_answers(np.where(ranks <= TOP, ranks, 0)) * weights)
 
 
-def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Checked]:
+def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Path]:
     """The submission of scored ads, in both forms."""
     expected = submission.Expected(*reader.read_expected(files))
     best = pl.col("item").sort_by("score", descending=True, maintain_order=True).head(TOP)
     users = pl.DataFrame({"query": pl.Series(expected.users).cast(pl.String)})
     lists = users.join(candidates.group_by("query").agg(best), on="query", how="left", maintain_order="left")
-    paths = submission.write_submissions(expected.users, Oids(lists["item"].list.to_array(TOP).to_numpy()), folder)
-    return [submission.check_submission(path, expected) for path in paths]
+    return submission.write_submissions(expected.users, Oids(lists["item"].list.to_array(TOP).to_numpy()), folder)
 
 
 BLENDING = Blending(list_test=list_test, list_valid=list_valid, earn=earn, answer=answer, labels=("label", "weight"))

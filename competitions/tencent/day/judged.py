@@ -1,12 +1,13 @@
 """What a finished Tencent run reports: scores by user, ways to answer, training, and why the score is so."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from common.arrays import Floats
-from common.day.judged import Details, Insight, Judged
+from common.day.judged import Judged
 from common.day.record_schema import Row, Scored
 from common.day.run_record import SimulatedTruth, average_queries
 from common.engine.progress import say
@@ -46,60 +47,50 @@ FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 
 def judge(outcome: Validated, config: TencentConfig) -> Judged:
     """What a run reports, or one that stopped after validation."""
-    valid, times, ways = outcome.ready.valid.value, outcome.ready.plan.value.times, dict(outcome.measured.value)
-    expected = metrics.expect_score(valid, outcome.early.answers.value.best, outcome.config.host, times)
+    ready, early, ways = outcome.ready, outcome.early, dict(outcome.measured.value)
+    corpus, plan, valid = ready.corpus.value, ready.plan.value, ready.valid.value
+    expected = metrics.expect_score(valid, early.answers.value.best, outcome.config.host, plan.times)
     best = next(iter(ways))
-    queries, error, why = list_queries(outcome), expected["error"], WHY if times else WHY + FURTHER
+    queries, error, why = list_queries(outcome), expected["error"], WHY if plan.times else WHY + FURTHER
     ways[best] = ways[best] | {"score_error": error}  # what is submitted: its error is the headline's
     if outcome.second:  # the score of two folds is that of a quick run, and promises nothing of the test
         both = average_queries(queries)
         ways[best] = ways[best] | {"score": both["score"], "score_error": both["error"]}
         error, why = both["error"], WHY
-    whole = outcome if isinstance(outcome, Outcome) else None
-    return Judged(
+    judged = Judged(
         metric=METRIC,
         meaning=MEANING,
-        fits=1 if len(outcome.ready.corpus.value.test_users) > MANY_USERS else 2,
+        fits=1 if len(corpus.test_users) > MANY_USERS else 2,
         queries=queries,
         evidence=(lambda: collect_evidence(outcome)) if len(valid.users) else None,
         error=error,
         why=why,
         ranking=[Scored(name, row["score"], row["score_error"]) for name, row in ways.items()],
-        details=lambda: list_details(outcome, ways),
-        submissions=whole.checked if whole else [],
-        insight=explain(whole) if whole and len(valid.users) else None,
+        plan=lambda: [*plan.decisions, outcome.chain.value.decision],
+        tables=lambda: list_tables(outcome, ways),
+        notes=lambda: corpus.notes,
+        features=lambda: list(early.ranker.value.gain) if early.ranker.value else [],
+        summary=lambda: {"filled": outcome.filled} if isinstance(outcome, Outcome) else {},
     )
+    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
 
 
-def list_details(outcome: Validated, ways: Mapping[str, Row]) -> Details:
+def list_tables(outcome: Validated, ways: Mapping[str, Row]) -> list[tuple[str, Sequence[Row]]]:
     """What a run tells beside its score; ``ways``: the scores of each way to answer."""
     ready, early = outcome.ready, outcome.early
-    corpus, plan, ranker = ready.corpus.value, ready.plan.value, early.ranker.value
+    corpus, plan = ready.corpus.value, ready.plan.value
     folds = {"hold-out": ready.valid.value, "test": ready.test.value}
     folds |= {f"earlier {at}": fold.value for at, fold in enumerate(ready.earlier, 1)}
     questions = [measure_fold(name, corpus, fold, plan.times) for name, fold in folds.items()]
     warn_of_difference(questions)
-    whole = outcome if isinstance(outcome, Outcome) else None
-    fits = {"validation": early} | ({"test": whole.final} if whole else {})
-    recall = measure_recall(early.answers.value.known_rank)
-    return Details(
-        plan=[*plan.decisions, outcome.chain.value.decision],
-        tables=[
-            ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
-            ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
-            ("What the hold-out asks beside what the test asks", questions),
-            ("Training", [{"training": name, **measure_training(fit)} for name, fit in fits.items()]),
-            ("Recall of the first search", [recall]),
-        ],
-        notes=corpus.notes,
-        features=list(ranker.gain) if ranker else [],
-        summary={
-            "ways": outcome.measured.value,
-            "folds": questions,
-            "recall": recall,
-            **({"filled": whole.filled} if whole else {}),
-        },
-    )
+    fits = {"validation": early} | ({"test": outcome.final} if isinstance(outcome, Outcome) else {})
+    return [
+        ("Channels of retrieval, by their fusion weights", list(early.fusion.value.rows)),
+        ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
+        ("What the hold-out asks beside what the test asks", questions),
+        ("Training", [{"training": name, **measure_training(fit)} for name, fit in fits.items()]),
+        ("Recall of the first search", [measure_recall(early.answers.value.known_rank)]),
+    ]
 
 
 def measure_training(fit: RankedFold) -> Row:
@@ -124,6 +115,8 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
     history = fold.history(corpus.train)
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
     count, when = len(queries), dict[str, float]()
+    seen = np.zeros(len(corpus.catalogue.oid), bool)
+    seen[corpus.train.item[history.events()]] = True
     if times and count:
         known = fold.target is not None or np.array_equal(corpus.users, corpus.test_users)
         when = measure_times(history, queries, fold.query_times, known=known)
@@ -133,7 +126,7 @@ def measure_fold(name: str, corpus: Corpus, fold: Fold, times: bool) -> Row:
         "queries": count,
         "history, mean": float(queries.lengths.mean()) if count else 0.0,
         "candidates": len(fold.candidates),
-        "unseen candidates": unseen_share(corpus, fold),
+        "unseen candidates": float((~seen[fold.candidates]).mean()),
         "unseen targets": float(fold.unseen.mean()) if fold.unseen is not None and count else None,
         **when,
     }
@@ -169,13 +162,6 @@ def warn_of_difference(rows: Sequence[Row]) -> None:
         say(f"  The hold-out asks another question than the test, its score may mislead: {said}")
 
 
-def unseen_share(corpus: Corpus, fold: Fold) -> float:
-    """The share of the candidates that no training history holds."""
-    seen = np.zeros(len(corpus.catalogue.oid), bool)
-    seen[corpus.train.item[fold.history(corpus.train).events()]] = True
-    return float((~seen[fold.candidates]).mean())
-
-
 def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth, weights = outcome.checked[0].path, raw / TRUTH, outcome.config.host.weights
@@ -187,11 +173,15 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 # --- why the score is so ---
 
 
-def explain(outcome: Outcome) -> Insight:
-    """What the ranker goes by, and how the test's users differ."""
+def explain(judged: Judged, outcome: Outcome) -> Judged:
+    """With its submission, what the ranker goes by and how the test's users differ."""
     ready, early, config = outcome.ready, outcome.early, outcome.config
+    judged = replace(judged, submissions=outcome.checked)
+    if judged.evidence is None:
+        return judged
     inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
-    return Insight(
+    return replace(
+        judged,
         importance=(measure_columns, *inputs) if early.ranker.value else None,
         given=(SEARCH_SCORE,),
         drift=(compare_users, ready.corpus, ready.valid, ready.test, collect(ready.earlier)),

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from common.day.difference import compute_difference, pair_scores
-from common.day.judged import Details, Judged
+from common.day.judged import Judged
 from common.day.record_schema import Scored
 from common.day.run_record import average_fits, stack_fits
 from common.engine.config import RunSettings
@@ -27,8 +27,7 @@ def judge(outcome: int, config: RunSettings) -> Judged:
     assert config.seed == 7  # what is drawn stays as it is
     queries = pl.DataFrame({"query": ["a", "b"], "fold": "x", "score": SCORES[outcome], "slice": ["s", "t"]})
     ranking = [Scored("m", sum(SCORES[outcome]) / 2, 0.1), Scored("rule", 0.3, 0.2)]
-    details = Details(features=(), summary={"seed": outcome})
-    return make_judged(queries=queries, ranking=ranking, error=None, details=lambda: details)
+    return make_judged(queries=queries, ranking=ranking, error=None, summary=lambda: {"seed": outcome})
 
 
 def run_fits(tmp_path: Path, cluster: object = None) -> tuple[Judged, list[str]]:
@@ -62,7 +61,7 @@ def test_every_query_has_the_mean_of_the_fits(tmp_path: Path, capsys: pytest.Cap
     # The model that is the run's has the error of the queries' means, .5 and .667, as the headline has.
     assert judged.ranking[0].error == pytest.approx((2 / 3 - 0.5) / 2 / 2**0.5)
     assert judged.ranking[1].error == 0.2  # of another model than the one that is submitted: its own
-    assert judged.details().summary == {"seed": 7}  # all else is the first fit's, which is submitted
+    assert judged.summary() == {"seed": 7}  # all else is the first fit's, which is submitted
     assert "fit 3 of 3: 0.2500" in capsys.readouterr().err
 
 

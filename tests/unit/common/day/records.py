@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from common.day.evidence import Evidence
-from common.day.judged import Details, Insight, Judged
+from common.day.judged import Judged
 from common.day.record_schema import RECORD, Data, Example, RunRecord, RunStart, Scored
 from common.day.run_record import average_fits, stack_fits
 from common.io.submission import Checked
@@ -80,9 +80,8 @@ def make_evidence(**changed: Any) -> Evidence:
     return Evidence(**values | changed)
 
 
-def make_judged(insight: Insight | None = None, **changed: Any) -> Judged:
+def make_judged(**changed: Any) -> Judged:
     """What a run of four queries reports."""
-    details = Details(features=("f", "g"), summary={"own": 1}, tables=[("shown", [{"a": 1}]), ("empty", [])])
     values: dict[str, Any] = {
         "metric": "MRR@5",
         "meaning": "1 / rank",
@@ -92,7 +91,8 @@ def make_judged(insight: Insight | None = None, **changed: Any) -> Judged:
         "why": "clicks are of one day",
         "submissions": [Checked(Path("s.csv"), 7, ())],
         "evidence": make_evidence,
-        "details": lambda: details,
-        "insight": insight,
+        "features": lambda: ("f", "g"),
+        "summary": lambda: {"own": 1},
+        "tables": lambda: [("shown", [{"a": 1}]), ("empty", [])],
     }
     return Judged(**values | changed)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from common.day import record_writer
-from common.day.judged import Insight, Judged
+from common.day.judged import Judged
 from common.day.record_schema import RECORD, RunRecord, read_record
 from common.day.record_writer import UNFINISHED, RecordWriter
 from common.day.report.page import write_report
@@ -28,12 +28,12 @@ def find_no_drift() -> None:
     return None
 
 
-INSIGHT = Insight(
-    importance=(name_importance, "f"),
-    drift=(find_no_drift,),
-    curves=lambda: [Curve("m", "ndcg", [0.5, 0.6], 2)],
-    calibration=lambda: [Calibration("P", [])],
-)
+INSIGHT: dict[str, Any] = {
+    "importance": (name_importance, "f"),
+    "drift": (find_no_drift,),
+    "curves": lambda: [Curve("m", "ndcg", [0.5, 0.6], 2)],
+    "calibration": lambda: [Calibration("P", [])],
+}
 
 
 class PanicError(BaseException):
@@ -48,24 +48,24 @@ def panic(*_: object) -> NoReturn:
     raise PanicError("no such column")
 
 
-def break_insight(**parts: Any) -> Callable[[Judged], Judged]:
-    return lambda judged: replace(judged, insight=replace(INSIGHT, **parts))
+def breaking(**parts: Any) -> Callable[[Judged], Judged]:
+    return lambda judged: replace(judged, **parts)
 
 
 BREAKS: dict[str, Callable[[Judged], Judged]] = {
-    "details": lambda judged: replace(judged, details=fail),
-    "evidence": lambda judged: replace(judged, evidence=fail),
-    "answers": lambda judged: replace(judged, evidence=lambda: make_evidence(example=fail)),
-    "importance": break_insight(importance=(fail,)),
-    "drift": break_insight(drift=(panic,)),
-    "curves": break_insight(curves=fail),
-    "calibration": break_insight(calibration=fail),
+    "details": breaking(tables=fail),
+    "evidence": breaking(evidence=fail),
+    "answers": breaking(evidence=lambda: make_evidence(example=fail)),
+    "importance": breaking(importance=(fail,)),
+    "drift": breaking(drift=(panic,)),
+    "curves": breaking(curves=fail),
+    "calibration": breaking(calibration=fail),
 }
 
 
 def write(folder: Path, change: Callable[[Judged], Judged] = lambda judged: judged) -> tuple[RecordWriter, RunRecord]:
     run = Run(folder, folder.parent / "cache")
-    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged(INSIGHT)
+    writer, judged = RecordWriter(run, checked=True, began=time.perf_counter()), make_judged(**INSIGHT)
     writer.begin(START, judged)
     writer.add_evidence(change(judged))
     writer.finish()
@@ -112,7 +112,7 @@ def test_a_run_that_is_killed_leaves_its_score_and_says_that_its_report_is_not_w
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "run", break_insight(curves=look))
+        write(tmp_path / "run", breaking(curves=look))
     assert (seen[0].cv.score, seen[0].submission.paths, seen[0].failed) == (0.375, ["s.csv"], [UNFINISHED])
     assert read_record(tmp_path / "run" / RECORD).failed == [UNFINISHED]
     assert write(tmp_path / "whole")[1].failed == []
@@ -120,7 +120,7 @@ def test_a_run_that_is_killed_leaves_its_score_and_says_that_its_report_is_not_w
 
 @pytest.mark.parametrize("value", [object(), "no list of curves"])
 def test_what_cannot_be_recorded_is_a_failed_part_and_the_record_stays_whole(tmp_path: Path, value: object) -> None:
-    record = write(tmp_path / "run", break_insight(calibration=lambda: [value]))[1]
+    record = write(tmp_path / "run", breaking(calibration=lambda: [value]))[1]
     assert len(record.failed) == 1
     assert [curve.name for curve in record.insight.curves] == ["m"]
 

@@ -3,7 +3,8 @@
 from common.day.record_schema import Scored
 from common.day.report.formatting import MINUS
 from common.day.report.model_sections import curves, features
-from common.day.report.score_sections import folds, slices
+from common.day.report.page import build_page
+from common.day.report.score_sections import draw_parts
 from common.learning.diagnostics import Curve, Importance
 from tests.unit.common.day.records import make_record
 
@@ -17,11 +18,10 @@ def test_curves_of_one_metric_have_one_scale() -> None:
 
 
 def test_small_slices_are_pale_and_a_single_fold_is_none() -> None:
-    drawn = slices([Scored(f"day: {count}", 0.1, 0.02, count) for count in (40, 12, 30, None)], 0.1)
-    assert drawn is not None
+    drawn = draw_parts("slice", [Scored(f"day: {count}", 0.1, 0.02, count) for count in (40, 12, 30, None)], 0.1)
     assert drawn.labels == ["day: 40", "day: 12", "day: 30", "day: None"]
     assert [mark.pale for mark in drawn.columns[0].marks] == [False, True, False, False]
-    assert folds([Scored("day 1", 0.1)], 0.1) is None
+    assert 'id="folds"' not in build_page(make_record(cv={"folds": [Scored("day 1", 0.1)]}))
 
 
 def test_what_moves_nothing_is_never_sure_and_one_that_moves_all_is_off_the_scale() -> None:
