@@ -65,6 +65,8 @@ def test_a_quick_run_scores_every_query_by_several_fits_and_says_what_it_can_see
     contract: Contract, finished: Finished, call: Call
 ) -> None:
     quick = contract.competition.folder / "quick.toml"
+    if not quick.exists():
+        pytest.skip("a new competition has no quick.toml")
     last = solve(call, contract, finished.raw, finished.build, f"@{quick}", options=["--until", "cv"])
     queries = pl.read_parquet(last.folder / QUERIES)
     assert queries["fits"].list.len().min() == len(last.record["fits"]) > 1
