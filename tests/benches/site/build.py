@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 STYLE = "tests/benches/site/site.css"
 BUILD = ROOT / "build"
 SOURCES, SITE = BUILD / "site-src", BUILD / "site"
-PATTERNS = ("*.md", "competitions/*.md", "competitions/*/*.md", "data/*.md", "tests/*.md", "competitions/*/*.ipynb")
+PATTERNS = ("*.md", "competitions/**/*.md", "data/*.md", "tests/*.md", "competitions/learning/notebooks/*.ipynb")
 PAGES = (".md", ".ipynb")
 LANGUAGES = {"en": "English", "zh": "中文"}
 TITLES = {"en": "Recommender-system competitions", "zh": "推荐系统竞赛"}
@@ -189,8 +189,8 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         {name: take(*(rf"competitions/{name}/{page}\.md" for page in ("README", "FIGURES", ".*")))}
         for name in COMPETITIONS
     ]
-    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/.*")
-    notebooks = take(r"competitions/notebooks/README\.md", r"competitions/notebooks/.*")
+    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/[^/]+")
+    notebooks = take(r"competitions/learning/notebooks/README\.md", r"competitions/learning/notebooks/.*")
     tabs = {
         "Learn": [*lessons, {"Notebooks" if language == "en" else "笔记本": notebooks}],
         "Competitions": each,

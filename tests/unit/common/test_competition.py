@@ -1,13 +1,16 @@
 """What every declaration of a competition does alike: settings, the choice of raw files, simulated sets."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import competitions
 from common.competition import Competition
 from common.day.hosts.simulated import REPORT
-from competitions import NAMES, find_competition, find_room
+from common.engine.errors import UserError
+from competitions import NAMES, find_competition, find_lesson, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
 from competitions.news.io import reader as news_reader
@@ -79,3 +82,16 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert competition.load_config(["seed=7"]).seed == 7
     for room in ("day.look", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
+
+
+@pytest.mark.parametrize(
+    ("find", "module", "path"),
+    [(find_lesson, "ladder", "learning/template/ladder.py"), (find_room, "day.serve", "template/day/serve.py")],
+)
+def test_what_a_new_competition_lacks_is_one_sentence(
+    find: Callable[[str, str], object], module: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(competitions, "NAMES", (*NAMES, "template"))
+    model = path.replace("template", "news")
+    with pytest.raises(UserError, match=f"^template has no {module} yet: write competitions/{path} as .*/{model} is"):
+        find("template", module)
