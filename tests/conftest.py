@@ -85,7 +85,7 @@ def is_nightly(where: Path) -> bool:
 
 def is_idle(where: Path) -> bool:
     """Whether a file is of a simulator's part, or of a method to learn from."""
-    method = where.parts[:2] == ("unit", "learning") and where.suffix == ".py" and where.name not in LADDERS
+    method = where.parts[:2] == ("unit", "learning") and len(where.parts) == 4 and where.name not in LADDERS
     return method or bool(NIGHTLY_ROOMS & set(where.parts))
 
 

@@ -69,7 +69,7 @@ def standin(
     build: Build = BUILD,
 ) -> None:
     """Convert a public data set to the host's layout, with its truth: real behaviour without a login."""
-    from common.day.hosts.public import TRUTH
+    from common.day.hosts import TRUTH
 
     public = find_lesson(name, "standin")
     if source is None:

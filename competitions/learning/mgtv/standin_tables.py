@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts.public import hash_ids
 from common.engine.errors import UserError
 from common.io.column import Column
 from common.io.csv import CsvFile
+from competitions.learning.public import hash_ids
 from competitions.mgtv.io.schema import PROFILE_COLUMNS, VIDEO_COLUMNS, WORD
 
 HINT = "download KuaiRand-Pure (https://kuairand.com), unpack it, and name its folder"

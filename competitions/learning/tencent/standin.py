@@ -25,13 +25,13 @@ import numpy.typing as npt
 import polars as pl
 
 from common.arrays import Singles
-from common.day.hosts.public import PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
 from common.engine.progress import running, say, track
 from common.io.column import Column
 from common.io.csv import CsvFile
 from common.io.files import read_bytes
 from common.time_units import DAY_S
+from competitions.learning.public import PublicDataset, dataset_folder, find_file
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES
 from competitions.tencent.simulator.release import WRITTEN, Codes, PublicLog, write_embedding, write_release
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from common.arrays import Ints, Singles
-from common.day.hosts.public import TRUTH
+from common.day.hosts import TRUTH
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION
 

@@ -1,4 +1,4 @@
-"""What public data sets share: a folder written at once; the command: tests/unit/tencent/day/test_standin.py."""
+"""What public data sets share: a folder written at once; the command: tencent/test_standin.py."""
 
 import contextlib
 import json
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.day.hosts.public import MARKER, PublicDataset, dataset_folder, find_file
 from common.engine.errors import UserError
+from competitions.learning.public import MARKER, PublicDataset, dataset_folder, find_file
 
 WHERE = "fetch it again"
 
