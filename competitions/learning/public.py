@@ -12,8 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.hosts import MARKER as MARKER
-from common.day.hosts import TRUTH as TRUTH
+from common.day.hosts import MARKER, TRUTH
 from common.engine.errors import UserError
 from common.simulation.writer import written_at_once
 

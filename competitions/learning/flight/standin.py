@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.hosts import TRUTH
 from common.io.column import Column
 from common.io.csv import CsvFile
 from common.io.files import read_bytes
@@ -27,7 +28,7 @@ from competitions.flight.io.schema import (
     leg_column,
     segment_column,
 )
-from competitions.learning.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
+from competitions.learning.public import PublicDataset, find_file, hash_ids, write_dataset
 
 FILE = "itinerary_data.csv.gz"
 MEMBER = f"larch/data_warehouse/{FILE}"

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.arrays import Floats
+from common.arrays import Floats, join
 from common.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.conditional_logit import Standardiser, fit_standardiser
@@ -235,6 +235,5 @@ def _gather(days: Sequence[NetworkDay], fields: Fields, blocks: Sequence[str]) -
         kept = np.repeat(useful, data.group_sizes)
         rows.append(pick_queries(data, useful))
         inputs.append(Inputs(own.video[kept], own.device[useful], own.watched[useful], own.completions[useful]))
-    joined = {name: np.concatenate([getattr(part, name) for part in inputs]) for name in Inputs.__annotations__}
     whole = gather(rows)
-    return _Data(whole, Inputs(**joined), fields, fit_standardiser(whole.features))
+    return _Data(whole, join(inputs), fields, fit_standardiser(whole.features))

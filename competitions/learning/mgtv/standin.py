@@ -11,13 +11,14 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.hosts import TRUTH
 from common.engine.errors import UserError
 from common.engine.progress import running
 from common.io.column import Column
 from common.io.csv import CsvFile
 from common.time_units import DAY_MS, HOUR_MS
 from competitions.learning.mgtv.standin_tables import HINT, SECONDS, convert_profiles, convert_videos
-from competitions.learning.public import TRUTH, PublicDataset, find_file, hash_ids, write_dataset
+from competitions.learning.public import PublicDataset, find_file, hash_ids, write_dataset
 from competitions.mgtv.io.schema import ASKED, PROFILES, SHOWN, VIDEOS, click_path, play_path, show_path
 
 LOG = "log_standard_4_22_to_5_08_pure.csv"

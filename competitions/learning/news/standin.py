@@ -13,11 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
+from common.day.hosts import TRUTH
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.io.column import Column
 from common.io.csv import CsvFile
-from competitions.learning.public import TRUTH, PublicDataset, find_file, write_dataset
+from competitions.learning.public import PublicDataset, find_file, write_dataset
 from competitions.news.io.reader import ARTICLE_COLUMNS, ARTICLES, CLICK_COLUMNS, TEST_A, TRAIN
 
 HINT = (

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from common.day.hosts import MARKER
 from common.engine.errors import UserError
-from competitions.learning.public import MARKER, PublicDataset, dataset_folder, find_file
+from competitions.learning.public import PublicDataset, dataset_folder, find_file
 
 WHERE = "fetch it again"
 
