@@ -8,6 +8,7 @@ it saw: an item-to-item table, followed from every click.
 
 import numpy as np
 import polars as pl
+from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.arrays import lookup_rows
@@ -42,10 +43,11 @@ def solve_ease(history: pl.DataFrame, settings: EaseSettings) -> pl.DataFrame:
     gram = (seen.T @ seen).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += settings.ridge
     with threadpool_limits(1, "blas"):  # which rounds by the number of its threads
-        inverse = np.linalg.inv(gram)
+        inverse = cho_solve(cho_factor(gram, lower=True), np.eye(len(items)))
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, -np.inf)
-    best = np.argsort(-weights, axis=1, kind="stable")[:, : min(settings.top, len(items) - 1)]
+    most = min(settings.top, len(items) - 1)
+    best = np.argpartition(-weights, most - 1, axis=1)[:, :most] if most else np.empty((len(items), 0), np.int64)
     values = np.take_along_axis(weights, best, 1)
     columns = {"item": np.repeat(items, best.shape[1]), "neighbour": items[best.ravel()], "weight": values.ravel()}
     table = pl.LazyFrame(columns, schema_overrides=NO_NEIGHBOURS.schema)

@@ -56,12 +56,12 @@ class TransitionSettings(Settings, frozen=True):
 
 
 class EaseSettings(Settings, frozen=True):
-    """``ridge`` of the closed form; of the ``items`` with most users, whose table takes 16 bytes x items^2, the ``top``
+    """``ridge`` of the closed form; of the ``items`` with most users (32 bytes x items^2 of memory) the ``top``
     neighbours each; and how the table is followed.
     """
 
     ridge: Positive = 250.0
-    items: Count = 5_000
+    items: Count = 3_000
     top: Count = NEIGHBOURS
     follow: FollowSettings = EVERY_CLICK
 
