@@ -31,6 +31,12 @@ def test_examples_are_true(module: str) -> None:
     assert not result.failed
 
 
+def test_the_example_of_the_toolbox_is_true() -> None:
+    result = doctest.testfile(str(ROOT / "common" / "README.md"), module_relative=False)
+    assert result.attempted
+    assert not result.failed
+
+
 @pytest.mark.parametrize("name", FORMULAS)
 def test_every_public_function_that_computes_has_an_example(name: str) -> None:
     module = importlib.import_module(name)
