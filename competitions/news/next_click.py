@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
-from competitions.news.arrays import WindowCounts, count_events, lookup_rows
-from competitions.news.retrieval.lists import Int64s, Ints, pack_pairs
+from common.arrays import Floats, lookup_rows
+from common.features import rates
+from common.features.windows import WindowCounts, count_events
+from common.retrieval.lists import Int64s, Ints, pack_pairs
 from competitions.news.split import GAP_MS, count_sessions
 
 Windows = Sequence[tuple[float, float]]
@@ -91,7 +92,7 @@ def shrink(
     """
     share = prior
     for count, total in zip(counts, totals, strict=True):
-        share = (count + strength * share) / (total + strength)
+        share = rates.shrink(count, total, share, strength)
     return share
 
 

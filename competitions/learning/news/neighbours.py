@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from common.learning.cooccurrence import CovisitSettings, count_covisits, exact_sum, keep_top
+from common.learning.cooccurrence import count_covisits, exact_sum, keep_top
 from common.learning.split import Fold
+from common.retrieval.neighbours import score_neighbours
+from common.retrieval.settings import CovisitSettings, FollowSettings
 from competitions.learning import families
-from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
 
 LISTED = 50
 NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow
