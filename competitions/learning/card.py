@@ -8,7 +8,6 @@ from pathlib import Path
 from common.day.record_schema import Row
 from common.day.report.formatting import alone, is_number, score, with_error
 from common.day.stamp import read_figures
-from competitions.learning.families import FORMULAS, PATH
 from competitions.learning.ladder import BASE, BEFORE, CODE, GAIN, GAIN_ERROR, KEY, MEMORY, ONE_FIT, SECONDS, Ladder
 
 SHOWN = {KEY, "title", "family", "score", "error", BASE, GAIN, GAIN_ERROR, BEFORE, SECONDS, MEMORY, CODE}
@@ -21,12 +20,11 @@ def make_card(ladder: Ladder, rows: Sequence[Row], figures: Path) -> tuple[str, 
     row = rows[-1]
     base = next((other for other in rows if other[KEY] == row[BASE]), None)
     rung = ladder.find(row[KEY])
-    step = f", step {PATH[rung.family]} of LEARNING.md" if rung.family in PATH else ""
     memory = f", {row[MEMORY]:,.0f} MiB beyond the start" if row[MEMORY] is not None else ""
     gain = with_error(row[GAIN], row[GAIN_ERROR])
     facts = {
         "does": " ".join((rung.code.__doc__ or "").partition("\n\n")[0].replace("``", "").split()),
-        "formula": rung.formula or FORMULAS.get(rung.family, ""),
+        "formula": rung.formula or rung.family.formula,
         "to change": row[CODE],
         ladder.metric: with_error(row["score"], row["error"]),
         "in FIGURES.md": "; ".join(list_recorded(figures, rung.key)),
@@ -35,7 +33,7 @@ def make_card(ladder: Ladder, rows: Sequence[Row], figures: Path) -> tuple[str, 
         **list_columns(row, base or {}),
         "cost": f"{row[SECONDS]:.1f} s{memory}",
     }
-    title = f"{rung.key}: {rung.title} ({rung.family}{step})"
+    title = f"{rung.key}: {rung.title} ({rung.family.name}, step {rung.family.step} of LEARNING.md)"
     return title, {name: text for name, text in facts.items() if text}
 
 

@@ -28,7 +28,7 @@ from common.day.run_record import average_queries, digest_files
 from common.engine.errors import UserError
 from common.engine.progress import say
 from common.engine.run import Result, Run
-from competitions.learning.families import PATH
+from competitions.learning.families import Family
 
 Files = TypeVar("Files")
 Config = TypeVar("Config")
@@ -74,7 +74,7 @@ class Rung:
 
     key: str
     title: str
-    family: str
+    family: Family
     answer: Callable[..., Result[Any]]
     code: Callable[..., object]
     args: tuple[Any, ...] = ()
@@ -103,9 +103,8 @@ class Ladder:
 
     @property
     def by_key(self) -> dict[str, Rung]:
-        """The methods in the order of LEARNING.md; one whose family is not on the path comes last."""
-        ordered = sorted(self.rungs, key=lambda rung: PATH.get(rung.family, len(PATH)))
-        return {rung.key: rung for rung in ordered}
+        """The methods in the order of LEARNING.md."""
+        return {rung.key: rung for rung in sorted(self.rungs, key=lambda rung: rung.family.step)}
 
     def find(self, key: str) -> Rung:
         """The method of a key. ``UserError`` where there is none, without a look at the files."""
@@ -174,7 +173,7 @@ class Ladder:
         row = {
             KEY: rung.key,
             "title": rung.title,
-            "family": rung.family,
+            "family": rung.family.name,
             "score": scored["score"],
             "error": scored["error"],
             **more,

@@ -31,7 +31,7 @@ from competitions.flight.ranking.rankers import (
     stack_scores,
 )
 from competitions.flight.ranking.training_data import FoldData, TrainingData
-from competitions.learning.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE
+from competitions.learning.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE, Family
 from competitions.learning.flight.peers import COMPARISONS, PEERS, Peer
 from competitions.learning.ladder import Bench, Ladder, Rung
 
@@ -40,7 +40,7 @@ SPLIT_TIES = 1e-3  # where a rule cannot tell two options apart the cheaper one 
 LOWEST = -1e9
 RANDOM = "random"  # which methods that stand alone build on
 # Key, title, family, and the feature whose lowest value comes first.
-RULES: tuple[tuple[str, str, str, str | None], ...] = (
+RULES: tuple[tuple[str, str, Family, str | None], ...] = (
     (RANDOM, "a random order", POPULARITY, None),
     ("cheapest", "cheapest", RULE, PRICE),
     ("shortest", "shortest, then cheapest", RULE, DURATION),

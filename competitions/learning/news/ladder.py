@@ -36,7 +36,7 @@ from competitions.news.retrieval.popularity import count_popular
 Lists = Result[pl.DataFrame]
 POPULAR = "popularity"  # which methods that stand alone build on
 # Channels without a ranker: (key, title, family, channel, the function to read).
-ALONE: tuple[tuple[str, str, str, str, Callable[..., object]], ...] = (
+ALONE: tuple[tuple[str, str, families.Family, str, Callable[..., object]], ...] = (
     (POPULAR, "popularity within an hour of the click", families.POPULARITY, "popular_1h", count_popular),
     ("popularity-past", "popularity in the hour before", families.POPULARITY, "popular_past_1h", count_popular),
     ("covisits", "item-kNN: co-visitation of all clicks", families.NEIGHBOURS, "covisit", score_neighbours),

@@ -115,7 +115,7 @@ class Method(NamedTuple):
 
     key: str
     title: str
-    family: str
+    family: families.Family
     rank: Callable[[Fold, int], pl.DataFrame]
 
 

@@ -43,7 +43,7 @@ MOST_EVENTS = 20_000_000  # of a factorisation
 
 
 # Steps that a rule of one page answers: key, title, family, the function to read.
-RULES: tuple[tuple[str, str, str, Callable[..., object]], ...] = (
+RULES: tuple[tuple[str, str, families.Family, Callable[..., object]], ...] = (
     (BASE, "popularity in the whole log", families.POPULARITY, plain_rules.count_events),
     (AROUND, "popularity around the query's time", families.POPULARITY, plain_rules.count_around),
     (plain_rules.TRANSITIONS, "transitions", families.NEIGHBOURS, count_neighbours),

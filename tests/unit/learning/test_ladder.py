@@ -18,6 +18,7 @@ from common.engine.errors import UserError
 from common.engine.run import Result, Run, collect, derive
 from competitions.learning import families
 from competitions.learning import ladder as ladders
+from competitions.learning.families import Family
 from competitions.learning.ladder import BASE, BEFORE, GAIN, GAIN_ERROR, TABLE, Bench, Ladder, Rung
 from tests.results import as_result
 from tests.unit.common.day.records import write_run
@@ -66,7 +67,7 @@ def score_alike(bench: PlainBench, each: list[float], **columns: list[float]) ->
 
 
 def make_rung(
-    key: str, each: list[float], family: str = families.RULE, below: str | None = None, **columns: list[float]
+    key: str, each: list[float], family: Family = families.RULE, below: str | None = None, **columns: list[float]
 ) -> Rung:
     return Rung(key, key, family, partial(score_alike, **columns), wait, (each,), below)
 
@@ -131,7 +132,7 @@ def test_one_rung_is_measured_beside_the_one_that_it_builds_on_and_no_other(tmp_
         return score_alike(bench, [each, 0.0])
 
     each = {"a": 0.2, "b": 0.4, "c": 0.8, "d": 1.0}
-    rungs = [Rung(key, key, "rule", score, wait, (key, each[key]), "a" if key == "c" else None) for key in each]
+    rungs = [Rung(key, key, families.RULE, score, wait, (key, each[key]), "a" if key == "c" else None) for key in each]
     ladder = make_ladder(run, *rungs)
     below, row = ladder.climb("c")
     assert called == ["a", "c"]
@@ -152,7 +153,7 @@ def test_a_method_that_cannot_run_is_left_out_and_the_next_builds_on_the_one_bef
         return None if each else "no text"
 
     scores: dict[str, list[float]] = {"a": [0.5], "b": [], "c": [0.5]}
-    rungs = [Rung(key, key, "rule", score_alike, wait, (each,), lacks=lack) for key, each in scores.items()]
+    rungs = [Rung(key, key, families.RULE, score_alike, wait, (each,), lacks=lack) for key, each in scores.items()]
     ladder = make_ladder(Run(tmp_path / "run", tmp_path / "cache"), *rungs)
     assert [(row["rung"], row[BASE]) for row in ladder.climb()] == [("a", None), ("c", "a")]
     assert "b is left out: no text" in capsys.readouterr().err
@@ -199,12 +200,12 @@ def test_the_last_ladder_of_the_same_files_is_compared(tmp_path: Path) -> None:
 
 
 def test_rows_stand_in_the_order_of_the_learning_path_whatever_was_measured_first(tmp_path: Path) -> None:
-    kinds = {"net": families.DEEP, "trees": families.BOOSTING, "own": "a family of mine", "cf": families.NEIGHBOURS}
+    kinds = {"net": families.DEEP, "trees": families.BOOSTING, "own": Family("mine", 99), "cf": families.NEIGHBOURS}
     ladder = make_ladder(make_run(tmp_path), *(make_rung(key, [0.5], family) for key, family in kinds.items()))
     rows = ladder.climb()
     assert [row["rung"] for row in rows] == ["cf", "trees", "net", "own"]
     assert [row[BASE] for row in rows] == ["own", "net", None, "trees"]  # "above" is as declared
-    unlooked = [Rung(key, key, "rule", fail, wait, lacks=fail) for key in "ba"]
+    unlooked = [Rung(key, key, families.RULE, fail, wait, lacks=fail) for key in "ba"]
     with pytest.raises(UserError, match=r"no step 'e' on this ladder\. Its steps in order: b, a"):
         make_ladder(make_run(tmp_path), *unlooked, files=tmp_path / "no file").climb("e")
 
@@ -214,8 +215,9 @@ def test_each_family_has_the_number_of_its_rung_in_the_learning_path_and_a_formu
     titles = {
         int(number): title for number, title in re.findall(r"^### (?:Rung|Step) (\d+): (.+)$", page, re.MULTILINE)
     }
-    assert {*families.PATH.values()} <= {*titles}
-    named = families.POPULARITY, families.NEIGHBOURS, families.FACTORS, families.CALIBRATION, families.RERANKING
-    assert [family for family in named if family not in titles[families.PATH[family]].lower()] == []
-    differ = {families.CALIBRATION, families.RERANKING}  # each method has its own
-    assert set(families.PATH) - set(families.FORMULAS) == differ
+    known = [each for each in vars(families).values() if isinstance(each, Family)]
+    assert {family.step for family in known} <= {*titles}
+    differ = [families.CALIBRATION, families.RERANKING]  # each method has its own
+    assert [family for family in known if not family.formula] == differ
+    named = families.POPULARITY, families.NEIGHBOURS, families.FACTORS, *differ
+    assert [family for family in named if family.name not in titles[family.step].lower()] == []
