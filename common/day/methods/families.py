@@ -4,6 +4,7 @@ POPULARITY = "popularity"
 RULE = "rule"
 NEIGHBOURS = "collaborative filtering"
 FACTORS = "matrix factorisation"
+TOWERS = "two towers"
 LINEAR = "linear item-to-item model"
 RETRIEVAL = "retrieval from several channels"
 LOGIT = "conditional logit"
@@ -22,8 +23,9 @@ PATH = {
     POPULARITY: 1,
     RULE: 1,
     NEIGHBOURS: 2,
+    LINEAR: 2,
     FACTORS: 3,
-    LINEAR: 3,
+    TOWERS: 4,
     RETRIEVAL: 5,
     LOGIT: 7,
     BOOSTING: 9,
@@ -42,6 +44,7 @@ FORMULAS = {  # of a family, for a method that says none of its own
     RULE: "score(item) = a sum of its features with fixed weights",
     NEIGHBOURS: "score(j) = sum over items i of the past: weight(i) w(i, j), w(i, j) = pairs(i, j) / (n(i) n(j))^power",
     FACTORS: "score = u . v, which minimise the sum of c (1 - u . v)^2 + ridge (|u|^2 + |v|^2), c = 1 + alpha clicks",
+    TOWERS: "score(j) = u(mean of the events) . v(j); loss = -log softmax of the next item among it and drawn ones",
     LINEAR: "score = s B; B = (S'S + ridge I)^-1 S'T minimises |T - S B|^2 + ridge |B|^2 (S: the past, T: the future)",
     RETRIEVAL: "score(item) = sum over channels of weight / (constant + rank)",
     LOGIT: "P(option) = exp(w . x) / sum over the query's options of exp(w . x)",

@@ -2,40 +2,32 @@
 
 <!-- says: news covisits > item-cf on Globo; mgtv din x 2.7 wide-and-deep in seconds on simulated -->
 
-Two rungs of a ladder, their column (the score where none is named), and the data as a table of the page names them; or two
-rows of another table, named by their first cells, and the key of the table.
+Two rungs, their column (the score where none is named), and the data as the pages' tables name them; or two rows of
+another table, by their first cells, and the key of the table.
 
-    a > b          a is higher by more than two errors of the difference; a chain a > b > c says so of neighbours
+    a > b          a is higher by more than two errors of the difference; a > b > c says so of neighbours
     a = b          the two lie within two errors
-    a x 2.7 b      a is 2.7 times b
+    a x 2.7 b      a is 2.7 times b, in the digits that are written
     a - .0013 b    a is .0013 less than b, a + .0013 b: more
 
-The last two hold in the digits that are written. The error is that of the paired difference where the table has it.
+The error is that of the paired difference where the table has it; a column without errors is compared as it stands.
 """
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from math import hypot
 
 from common.day.stamp import Figure
 from common.engine.errors import UserError
 from tests.benches.figures.learning import REAL, SIMULATED
 
 MARK = re.compile(r"<!-- says: ([^\n]+?) -->")
-SIGN = re.compile(r"\s+(>|=|x \d*\.?\d+|[+-] \d*\.\d+)\s+")
 STATEMENT = re.compile(r"(?P<name>\w+) (?P<chain>.+?)(?: in (?P<column>.+?))? on (?P<data>.+)")
+SIGN = re.compile(r"\s+(>|=|x [\d.]+|[+-] [\d.]+)\s+")
 PAIRED = re.compile("gain|minus")  # in the head of a column of paired differences
 ROUNDED = 1.01e-4  # how far two differences of numbers with four digits may lie apart that are one
 
-Figures = Mapping[str, Mapping[str, Figure]]  # by competition, then by the key of a table
-
-
-class Cell(NamedTuple):
-    """A number and its standard error, 0 where the table has none."""
-
-    value: float
-    error: float
+Row = Mapping[str, str]
 
 
 def list_claims(page: str) -> list[str]:
@@ -47,58 +39,52 @@ def list_claims(page: str) -> list[str]:
     return [each.strip() for mark in MARK.findall(page) for each in mark.split(";")]
 
 
-def list_false(claim: str, figures: Figures) -> Iterator[str]:
-    """What of a statement is not so, with the cells; ``UserError`` where no table has them."""
+def list_false(claim: str, figures: Mapping[str, Mapping[str, Figure]]) -> Iterator[str]:
+    """What of a statement is not so, with the cells; ``UserError`` where no table has them.
+
+    ``figures``: by competition, then by the key of a table.
+    """
     said = STATEMENT.fullmatch(claim)
     if said is None:
         raise UserError(f"The mark {claim!r} is not of the form NAME A > B in COLUMN on DATA.")
-    folders = {label.partition(",")[0]: folder for folder, label in REAL.get(said["name"], {}).items()}
-    folders["simulated"] = f"simulated/{SIMULATED.get(said['name'])}"
+    name, column = said["name"], said["column"] or "score"
+    folders = {label.partition(",")[0]: folder for folder, label in REAL[name].items()}
+    folders["simulated"] = f"simulated/{SIMULATED[name]}"
     key = f"ladder {folders[said['data']]}" if said["data"] in folders else said["data"]
-    table, column = figures.get(said["name"], {}).get(key), said["column"] or "score"
+    table = figures[name].get(key)
     rows = {next(iter(row.values())): row for row in table.rows} if table else {}
-    names = SIGN.split(said["chain"])
-    lacking = [name for name in names[::2] if column not in rows.get(name, {})]
-    if lacking or len(names) < 3:
-        raise UserError(f"The mark {claim!r} names no cells: {said['name']}'s {key!r} has no {lacking} with {column!r}.")
-    for one, sign, other in zip(names[::2], names[1::2], names[2::2], strict=False):
+    parts = SIGN.split(said["chain"])
+    if lacking := [one for one in parts[::2] if column not in rows.get(one, {})]:
+        raise UserError(f"The mark {claim!r} names no cells: {name}'s table {key!r} has no {lacking} with {column!r}.")
+    for one, sign, other in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
         if not holds(sign, rows[one], rows[other], column):
             yield f"{claim}: {one} {rows[one][column]}, {other} {rows[other][column]}"
 
 
-def holds(sign: str, one: Mapping[str, str], other: Mapping[str, str], column: str) -> bool:
+def holds(sign: str, one: Row, other: Row, column: str) -> bool:
     """Whether the relation is true of two rows.
 
     >>> one, other = {"score": ".30 ± .03", "gain": "+.10 ± .01"}, {"score": ".20 ± .05"}
-    >>> holds(">", one, other, "score"), holds("=", one, other, "score"), holds("x 1.5", one, other, "score")
-    (True, False, True)
+    >>> [holds(sign, one, other, "score") for sign in (">", "=", "x 1.5", "+ .10", "- .10")]
+    [True, False, True, True, False]
     """
-    first, second = read_cell(one[column]), read_cell(other[column])
-    if sign[0] in "x+-":
-        number = sign[1:].strip()
-        found = first.value / second.value if sign[0] == "x" else abs(first.value - second.value)
-        turned = sign[0] != "x" and (first.value < second.value) != (sign[0] == "-") and float(number) > 0
-        return not turned and round(found, len(number.partition(".")[2])) == float(number)
-    apart = first.value - second.value
-    alone = (first.error**2 + second.error**2) ** 0.5
-    error = find_paired(apart, one, other, alone) if alone else 0.0  # other columns have no difference beside them
-    return apart > 2 * error if sign == ">" else abs(apart) <= 2 * error
+    (first, error), (second, its_error) = read_cell(one[column]), read_cell(other[column])
+    kind, _, number = sign.partition(" ")
+    if number:
+        found, said = (first / second, number) if kind == "x" else (first - second, kind + number)
+        return round(found, len(number.partition(".")[2])) == float(said)
+    gains = [read_cell(text) for head, text in [*one.items(), *other.items()] if PAIRED.search(head) and text]
+    paired = [each for gain, each in gains if abs(abs(gain) - abs(first - second)) < ROUNDED]
+    alone = hypot(error, its_error)
+    error = paired[0] if paired and alone else alone
+    return first - second > 2 * error if kind == ">" else abs(first - second) <= 2 * error
 
 
-def find_paired(apart: float, one: Mapping[str, str], other: Mapping[str, str], alone: float) -> float:
-    """The error of a difference between two rows: of the cell in one of them that has this very difference, or that of
-    two methods which were measured ``alone``.
-    """
-    texts = (text for head, text in [*one.items(), *other.items()] if PAIRED.search(head) and "±" in text)
-    known = {abs(cell.value): cell.error for cell in map(read_cell, texts)}
-    return next((error for value, error in known.items() if abs(value - abs(apart)) < ROUNDED), alone)
+def read_cell(text: str) -> tuple[float, float]:
+    """The number of a cell and its standard error, 0 where it has none.
 
-
-def read_cell(text: str) -> Cell:
-    """A cell of a table.
-
-    >>> read_cell("−.0013 ± .0009"), read_cell("5,925")
-    (Cell(value=-0.0013, error=0.0009), Cell(value=5925.0, error=0.0))
+    >>> read_cell("-.0013 ± .0009"), read_cell("5,925")
+    ((-0.0013, 0.0009), (5925.0, 0.0))
     """
     value, _, error = text.replace("\N{MINUS SIGN}", "-").replace(",", "").partition(" ± ")
-    return Cell(float(value), float(error or 0))
+    return float(value), float(error or 0)
