@@ -13,11 +13,11 @@ FRACTION = re.compile(r"(?<![a-zA-Z\d.])0?(\.\d+)(?!\.?\d)")  # .281 in English 
 
 
 def read(page: Path) -> str:
-    """A page; of a competition's own what stands under "Tonight", which alone is translated."""
+    """A page; of a competition's own what stands before "How it works", which alone is translated."""
     text = page.read_text(encoding="utf-8").replace(".zh.", ".")
     text = re.sub(r"\[[^\]]+\]\(README\.md\)", "", text)  # each page's link to its twin
     if page.name.startswith("README") and page.parent != ROOT:
-        text = re.split(r"\n## (?:Tonight|今晚)\n", text)[1].partition("\n## ")[0]
+        text = text.partition("\n## How it works")[0]
     return text
 
 
