@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats, Ints
-from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, RECORD, RunRecord, read_record
+from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, PREDICTED, RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES, TRUTH_QUERIES, find_weights, read_frame
 from common.engine.errors import UserError
 
@@ -234,6 +234,7 @@ def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:
 
 BEFORE, AFTER = " before", " after"
 SIDES = FITS + BEFORE, FITS + AFTER  # columns of the scores by single fits
+OF_FIRST = {"score": "before", FITS: SIDES[0], PREDICTED: PREDICTED + BEFORE}  # columns of the first of two runs
 
 
 class Pair(NamedTuple):
@@ -280,9 +281,8 @@ def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """One row per query of both: the second's columns with its score as ``after`` and the scores of its fits as ``fits
     after``, the first's as ``before`` and ``fits before``.
     """
-    names = {"score": "before", FITS: FITS + BEFORE}
     before = first.select(
-        "fold", "query", *(pl.col(old).alias(new) for old, new in names.items() if old in first.columns)
+        "fold", "query", *(pl.col(old).alias(new) for old, new in OF_FIRST.items() if old in first.columns)
     )
     renamed = second.rename({"score": "after", FITS: FITS + AFTER}, strict=False)
     return renamed.join(before, on=["fold", "query"], maintain_order="left")

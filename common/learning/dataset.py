@@ -36,6 +36,15 @@ class RankingDataset:
         """
         return np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether each row is a query of its own, a yes or no: the kind ``rows``.
+
+        >>> RankingDataset(("x",), np.zeros((2, 1)), np.array([1, 0]), np.array([1, 1])).is_binary
+        True
+        """
+        return len(self.group_sizes) == len(self.labels)
+
 
 def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
     """Left join that can only add columns: a duplicate key on the right, or a shared column, is refused.

@@ -26,6 +26,7 @@ NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
 LIBRARY_ERRORS = ("LightGBMError", "XGBoostError", "CatBoostError")  # by name: a library is imported where it fits
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
+FALLING = ("softmax", "logloss", "entropy", "error")  # parts of the names of what falls as a fit improves
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
 
 
@@ -105,7 +106,7 @@ def _read_curve(evaluations: Evaluations) -> tuple[tuple[float, ...], str]:
     """
     for curves in evaluations.values():
         for name, values in curves.items():
-            sign = -1.0 if name == "QuerySoftMax" else 1.0
+            sign = -1.0 if any(word in name.lower() for word in FALLING) else 1.0
             return tuple(sign * float(value) for value in values), name
     return (), ""
 

@@ -7,6 +7,7 @@ import pytest
 
 from common.competition import Competition
 from common.day.hosts.simulated import REPORT
+from common.engine.errors import UserError
 from competitions import NAMES, find_competition, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
@@ -79,3 +80,8 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert competition.load_config(["seed=7"]).seed == 7
     for room in ("day.look", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
+
+
+def test_a_kind_of_task_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="no kind of task 'pairs': choose one"):
+        dataclasses.replace(find_competition("news"), kind="pairs")
