@@ -34,7 +34,7 @@ def find_room(name: str, module: str) -> Any:
     try:
         return importlib.import_module(full)
     except ModuleNotFoundError as error:
-        if error.name != full:
+        if not f"{full}.".startswith(f"{error.name}."):  # what it imports, not it or its folder
             raise
         raise UserError(
             f"{name} has no {module} yet: write it as competitions/{NAMES[0]}/{module.replace('.', '/')}.py is."

@@ -75,6 +75,9 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
     """
     fitter = _find_fitter(recipe)
     data, arrays = _select_train(recipe, train)
+    if not data.names:
+        blocks = ", ".join(recipe.blocks or ()) or "no block"
+        raise UserError(f"{recipe.kind} has no feature to learn from ({blocks}): choose blocks that have columns.")
     held = _select(recipe, valid) if valid is not None and recipe.patience else None
     if held is not None:
         check_columns(data.names, held.names, f"The validation set of {recipe.kind}")

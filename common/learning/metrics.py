@@ -311,3 +311,15 @@ def score_log_loss(labels: NDArray[np.floating], probability: Floats) -> Floats:
     """
     tiny = np.finfo(np.float64).tiny
     return np.asarray(-np.log(np.maximum(np.where(labels > 0, probability, 1 - probability), tiny)))
+
+
+def measure_rows(labels: NDArray[np.floating], predicted: Floats) -> dict[str, float]:
+    """AUC and log loss with their errors.
+
+    >>> measured = measure_rows(np.array([1.0, 0.0]), np.array([0.75, 0.25]))
+    >>> {name: round(value, 3) for name, value in measured.items()}
+    {'auc': 1.0, 'auc_error': 0.0, 'log_loss': 0.288, 'log_loss_error': 0.0}
+    """
+    area, area_error = average(score_auc(labels, predicted), weigh_classes(labels))
+    loss, loss_error = average(score_log_loss(labels, predicted))
+    return {"auc": area, "auc_error": area_error, "log_loss": loss, "log_loss_error": loss_error}

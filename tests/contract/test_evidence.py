@@ -31,6 +31,8 @@ def test_whatever_explains_the_score_fails_alone(
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)
                 broken.add(part)
+    if not broken:
+        pytest.skip(f"nothing of {contract.name} explains its score yet")
     again = solve(call, contract, finished.raw, finished.build, code=3)
     assert [one.read_bytes() for one in again.submissions] == [one.read_bytes() for one in finished.submissions]
     assert again.record["cv"] == finished.record["cv"]
