@@ -8,7 +8,6 @@ and for all items.
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
@@ -16,19 +15,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.engine.progress import warn
+from common.retrieval.settings import FactorSettings
 
 CONVERGED = 0.01  # the share of the loss that the last round may still take off
 Vectors = NDArray[np.float32]
 Sparse = Any  # scipy's csr matrix or array: it has no type to be named
-
-
-class FactorSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """``size`` of a vector, ``ridge``, ``alpha`` as above, ``rounds`` of both sides."""
-
-    size: int = 48
-    ridge: float = 1.0
-    alpha: float = 10.0
-    rounds: int = 12
 
 
 def factorise(weights: Sparse, settings: FactorSettings, seed: int) -> Vectors:

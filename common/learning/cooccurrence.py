@@ -2,22 +2,10 @@
 
 import polars as pl
 
-from common.engine.config import Settings
+from common.retrieval.settings import CovisitSettings
 from common.time_units import HOUR_MS
 
 FIXED_POINT = 2**32
-
-
-class CovisitSettings(Settings, frozen=True, kw_only=True):
-    """Parameters of ``count_covisits``."""
-
-    reach: int
-    forward: float
-    reverse: float
-    decay: float
-    half_life_hours: float
-    power: float
-    top: int
 
 
 def count_covisits(clicks: pl.DataFrame, settings: CovisitSettings) -> pl.DataFrame:

@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from common.arrays import lookup_rows, take_known
+from common.features import in_list
+from common.features.in_list import Groups
 from common.learning.dataset import Matrix, to_matrix
 from common.learning.split import Fold
+from common.retrieval.fusion import FusedLists
+from common.retrieval.lists import Int64s, cut_rows, work_side_by_side
 from common.time_units import HOUR_MS
-from competitions.news import arrays, lookups
-from competitions.news.arrays import Groups, lookup_rows, take_known
+from competitions.news import lookups
 from competitions.news.io.reader import Embeddings
 from competitions.news.lookups import Catalogue, Columns, FeatureTables, ItemClicks, Pairs, Queries
 from competitions.news.pair_features import pair_columns
-from competitions.news.retrieval.fusion import FusedLists
-from competitions.news.retrieval.lists import Int64s, cut_rows, work_side_by_side
 
 WINDOWS_HOURS = {  # (before, after) the user's last visible click
     "item_clicks_m15min": (0.25, 0.0),
@@ -81,9 +83,9 @@ def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: I
         "item_trend_6h": counts["item_clicks_p6h"] / (counts["item_clicks_m6h"] + 1),
     }
     hours = {f"item_{name}_hours": (times - moment) / HOUR_MS for name, moment in since.items()}
-    shares = arrays.share_within(windows, pairs.groups)
+    shares = in_list.share_within(windows, pairs.groups)
     shared = {f"{name}_share": share for name, share in zip(WINDOWS_HOURS, shares, strict=True)}
-    ranked = {f"{name}_rank": arrays.rank_within(counts[name], pairs.groups) for name in RANKED_WINDOWS}
+    ranked = {f"{name}_rank": in_list.rank_within(counts[name], pairs.groups) for name in RANKED_WINDOWS}
     return counts | trends | hours | shared | ranked
 
 
@@ -100,7 +102,7 @@ def channel_block(candidates: pl.DataFrame) -> pl.DataFrame:
     """One row per candidate: each channel's rank, score and share of the query's best score, and their fusion."""
     names = [column.removeprefix("score_") for column in candidates.columns if column.startswith("score_")]
     ranks, scores = (candidates.select(f"{kind}_{name}" for name in names).to_numpy().T for kind in ("rank", "score"))
-    fusion, groups = candidates["fusion"].to_numpy(), arrays.group_rows(candidates["query"].to_numpy())
+    fusion, groups = candidates["fusion"].to_numpy(), in_list.group_rows(candidates["query"].to_numpy())
     return to_block(channel_columns(names, (fusion, ranks, scores), groups))
 
 
@@ -110,8 +112,8 @@ def channel_columns(names: Sequence[str], given: tuple[Matrix, Matrix, Matrix], 
     columns = {"channel_fusion": fusion}
     columns |= {f"channel_score_{name}": score for name, score in zip(names, scores, strict=True)}
     columns |= {f"channel_rank_{name}": rank for name, rank in zip(names, ranks, strict=True)}
-    columns["channel_fusion_rank"] = arrays.rank_within(fusion, groups)
-    shares = arrays.share_within(scores, groups)
+    columns["channel_fusion_rank"] = in_list.rank_within(fusion, groups)
+    shares = in_list.share_within(scores, groups)
     return columns | {f"channel_score_{name}_share": share for name, share in zip(names, shares, strict=True)}
 
 
@@ -131,7 +133,7 @@ def build_columns(
 ) -> dict[str, Columns]:
     """The columns of every block for the candidates of some queries, one value a candidate."""
     rows = fused.rows
-    pairs = Pairs(rows, fused.items, arrays.group_rows(rows))
+    pairs = Pairs(rows, fused.items, in_list.group_rows(rows))
     return {
         "item": item_columns(queries, pairs, tables.catalogue, tables.clicks),
         "pair": pair_columns(queries, pairs, tables),

@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import lookup_rows, normalise_rows
+from common.features.in_list import Groups, group_rows
+from common.features.windows import WindowCounts, count_events
 from common.learning.split import Fold
-from competitions.news.arrays import Groups, WindowCounts, count_events, group_rows, lookup_rows, normalise_rows
+from common.retrieval.lists import Histories, Ints, gather_histories
 from competitions.news.io.reader import Embeddings
 from competitions.news.next_click import NextClicks, count_next_clicks
-from competitions.news.retrieval.lists import Histories, Ints, gather_histories
 from competitions.news.split import CONTEXT
 
 Columns = dict[str, NDArray[Any]]  # numbers by name

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
-from competitions.news.arrays import WindowCounts, count_events, lookup_rows
-from competitions.news.retrieval.lists import Int64s, Ints, pack_pairs
+from common.arrays import Floats, lookup_rows
+from common.features.windows import WindowCounts, count_events
+from common.retrieval.lists import Int64s, Ints, pack_pairs
 from competitions.news.split import GAP_MS, count_sessions
 
 Windows = Sequence[tuple[float, float]]

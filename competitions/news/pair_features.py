@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from common.arrays import lookup_rows, mean_by_row, normalise_rows, take_known
+from common.retrieval.lists import Histories, cut_rows, pack_pairs, work_side_by_side
 from common.time_units import HOUR_MS
-from competitions.news.arrays import lookup_rows, mean_by_row, normalise_rows, take_known
 from competitions.news.lookups import (
     Catalogue,
     Columns,
@@ -13,7 +14,6 @@ from competitions.news.lookups import (
     UnitVectors,
 )
 from competitions.news.next_click import ALL_CLICKS, LOCAL, RARE, STEPS, WINDOWS_HOURS, NextClicks
-from competitions.news.retrieval.lists import Histories, cut_rows, pack_pairs, work_side_by_side
 
 CHUNK_ROWS = 4_000  # 4 MB a gather of 250-wide vectors: more leave the processor's cache, and take three times as long
 

@@ -19,6 +19,10 @@ from common.io.submission import Checked
 from common.learning.chain import Chain
 from common.learning.gbdt import Ranker, fit
 from common.learning.split import Fold
+from common.retrieval.fusion import fuse_channels, learn_fusion
+from common.retrieval.neighbours import score_neighbours
+from common.retrieval.popularity import find_popular
+from common.retrieval.recall import measure_recall
 from competitions.news import features, ranking, split, submission
 from competitions.news.config import MODEL, NewsConfig, RecallSettings
 from competitions.news.io import reader
@@ -27,10 +31,6 @@ from competitions.news.plan import Plan, list_blocks, make_plan
 from competitions.news.ranking import Labelled
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS, list_tables
 from competitions.news.retrieval.content import find_content_neighbours
-from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.neighbours import score_neighbours
-from competitions.news.retrieval.popularity import find_popular
-from competitions.news.retrieval.recall import measure_recall
 
 Frames = Result[dict[str, pl.DataFrame]]
 

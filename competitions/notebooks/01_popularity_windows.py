@@ -23,10 +23,10 @@ import numpy as np
 import polars as pl
 
 from common.learning.metrics import as_dict, evaluate_ranks
+from common.retrieval.popularity import find_popular
 from competitions import find_competition
 from competitions.news import split
 from competitions.news.io import reader
-from competitions.news.retrieval.popularity import find_popular
 
 news = find_competition("news")
 raw = news.choose_raw(None, 0.01, 0, Path("build"))

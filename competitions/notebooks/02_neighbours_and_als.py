@@ -21,8 +21,9 @@ import numpy as np
 import polars as pl
 
 from common.learning.als import count_matrix, factorise
-from common.learning.cooccurrence import CovisitSettings, count_covisits
+from common.learning.cooccurrence import count_covisits
 from common.learning.metrics import as_dict, evaluate_ranks
+from common.retrieval.settings import CovisitSettings
 from competitions import find_competition
 from competitions.news import split
 from competitions.news.io import reader

@@ -10,8 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats
-from common.learning.cooccurrence import CovisitSettings, count_covisits
+from common.learning.cooccurrence import count_covisits
 from common.learning.listwise_softmax import find_starts
+from common.retrieval.settings import CovisitSettings
 from competitions.mgtv.lab.clicks import list_clicks, list_recent
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.split import Slates

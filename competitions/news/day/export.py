@@ -12,6 +12,9 @@ from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.tables import read_csv
 from common.learning.split import Fold
+from common.retrieval.lists import Scorer, gather_histories
+from common.retrieval.neighbours import Followed, index_neighbours
+from common.retrieval.popularity import count_popular
 from competitions.news import pipeline, submission
 from competitions.news.config import NewsConfig, RecallSettings
 from competitions.news.day.service import COLUMNS, Answer, NewsService
@@ -21,10 +24,7 @@ from competitions.news.lookups import build_feature_tables
 from competitions.news.pipeline import FoldInputs
 from competitions.news.plan import list_blocks
 from competitions.news.ranking import RANKER
-from competitions.news.retrieval.channels import POPULAR_HOURS, ChannelTables
-from competitions.news.retrieval.lists import gather_histories
-from competitions.news.retrieval.neighbours import index_neighbours
-from competitions.news.retrieval.popularity import count_popular
+from competitions.news.retrieval.channels import NEIGHBOURS, POPULAR_HOURS
 
 
 class Export(NamedTuple):
@@ -63,7 +63,7 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
     inputs = outcome.test.inputs
     content = None if inputs.content is None else inputs.content.value
     return NewsService(
-        channels=make_channel_tables(inputs, config.recall, run),
+        channels=fit_channels(inputs, config.recall, run),
         features=build_feature_tables(inputs.fold.value.history, inputs.articles.value, content),
         fusion=outcome.ready.fusion.value,
         recall=config.recall,
@@ -72,19 +72,19 @@ def gather(outcome: pipeline.Outcome, config: NewsConfig, run: Run) -> NewsServi
     )
 
 
-def make_channel_tables(inputs: FoldInputs, settings: RecallSettings, run: Run) -> ChannelTables:
-    """What the channels look up in a fold, as its steps made it."""
+def fit_channels(inputs: FoldInputs, settings: RecallSettings, run: Run) -> dict[str, Scorer]:
+    """The channels of a fold, by the tables that its steps made."""
     fold = inputs.fold.value
     _, histories = gather_histories(fold.seen, fold.queries)
-    tables = pipeline.make_tables(inputs, settings.channels, run)
-    windows = {name: POPULAR_HOURS[name] for name in settings.channels if name in POPULAR_HOURS}
-    counted = {
-        name: count_popular(fold.history, histories, hours, settings.per_channel) for name, hours in windows.items()
-    }
-    return ChannelTables(
-        neighbours={name: index_neighbours(table.value) for name, table in tables.items()},
-        popular=counted,
-    )
+    made = pipeline.make_tables(inputs, settings.channels, run)
+    tables = {name: index_neighbours(table.value) for name, table in made.items()}
+    channels = dict[str, Scorer]()
+    for name in settings.channels:
+        if name in NEIGHBOURS:
+            channels[name] = Followed(tables[NEIGHBOURS[name].table], NEIGHBOURS[name].weights)
+        else:
+            channels[name] = count_popular(fold.history, histories, POPULAR_HOURS[name], settings.per_channel)
+    return channels
 
 
 def list_bodies(fold: Fold, queries: pl.DataFrame) -> Iterator[bytes]:

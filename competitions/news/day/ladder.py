@@ -20,6 +20,9 @@ from common.day.methods.ladder import Ladder, Rung
 from common.engine.run import Result, Run, derive
 from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
+from common.retrieval.fusion import fuse_channels, learn_fusion
+from common.retrieval.neighbours import score_neighbours
+from common.retrieval.popularity import count_popular
 from competitions.news.config import MODEL, NewsConfig
 from competitions.news.day.judged import METRIC
 from competitions.news.io import reader
@@ -29,9 +32,6 @@ from competitions.news.lab.scoring import NewsBench
 from competitions.news.pipeline import validate
 from competitions.news.ranking import CUTOFF
 from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS
-from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.neighbours import score_neighbours
-from competitions.news.retrieval.popularity import count_popular
 
 Lists = Result[pl.DataFrame]
 POPULAR = "popularity"  # which methods that stand alone build on

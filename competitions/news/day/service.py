@@ -14,19 +14,17 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from common.arrays import Bools
+from common.arrays import Bools, lookup_rows, take_known
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker, score_rows
-from competitions.news.arrays import lookup_rows, take_known
+from common.retrieval.fusion import FusedLists, fuse_lists
+from common.retrieval.lists import Histories, Ints, Scorer
 from competitions.news.config import RecallSettings
 from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
 from competitions.news.lookups import FeatureTables, Int64s, Queries
 from competitions.news.next_click import EVER, Windows
-from competitions.news.retrieval.channels import ChannelTables, list_channel
-from competitions.news.retrieval.fusion import FusedLists, fuse_lists
-from competitions.news.retrieval.lists import Histories, Ints
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
@@ -53,11 +51,11 @@ class Clicks(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class NewsService:
-    """What answers are made of: tables of a fold, the weight of each channel's vote by name, the names of the blocks,
-    the ranker.
+    """What answers are made of: channels and tables of a fold, the weight of each channel's vote by
+    name, the names of the blocks, the ranker.
     """
 
-    channels: ChannelTables
+    channels: Mapping[str, Scorer]
     features: FeatureTables
     fusion: Mapping[str, float]
     recall: RecallSettings
@@ -113,7 +111,7 @@ class NewsService:
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of the query."""
         recall = self.recall
-        lists = [list_channel(histories, self.channels, name, recall.per_channel) for name in recall.channels]
+        lists = [self.channels[name].list_items(histories, recall.per_channel) for name in recall.channels]
         votes = np.array([self.fusion[name] for name in recall.channels])
         return fuse_lists(lists, recall.candidates, votes)
 

@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Singles
-from common.learning.als import FactorSettings, count_matrix, factorise, find_users
+from common.learning.als import count_matrix, factorise, find_users
 from common.learning.split import Fold
+from common.retrieval.settings import FactorSettings
 
 FACTORS = FactorSettings(size=48, ridge=1.0, alpha=20.0, rounds=12)
 BLOCK = 512  # queries that are scored against every article at once

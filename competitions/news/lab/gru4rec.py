@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from common.arrays import lookup_rows
 from common.determinism import deterministic_torch
 from common.engine.progress import track
 from common.learning.split import Fold
-from competitions.news.arrays import lookup_rows
 
 Ids = NDArray[np.int64]
 INIT_STD = 0.05

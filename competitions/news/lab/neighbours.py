@@ -12,9 +12,10 @@ import polars as pl
 import scipy.sparse as sp
 
 from common.day.methods import families
-from common.learning.cooccurrence import CovisitSettings, count_covisits, exact_sum, keep_top
+from common.learning.cooccurrence import count_covisits, exact_sum, keep_top
 from common.learning.split import Fold
-from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
+from common.retrieval.neighbours import score_neighbours
+from common.retrieval.settings import CovisitSettings, FollowSettings
 
 LISTED = 50
 NEIGHBOURS = 10  # of each clicked article that the official baseline and its descendants follow

@@ -1,1 +1,1 @@
-"""Candidate retrieval: each channel lists (query, item, score), best first; fusion keeps the best of their union."""
+"""The channels of the news: their tables, their settings, neighbours by content."""

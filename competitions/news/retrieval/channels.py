@@ -1,25 +1,19 @@
-"""The channels: the item-to-item tables that they follow, the windows that they count, their lists for some queries.
+"""The channels: the item-to-item tables that they follow, how their clicks weigh, and the windows that they count.
 
 All of them read ``fold.history``, from which every labelled click is gone, and the queries' own past. The pipeline
 makes a step of each table and of each channel; a service lists all channels of a request at once, from tables made
 before.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import polars as pl
 
-from common.learning.cooccurrence import (
-    CovisitSettings,
-    count_covisits,
-    count_transitions,
-)
-from competitions.news.retrieval.lists import Histories, ScoredLists
-from competitions.news.retrieval.neighbours import FollowSettings, NeighbourTable, follow
-from competitions.news.retrieval.popularity import PopularLists, Window, list_popular
+from common.learning.cooccurrence import count_covisits, count_transitions
+from common.retrieval.popularity import Window
+from common.retrieval.settings import CovisitSettings, FollowSettings
 from competitions.news.split import GAP_MS
 
 NEVER_HOURS = 1e6  # a half-life that leaves time out
@@ -64,22 +58,6 @@ CLICK_TABLES: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 }
 
 
-@dataclass(frozen=True)
-class ChannelTables:
-    """What the channels look up: item-to-item tables by name, popularity by channel."""
-
-    neighbours: Mapping[str, NeighbourTable]
-    popular: Mapping[str, PopularLists]
-
-
 def list_tables(channels: Sequence[str]) -> list[str]:
     """The item-to-item tables that some channels follow."""
     return sorted({NEIGHBOURS[name].table for name in channels if name in NEIGHBOURS})
-
-
-def list_channel(histories: Histories, tables: ChannelTables, name: str, top: int) -> ScoredLists:
-    """A channel for some queries, from tables that were made before: what its step in the pipeline lists."""
-    if name in NEIGHBOURS:
-        table, weights = NEIGHBOURS[name]
-        return follow(histories, tables.neighbours[table], weights, top)
-    return list_popular(histories, tables.popular[name], top)

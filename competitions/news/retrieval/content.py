@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import lookup_rows, normalise_rows
 from common.learning.cooccurrence import keep_top
 from common.learning.split import Fold
+from common.retrieval.neighbours import NO_NEIGHBOURS
 from common.time_units import HOUR_MS
-from competitions.news.arrays import lookup_rows, normalise_rows
 from competitions.news.io.reader import Embeddings
-from competitions.news.retrieval.neighbours import NO_NEIGHBOURS
 
 TOP, SPAN_HOURS = 50, 72.0
 RECENT = 16  # clicks of a query whose neighbours are listed

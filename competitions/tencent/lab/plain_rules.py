@@ -14,7 +14,8 @@ from torch.nn import functional
 from common.arrays import Singles
 from common.engine.errors import UserError
 from common.engine.progress import track
-from common.learning.als import FactorSettings, factorise, find_users
+from common.learning.als import factorise, find_users
+from common.retrieval.settings import FactorSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
 from competitions.tencent.features import popularity
 from competitions.tencent.features.popularity import FLOOR, AdLog, count_slots, make_slots

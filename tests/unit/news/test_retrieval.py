@@ -10,14 +10,15 @@ from polars.testing import assert_frame_equal
 
 from common.engine.run import Run
 from common.learning.split import Fold
+from common.retrieval import fusion, neighbours
+from common.retrieval.fusion import fuse_channels, learn_fusion
+from common.retrieval.recall import measure_recall
 from competitions.news import features, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import RecallSettings
 from competitions.news.io.reader import Embeddings
 from competitions.news.pipeline import FoldInputs, build_candidates, retrieve
-from competitions.news.retrieval import content, fusion, neighbours
-from competitions.news.retrieval.fusion import fuse_channels, learn_fusion
-from competitions.news.retrieval.recall import measure_recall
+from competitions.news.retrieval import content
 from tests.results import as_result
 from tests.unit.news.news_world import ARTICLES, HOUR_MS, PAIRS, SCORED, START, World, frame, make_log
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from common.learning.als import FactorSettings, count_matrix, factorise, find_users
+from common.learning.als import count_matrix, factorise, find_users
+from common.retrieval.settings import FactorSettings
 
 SETTINGS = FactorSettings(size=4, ridge=0.5, alpha=3.0, rounds=10)
 

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from common.learning.cooccurrence import HOUR_MS, CovisitSettings, count_covisits, count_transitions
+from common.learning.cooccurrence import HOUR_MS, count_covisits, count_transitions
+from common.retrieval.settings import CovisitSettings
 
 Click = tuple[int, int, int]  # user, item, time in ms
 Weights = dict[tuple[int, int], float]

@@ -11,6 +11,9 @@ from polars.testing import assert_frame_equal
 
 from common.engine.run import Run
 from common.learning.gbdt import Ranker
+from common.retrieval.fusion import fuse_channels, fused_to_frame
+from common.retrieval.lists import ScoredLists
+from common.retrieval.popularity import PopularLists
 from competitions.news import features, split
 from competitions.news.competition import COMPETITION
 from competitions.news.config import NewsConfig
@@ -20,9 +23,7 @@ from competitions.news.day.service import NewsService
 from competitions.news.lookups import Catalogue, build_feature_tables
 from competitions.news.pipeline import FoldInputs, retrieve
 from competitions.news.plan import list_blocks
-from competitions.news.retrieval.fusion import fuse_channels, fused_to_frame
-from competitions.news.retrieval.lists import ScoredLists
-from competitions.news.retrieval.popularity import PopularLists
+from competitions.news.retrieval.channels import POPULAR_HOURS
 from tests.results import as_result
 from tests.unit.news.news_world import World
 from tests.unit.news.test_features import build
@@ -54,7 +55,7 @@ def tried(world: World, tmp_path_factory: pytest.TempPathFactory) -> Tried:
     candidates = fuse_channels(lists, settings.candidates, fusion)
     blocks = build(world, fold, candidates)
     steps = len(run.timings)
-    channels = export.make_channel_tables(inputs, settings, run)
+    channels = export.fit_channels(inputs, settings, run)
     tables = build_feature_tables(fold.history, articles, world.content)
     served = NewsService(channels, tables, fusion, settings, list_blocks(), Ranker("x", None, 1, {}))
     bodies = list(export.list_bodies(fold, fold.queries))
@@ -96,10 +97,10 @@ def test_where_nothing_is_retrieved_the_last_hour_of_the_log_answers_and_says_so
     log = world.clicks.select("item", "time")
     end = int(log["time"].to_numpy().max())
     popular = {
-        name: PopularLists(lists.window, np.zeros(0, np.int64), NO_LIST)  # the time of no request was counted
-        for name, lists in tried.service.channels.popular.items()
+        name: PopularLists(window, np.zeros(0, np.int64), NO_LIST)  # the time of no request was counted
+        for name, window in POPULAR_HOURS.items()
     }
-    loaded = replace(tried.service, channels=replace(tried.service.channels, popular=popular))
+    loaded = replace(tried.service, channels={**tried.service.channels, **popular})
     late = {"clicks": [first | {"click_article_id": 2**31 - 1, "click_timestamp": end + hours * HOUR_MS}]}
     answer = loaded.answer(loaded.parse(msgspec.json.encode(late)))
     counts = [

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.news.retrieval.fusion import gather_votes, learn_weights
+from common.retrieval.fusion import gather_votes, learn_weights
 from tests.unit.news.news_world import PAIRS, SCORED, frame
 
 QUERIES, ITEMS, LISTED = 400, 60, 12

@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats
+from common.arrays import Bools, expand_spans, lookup_rows
 from common.engine.progress import track
 from common.engine.resources import count_threads
-from competitions.news.arrays import expand_spans, lookup_rows
-from competitions.news.sort_keys import sort_best
+from common.retrieval.sort_keys import sort_best
 
 T = TypeVar("T")
 Ints = NDArray[np.integer]
@@ -29,7 +28,8 @@ Int64s = NDArray[np.int64]
 class Histories:
     """What each query saw: ``times`` (rows,) of the queries in ms; ``items``, ``clicked`` (ms) and ``back`` by click.
 
-    ``back`` counts from 0 = the latest click; the clicks of a row stand in the order of time.
+    ``back`` counts from 0 = the latest click; the clicks of a row stand in the order of time. ``repeats``: whether a
+    list may hold what its query saw.
     """
 
     times: Int64s
@@ -37,6 +37,7 @@ class Histories:
     items: Ints
     clicked: Int64s
     back: Ints
+    repeats: bool = False
 
     @cached_property
     def sizes(self) -> Int64s:
@@ -50,8 +51,8 @@ class Histories:
 
     @cached_property
     def seen(self) -> Int64s:
-        """Row and item of each click, packed, ascending."""
-        return np.sort(pack_pairs(self.rows, self.items))
+        """Row and item of each click, packed, ascending: what is left out of the lists."""
+        return np.sort(pack_pairs(self.rows, self.items)[: 0 if self.repeats else None])
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,18 @@ class ScoredLists:
         return self.keep(self.positions < limit)
 
 
-def gather_histories(seen: pl.DataFrame, queries: pl.DataFrame | None = None) -> tuple[NDArray[np.int32], Histories]:
+class Scorer(Protocol):
+    """A fitted channel. What it lists of a query depends on that query's row alone (of factors, up to the rounding of a
+    product), so that one request and the queries of a whole fold get the same.
+    """
+
+    def list_items(self, histories: Histories, top: int) -> ScoredLists:
+        """At most ``top`` items of each row, best first, none twice, none that the query saw unless it may repeat."""
+
+
+def gather_histories(
+    seen: pl.DataFrame, queries: pl.DataFrame | None = None, *, repeats: bool = False
+) -> tuple[NDArray[np.int32], Histories]:
     """The ids of the queries, ascending, and their clicks; without ``queries`` (query, time) those of ``seen``."""
     ordered = seen.select("query", "item", "time", "back").sort("query", "back", descending=[False, True])
     if queries is None:
@@ -99,8 +111,8 @@ def gather_histories(seen: pl.DataFrame, queries: pl.DataFrame | None = None) ->
     if (rows < 0).any():
         raise ValueError("gather_histories: there are clicks of a query that is not among the queries")
     starts = count_up(np.bincount(rows, minlength=len(ids)))
-    columns = (ordered[name].to_numpy() for name in ("item", "time", "back"))
-    return ids, Histories(chosen["time"].to_numpy(), starts, *columns)
+    items, clicked, back = (ordered[name].to_numpy() for name in ("item", "time", "back"))
+    return ids, Histories(chosen["time"].to_numpy(), starts, items, clicked, back, repeats)
 
 
 def lists_to_frame(ids: NDArray[np.int32], lists: ScoredLists) -> pl.DataFrame:
@@ -128,12 +140,12 @@ def keep_best(rows: Ints, items: Ints, scores: NDArray[Any], top: int | Ints, he
 
 
 def drop_seen(lists: ScoredLists, histories: Histories) -> ScoredLists:
-    """Leave out the items that a query has already seen: repeats are under 1 % of all targets."""
+    """Leave out the items that a query has already seen, where no ``repeats`` are wanted."""
     return lists.keep(lookup_rows(histories.seen, pack_pairs(lists.rows, lists.items)) < 0)
 
 
 def keep_unseen(
-    entries: tuple[Ints, Ints, Floats], ids: NDArray[np.int32], histories: Histories, top: int
+    entries: tuple[Ints, Ints, NDArray[Any]], ids: NDArray[np.int32], histories: Histories, top: int
 ) -> ScoredLists:
     """``keep_best`` of what a query has not seen; ``entries``: row, index in ``ids`` and score of each.
 
@@ -182,7 +194,7 @@ def slice_histories(histories: Histories, first: int, last: int) -> Histories:
     clicks = slice(histories.starts[first], histories.starts[last])
     starts = histories.starts[first : last + 1] - histories.starts[first]
     clicked, back = histories.clicked[clicks], histories.back[clicks]
-    return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back)
+    return Histories(histories.times[first:last], starts, histories.items[clicks], clicked, back, histories.repeats)
 
 
 def work_side_by_side(work: Callable[[int, int], T], ranges: Sequence[tuple[int, int]], label: str = "") -> list[T]:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from competitions.news.retrieval.lists import (
+from common.retrieval.lists import (
     Histories,
     ScoredLists,
     count_up,

@@ -1,14 +1,13 @@
-"""What was clicked most around the time of a query."""
+"""A channel: what was clicked most around the time of a query."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from common.arrays import lookup_rows
 from common.learning.cooccurrence import keep_top
-from common.time_units import HOUR_MS
-from competitions.news.arrays import lookup_rows
-from competitions.news.retrieval.lists import (
+from common.retrieval.lists import (
     Histories,
     Int64s,
     ScoredLists,
@@ -17,6 +16,8 @@ from competitions.news.retrieval.lists import (
     lists_to_frame,
     take_lists,
 )
+from common.retrieval.settings import PopularSettings
+from common.time_units import HOUR_MS
 
 Window = tuple[float, float]  # hours before and after a query's time
 
@@ -29,13 +30,37 @@ class PopularLists:
     buckets: Int64s
     lists: ScoredLists
 
+    def list_items(self, histories: Histories, top: int) -> ScoredLists:
+        """The best ``top`` of each query's bucket that it has not seen; none where its bucket was not counted."""
+        buckets = lookup_rows(self.buckets, histories.times // popular_bucket_ms(self.window))
+        return drop_seen(take_lists(self.lists, buckets), histories).head(top)
+
+
+@dataclass(frozen=True)
+class Popular:
+    """The channel fitted: ``counts`` (bucket of time, item, score) of a history, summed in a ``window`` when asked."""
+
+    window: Window
+    counts: pl.DataFrame
+
+    def list_items(self, histories: Histories, top: int) -> ScoredLists:
+        """The most clicked items around each query's time."""
+        return _list_buckets(self.counts, histories, self.window, top).list_items(histories, top)
+
+
+def fit_popular(history: pl.DataFrame, settings: PopularSettings, seed: int) -> Popular:
+    """Count a history: item, time (ms)."""
+    del seed
+    window = settings.before_hours, settings.after_hours
+    return Popular(window, _count_buckets(history, window))
+
 
 def find_popular(
     history: pl.DataFrame, queries: pl.DataFrame, seen: pl.DataFrame, window: Window, top: int
 ) -> pl.DataFrame:
-    """``list_popular`` for ``queries`` (query, time), counted in ``history`` as ``count_popular`` does."""
+    """``PopularLists`` of ``queries`` (query, time), counted in ``history`` as ``count_popular`` does."""
     ids, histories = gather_histories(seen, queries)
-    return lists_to_frame(ids, list_popular(histories, count_popular(history, histories, window, top), top))
+    return lists_to_frame(ids, count_popular(history, histories, window, top).list_items(histories, top))
 
 
 def count_popular(history: pl.DataFrame, histories: Histories, window: Window, top: int) -> PopularLists:
@@ -46,29 +71,31 @@ def count_popular(history: pl.DataFrame, histories: Histories, window: Window, t
     own bucket, which goes on after it, is left out. The lists are as much longer than ``top`` as the 99 % quantile of
     what queries have seen, so that seen items can leave them.
     """
+    return _list_buckets(_count_buckets(history, window), histories, window, top)
+
+
+def _list_buckets(counts: pl.DataFrame, histories: Histories, window: Window, top: int) -> PopularLists:
     sizes = histories.sizes[histories.sizes > 0]
     spare = int(np.quantile(sizes, 0.99, method="nearest")) if len(sizes) else 0
     buckets = np.unique(histories.times // popular_bucket_ms(window))
-    listed = _count_window(history, buckets, window, top + spare)
+    listed = _count_window(counts, buckets, window, top + spare)
     starts = np.searchsorted(listed["bucket"].to_numpy(), np.append(buckets, np.iinfo(np.int64).max))
     return PopularLists(window, buckets, ScoredLists(starts, listed["item"].to_numpy(), listed["score"].to_numpy()))
 
 
-def _count_window(history: pl.DataFrame, buckets: Int64s, window: Window, top: int) -> pl.DataFrame:
+def _count_buckets(history: pl.DataFrame, window: Window) -> pl.DataFrame:
+    bucket = (pl.col("time") // popular_bucket_ms(window)).alias("bucket")
+    return history.lazy().group_by(bucket, "item").agg(score=pl.len()).collect(engine="streaming")
+
+
+def _count_window(counts: pl.DataFrame, buckets: Int64s, window: Window, top: int) -> pl.DataFrame:
     width = popular_bucket_ms(window)
-    counts = history.lazy().group_by((pl.col("time") // width).alias("bucket"), "item").agg(score=pl.len())
     first, last = (round(hours * HOUR_MS / width) for hours in (-window[0], window[1]))
     steps = range(first, last + 1 if last else 0)
-    spread = pl.concat([counts.with_columns(pl.col("bucket") - step) for step in steps])
+    spread = pl.concat([counts.lazy().with_columns(pl.col("bucket") - step) for step in steps])
     windows = spread.join(pl.LazyFrame({"bucket": buckets}), on="bucket", how="semi")
     summed = windows.group_by("bucket", "item").agg(pl.col("score").sum().cast(pl.Float64))
     return keep_top(summed, "bucket", "item", "score", top)
-
-
-def list_popular(histories: Histories, popular: PopularLists, top: int) -> ScoredLists:
-    """The best ``top`` of each query's bucket that it has not seen; an empty list where its bucket was not counted."""
-    buckets = lookup_rows(popular.buckets, histories.times // popular_bucket_ms(popular.window))
-    return drop_seen(take_lists(popular.lists, buckets), histories).head(top)
 
 
 def popular_bucket_ms(window: Window) -> int:

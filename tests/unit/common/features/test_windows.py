@@ -4,14 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.features.in_list import group_rows, rank_within, share_within
+from common.features.windows import count_events
+from common.retrieval.sort_keys import falling_bits
 from common.time_units import HOUR_MS
-from competitions.news.arrays import (
-    count_events,
-    group_rows,
-    rank_within,
-    share_within,
-)
-from competitions.news.sort_keys import falling_bits
 
 # --- within a query ---
 

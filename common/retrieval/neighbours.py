@@ -1,4 +1,4 @@
-"""Neighbours of what a query clicked: item-to-item tables, followed from the clicks.
+"""Two channels: neighbours of what a query clicked, by item-to-item tables that are followed from the clicks.
 
 ``follow`` works on arrays, as a service calls it for one request; ``score_neighbours`` calls it for the queries of a
 fold.
@@ -7,28 +7,20 @@ fold.
 from dataclasses import dataclass
 from functools import cached_property
 
-import msgspec
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from common.arrays import Floats
+from common.arrays import Floats, lookup_rows
+from common.learning.cooccurrence import count_covisits, count_transitions
+from common.retrieval import lists
+from common.retrieval.lists import Histories, Int64s, Ints, ScoredLists
+from common.retrieval.settings import CovisitSettings, FollowSettings, TransitionSettings
 from common.time_units import HOUR_MS
-from competitions.news.arrays import lookup_rows
-from competitions.news.retrieval import lists
-from competitions.news.retrieval.lists import Histories, Int64s, Ints, ScoredLists
 
 FOLLOWED_ROWS = 128  # at once: so few that what they reach stays near the processor
 NO_NEIGHBOURS = pl.DataFrame(schema={"item": pl.Int32, "neighbour": pl.Int32, "weight": pl.Float32})
-
-
-class FollowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which clicks of a user's past ``follow`` starts from, and the weight of each by rank and by age."""
-
-    last: int
-    decay: float
-    half_life_hours: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,31 @@ def index_neighbours(table: pl.DataFrame) -> NeighbourTable:
     starts = np.append(np.searchsorted(owner, sources), len(owner)).astype(np.int32)
     columns = np.searchsorted(neighbours, reached).astype(np.int32)
     return NeighbourTable(sources, neighbours, starts, columns, ordered["weight"].cast(pl.Float64).to_numpy())
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The channel fitted: a table, and how it is followed."""
+
+    table: NeighbourTable
+    settings: FollowSettings
+
+    def list_items(self, histories: Histories, top: int) -> ScoredLists:
+        """The neighbours of each query's last clicks."""
+        return follow(histories, self.table, self.settings, top)
+
+
+def fit_covisits(history: pl.DataFrame, settings: CovisitSettings, seed: int) -> Followed:
+    """Count what stands near each other in the log of a user: user, item, time (ms)."""
+    del seed
+    return Followed(index_neighbours(count_covisits(history, settings)), settings.follow)
+
+
+def fit_transitions(history: pl.DataFrame, settings: TransitionSettings, seed: int) -> Followed:
+    """Count what follows what in the log of a user: user, item, time (ms)."""
+    del seed
+    table = count_transitions(history, power=settings.power, top=settings.top)
+    return Followed(index_neighbours(table), settings.follow)
 
 
 def score_neighbours(seen: pl.DataFrame, table: pl.DataFrame, settings: FollowSettings, top: int) -> pl.DataFrame:

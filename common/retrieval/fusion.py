@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
+from common.arrays import Floats, lookup_rows
 from common.learning.conditional_logit import fit_choices
 from common.learning.dataset import Matrix
 from common.learning.split import Fold
-from competitions.news.arrays import lookup_rows
-from competitions.news.retrieval.lists import (
+from common.retrieval.lists import (
     Int64s,
     Ints,
     ScoredLists,
@@ -26,7 +25,7 @@ from competitions.news.retrieval.lists import (
     unpack_pairs,
     work_side_by_side,
 )
-from competitions.news.sort_keys import sort_best
+from common.retrieval.sort_keys import sort_best
 
 CONSTANT = 20.0  # of reciprocal ranks: the larger, the less the first ranks count
 LEARN_QUERIES = 3_000  # more change the weights by less than they change the lists
@@ -147,8 +146,9 @@ def learn_weights(channels: Mapping[str, pl.DataFrame], answers: pl.DataFrame, s
         return dict.fromkeys(channels, 1.0)
     bounds = [(0.0, None)] * votes.shape[1]
     weights = fit_choices(votes, sizes, labels, RIDGE, "the votes of the channels", bounds=bounds)
-    scale = weights.mean() or 1.0
-    return {name: float(weight / scale) for name, weight in zip(channels, weights, strict=True)}
+    if not weights.any():  # where the worse an answer is placed the likelier it is, no vote is better than another
+        return dict.fromkeys(channels, 1.0)
+    return {name: float(weight / weights.mean()) for name, weight in zip(channels, weights, strict=True)}
 
 
 def gather_votes(

@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from common.retrieval import fusion
+from common.retrieval.fusion import fuse_channels
+from common.retrieval.neighbours import score_neighbours
+from common.retrieval.popularity import find_popular, popular_bucket_ms
+from common.retrieval.settings import FollowSettings
 from common.time_units import HOUR_MS
-from competitions.news.retrieval import fusion
 from competitions.news.retrieval.content import find_nearest
-from competitions.news.retrieval.fusion import fuse_channels
-from competitions.news.retrieval.neighbours import FollowSettings, score_neighbours
-from competitions.news.retrieval.popularity import find_popular, popular_bucket_ms
 from tests.unit.news.news_world import SCORED, SEEN, START, frame
 
 Weights = dict[tuple[int, int], float]

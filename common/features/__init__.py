@@ -1,0 +1,1 @@
+"""Features that any contest could use: of arrays and frames, each with an example that runs."""

@@ -1,0 +1,55 @@
+"""Events of a key, such as an item, in windows of time around given moments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.time_units import HOUR_MS
+
+TIME_BITS = 41  # 2^41 ms are 69 years
+
+
+@dataclass(frozen=True)
+class WindowCounts:
+    """How many events a key had in any window of time, by binary search in one sorted array (8 bytes an event).
+
+    ``events`` (ascending): key and time since ``start`` (ms), packed; made by ``count_events``.
+    """
+
+    events: NDArray[np.int64]
+    start: int
+
+    def count(
+        self, keys: NDArray[Any], times: NDArray[np.int64], windows: Sequence[tuple[float, float]]
+    ) -> NDArray[np.float32]:
+        """Events of ``keys[i]`` in (times[i] - before, times[i] + after] hours, for each window: (windows, keys).
+
+        A negative ``before`` starts later. An edge of several windows is sought once.
+
+        >>> counts = count_events(np.array([7, 7, 8]), np.array([0, 5, 5]) * HOUR_MS)
+        >>> counts.count(np.array([7, 8]), np.array([5, 5]) * HOUR_MS, [(5, 0), (6, 0)]).tolist()  # open at its start
+        [[1.0, 1.0], [2.0, 1.0]]
+        """
+        edges = {edge for before, after in windows for edge in (-before, after)}
+        reached = {edge: self._reach(keys, times + int(edge * HOUR_MS)) for edge in edges}
+        return np.array([reached[after] - reached[-before] for before, after in windows], np.float32)
+
+    def _reach(self, keys: NDArray[Any], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many events come before those of a key that are later than a time."""
+        return np.searchsorted(self.events, _pack_event(keys, times - self.start), "right")
+
+
+def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> WindowCounts:
+    """Counts of events, each with its key (>= 0) and time in ms."""
+    start = int(times.min()) if len(times) else 0
+    return WindowCounts(np.sort(_pack_event(keys, times - start)), start)
+
+
+def _pack_event(keys: NDArray[Any], since: NDArray[np.int64]) -> NDArray[np.int64]:
+    # A time before or after all that can be packed must not carry into the key: it is cut to the outermost values.
+    inside = np.minimum(np.maximum(since, -1), 2**TIME_BITS - 2) + 1  # np.clip takes twice as long on a few rows
+    packed: NDArray[np.int64] = (keys.astype(np.int64) << TIME_BITS) | inside
+    return packed
