@@ -255,14 +255,17 @@ def label_candidates(candidates: pl.DataFrame, answers: pl.DataFrame) -> NDArray
 
 
 def make_dataset(
-    features: pl.DataFrame, queries: pl.Series | None = None, labels: NDArray[np.float32] | None = None
+    features: pl.DataFrame, candidates: pl.DataFrame | None = None, labels: NDArray[np.float32] | None = None
 ) -> RankingDataset:
-    """Rows of ``features`` as a ranker takes them; ``queries``: that of each row, those of one together, None: each row
-    is its own. Labels are 0 where nobody knows them.
+    """Rows of ``features`` as a ranker takes them; ``candidates``: the query of each row, those of one together; None:
+    each row is its own. Labels are 0 where nobody knows them.
 
-    >>> make_dataset(pl.DataFrame({"x": [1.0, 2.0, 3.0]}), pl.Series([4, 4, 5])).group_sizes.tolist()
+    >>> candidates = pl.DataFrame({"query": [4, 4, 5]})
+    >>> make_dataset(pl.DataFrame({"x": [1.0, 2.0, 3.0]}), candidates).group_sizes.tolist()
     [2, 1]
     """
     labels = np.zeros(features.height, np.float32) if labels is None else labels
-    sizes = np.ones(features.height) if queries is None else queries.rle().struct.field("len").to_numpy()
+    sizes = np.ones(features.height)
+    if candidates is not None:
+        sizes = candidates["query"].rle().struct.field("len").to_numpy()
     return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes.astype(np.int32))

@@ -3,45 +3,55 @@
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
 from common.day.hosts import TRUTH
 from common.day.judged import Judged, measure_drift, measure_importance
-from common.day.record_schema import Scored
-from common.day.run_record import SimulatedTruth, average_queries
-from common.engine.run import collect, derive
+from common.day.lists import RankedLists, judge_lists
+from common.day.run_record import SimulatedTruth
+from common.engine.run import collect
+from common.learning.gbdt import predict
 from common.learning.model_diagnostics import curves
 from common.simulation.oracle import read_oracle
 from competitions.template import submission
 from competitions.template.config import MODEL, TemplateConfig
-from competitions.template.day.validation import collect_evidence, list_queries
-from competitions.template.pipeline import Outcome, Validated, make_rows
+from competitions.template.pipeline import Outcome, Validated
 
-METRIC = "MRR@5"
+MEANING = f"{submission.METRIC} of the list, the mean over users"
+# Plain orders of the same candidates, as the report calls them.
+RULES = {"Popularity: events of an item": ("item_count", 1.0), "The order of retrieval": ("channel_fusion", 1.0)}
+
+
+def list_valid(outcome: Validated) -> RankedLists:
+    """The lists of the validation users, with what they are sliced by."""
+    fold, rows = outcome.fold.value, outcome.rows.value.valid
+    assert fold.answers is not None
+    counts = fold.seen.group_by("query").agg(events=pl.when(pl.len() < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 +")))
+    queries = fold.queries.filter(role="valid").join(counts, on="query", maintain_order="left")
+    return RankedLists(
+        metric=submission.METRIC,
+        queries=queries.select("query", "user", "events"),
+        answers=fold.answers,
+        candidates=outcome.candidates.value.join(queries, on="query", how="semi", maintain_order="left"),
+        rows=rows,
+        scores=predict(outcome.early.value, rows.names, rows.features),
+        rules={name: order for name, order in RULES.items() if order[0] in rows.names},
+    )
 
 
 def judge(outcome: Validated, config: TemplateConfig) -> Judged:
-    """What a run reports, or one that stopped after validation."""
-    queries = list_queries(outcome)
-    judged = Judged(
-        metric=METRIC,
-        meaning="1 / the rank of the next item, 0 if it is not in the first five; the mean over users",
-        queries=queries,
-        evidence=lambda: collect_evidence(outcome),
-        ranking=[Scored(MODEL, **average_queries(queries))],
-        features=lambda: outcome.features.value.columns,
-    )
-    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
-
-
-def explain(judged: Judged, outcome: Outcome) -> Judged:
-    """With its submission, what the ranker goes by, and how validation and test differ."""
-    valid, early = outcome.rows.field("valid"), outcome.early
-    test = derive(make_rows, outcome.test_candidates, outcome.test_features)
+    """What a run reports, or one that stopped after validation; of a whole run also what its ranker goes by."""
+    judged = judge_lists(list_valid(outcome), MODEL, MEANING)
+    judged = replace(judged, tables=lambda: [("Recall of the channels", outcome.recall.value.to_dicts())])
+    if not isinstance(outcome, Outcome):
+        return judged
+    valid = outcome.rows.field("valid")
     return replace(
         judged,
         submissions=[outcome.checked],
-        importance=(measure_importance, valid, collect([early])),
-        drift=(measure_drift, valid, test),
-        curves=lambda: curves({MODEL: early.value}),
+        importance=(measure_importance, valid, collect([outcome.early])),
+        drift=(measure_drift, valid, outcome.test_rows),
+        curves=lambda: curves({MODEL: outcome.early.value}),
     )
 
 
@@ -49,4 +59,5 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     """The submission's scores on the truth of simulated raw files."""
     path, truth = outcome.checked.path, raw / TRUTH
     scores, queries = submission.score_submission(path, truth), submission.score_queries(path, truth)
-    return SimulatedTruth(scores["mrr@5"], scores["mrr@5_error"], read_oracle(raw).score, scores, queries)
+    score, error = scores.values()
+    return SimulatedTruth(score, error, read_oracle(raw).score, scores, queries)
