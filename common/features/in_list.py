@@ -1,9 +1,11 @@
 """A candidate against the others of its query: shares of the largest value, and ranks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from common.retrieval.sort_keys import pack_scores
@@ -79,3 +81,20 @@ def rank_within(values: NDArray[np.float32], groups: Groups) -> NDArray[np.float
     grouped -= groups.starts[groups.number]
     ranks[groups.order] = grouped
     return ranks
+
+
+def compare_in_list(candidates: pl.DataFrame, columns: Sequence[str], query: str = "query") -> pl.DataFrame:
+    """One row per candidate, in order: of each column its share of the list's largest value, and its rank, as
+    ``share_within`` and ``rank_within`` say.
+
+    >>> compare_in_list(pl.DataFrame({"query": [1, 1, 2], "score": [4.0, 1.0, 2.0]}), ["score"]).rows()
+    [(1.0, 1.0), (0.25, 2.0), (1.0, 1.0)]
+    """
+    groups = group_rows(candidates[query].to_numpy())
+    values = candidates.select(pl.col(columns).cast(pl.Float32).fill_null(float("nan"))).to_numpy().T
+    shares = share_within(values, groups)
+    compared = {
+        name: {f"{name}_share": share, f"{name}_rank": rank_within(own, groups)}
+        for name, own, share in zip(columns, values, shares, strict=True)
+    }
+    return pl.DataFrame({name: values for pair in compared.values() for name, values in pair.items()})

@@ -1,10 +1,11 @@
 """Events of a key, such as an item, in windows of time around given moments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from common.time_units import HOUR_MS
@@ -43,7 +44,11 @@ class WindowCounts:
 
 
 def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> WindowCounts:
-    """Counts of events, each with its key (>= 0) and time in ms."""
+    """Counts of events, each with its key (>= 0) and time in ms.
+
+    >>> count_events(np.array([7, 7]), np.array([0, 1])).count(np.array([7]), np.array([1]), [(9, 9)]).tolist()
+    [[2.0]]
+    """
     start = int(times.min()) if len(times) else 0
     return WindowCounts(np.sort(_pack_event(keys, times - start)), start)
 
@@ -53,3 +58,18 @@ def _pack_event(keys: NDArray[Any], since: NDArray[np.int64]) -> NDArray[np.int6
     inside = np.minimum(np.maximum(since, -1), 2**TIME_BITS - 2) + 1  # np.clip takes twice as long on a few rows
     packed: NDArray[np.int64] = (keys.astype(np.int64) << TIME_BITS) | inside
     return packed
+
+
+def count_windows(
+    rows: pl.DataFrame, log: pl.DataFrame, key: str, windows: Mapping[str, tuple[float, float]]
+) -> pl.DataFrame:
+    """One row per row of ``rows`` (key, time in ms), in order: a column a window, the events of the key in a ``log``
+    (key, time in ms) within (time - before, time + after], in hours. ``after`` 0: the past and the very moment alone.
+
+    >>> log = pl.DataFrame({"item": [7, 7, 8], "time": [0, 5 * HOUR_MS, 5 * HOUR_MS]})
+    >>> count_windows(log, log, "item", {"last_day": (24, 0), "next_day": (0, 24)}).rows()
+    [(1.0, 1.0), (2.0, 0.0), (1.0, 0.0)]
+    """
+    events = count_events(log[key].to_numpy(), log["time"].to_numpy())
+    counts = events.count(rows[key].to_numpy(), rows["time"].to_numpy(), list(windows.values()))
+    return pl.DataFrame(dict(zip(windows, counts, strict=True)))

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from common.arrays import Floats, lookup_rows
+from common.features import rates
 from common.features.windows import WindowCounts, count_events
 from common.retrieval.lists import Int64s, Ints, pack_pairs
 from competitions.news.split import GAP_MS, count_sessions
@@ -91,7 +92,7 @@ def shrink(
     """
     share = prior
     for count, total in zip(counts, totals, strict=True):
-        share = (count + strength * share) / (total + strength)
+        share = rates.shrink(count, total, share, strength)
     return share
 
 

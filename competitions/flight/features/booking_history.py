@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from common.engine.progress import track
+from common.features.rates import shrink
 from common.learning.dataset import Matrix
 from common.time_units import DAY_MS
 from competitions.flight.features import preferences
@@ -128,7 +129,7 @@ def measure_lift(offers: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """
     # Sums of shares in double precision are exact, so that they do not depend on the order of the rows.
     sums = offers.group_by(key).agg(pl.col("booked").sum().alias("times"), pl.col("offered").cast(pl.Float64).sum())
-    lift = ((pl.col("times") + PRIOR) / (pl.col("offered") + PRIOR)).log()
+    lift = shrink(pl.col("times"), pl.col("offered"), 1.0, PRIOR).log()
     return sums.select(*key, "times", lift=lift.cast(pl.Float32)).sort(key)
 
 

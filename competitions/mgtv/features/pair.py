@@ -6,6 +6,7 @@ one comes next.
 
 import polars as pl
 
+from common.features.rates import shrink
 from common.learning.cooccurrence import FIXED_POINT, to_fixed_point
 from common.learning.dataset import attach
 from competitions.mgtv.features.device_history import DeviceHistory
@@ -68,8 +69,8 @@ def _describe_level(weighed: pl.DataFrame, rows: pl.DataFrame, above: pl.DataFra
     filled = joined.with_columns(pl.col(*USED, "total").fill_null(0.0))
     base = {rate: (above[f"device_{rate}"] + above[f"{level}_{rate}"]) / 2 for rate in RATES}
     columns = {
-        "click": (pl.col("clicks") + DEVICE_PRIOR * base["click"]) / (pl.col("shows") + DEVICE_PRIOR),
-        "finish": (pl.col("finished") + DEVICE_PRIOR * base["finish"]) / (pl.col("plays") + DEVICE_PRIOR),
+        "click": shrink(pl.col("clicks"), pl.col("shows"), base["click"], DEVICE_PRIOR),
+        "finish": shrink(pl.col("finished"), pl.col("plays"), base["finish"], DEVICE_PRIOR),
         "shows": pl.col("shows"),
         "clicks": pl.col("clicks"),
         "clicked_ago": pl.col("clicked_ago"),

@@ -1,8 +1,5 @@
-"""Decayed counts of what happened before a day, and rates made of them by empirical Bayes.
-
-A rate is a posterior mean: (events + prior * mean of the level above) / (trials + prior). A video that was shown twice
-is worth its collection's rate, a collection hardly shown its channel's (Efron and Morris 1975 for the idea, Robbins
-1956 for the name). ``prior`` is in trials: how many impressions the level above speaks for.
+"""Decayed counts of what happened before a day, and rates made of them, each drawn to that of the level above: a
+video's to its collection's, a collection's to its channel's (``common/features/rates.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from common.features.rates import shrink
 from common.learning.cooccurrence import exact_sum
 from competitions.mgtv.split import Slates
 
@@ -111,7 +109,7 @@ class Counts:
         """
         parts = {rate: [pl.col(name).fill_null(0.0) for name in RATES[rate]] for rate in rates}
         return self.frame.select(
-            ((events + prior * above[rate]) / (trials + prior)).alias(rate) for rate, (events, trials) in parts.items()
+            shrink(events, trials, above[rate], prior).alias(rate) for rate, (events, trials) in parts.items()
         )
 
     def describe(self, rates: pl.DataFrame, sizes: Sequence[str], name: str, half_life: float) -> pl.DataFrame:

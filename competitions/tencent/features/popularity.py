@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.arrays import Floats, Singles
+from common.features.rates import shrink
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s, number_rows
 from competitions.tencent.io import schema
@@ -281,4 +282,4 @@ def mean_by_value(codes: npt.NDArray[np.int32], values: Floats, wanted: npt.NDAr
     mean = float(values.mean()) if len(values) else 0.0
     size = int(max(codes.max(initial=0), wanted.max(initial=0))) + 1
     ads, total = np.bincount(codes, minlength=size), np.bincount(codes, values, size)
-    return np.asarray(((total + SHRINK * mean) / (ads + SHRINK))[wanted])
+    return np.asarray(shrink(total, ads, mean, SHRINK)[wanted])

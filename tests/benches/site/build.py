@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[3]
 STYLE = "tests/benches/site/site.css"
 BUILD = ROOT / "build"
 SOURCES, SITE = BUILD / "site-src", BUILD / "site"
-PATTERNS = ("*.md", "competitions/*.md", "competitions/*/*.md", "data/*.md", "tests/*.md", "competitions/*/*.ipynb")
+PATTERNS = (
+    *("*.md", "competitions/*.md", "competitions/*/*.md", "common/*.md", "data/*.md", "tests/*.md"),
+    "competitions/*/*.ipynb",
+)
 PAGES = (".md", ".ipynb")
 LANGUAGES = {"en": "English", "zh": "中文"}
 TITLES = {"en": "Recommender-system competitions", "zh": "推荐系统竞赛"}
@@ -194,7 +197,7 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
     tabs = {
         "Learn": [*lessons, {"Notebooks" if language == "en" else "笔记本": notebooks}],
         "Competitions": each,
-        "Use": take(r"competitions/EXTENDING\.md", r"competitions/[A-Z]+\.md"),
+        "Use": take(r"competitions/EXTENDING\.md", r"common/README\.md", r"competitions/[A-Z]+\.md"),
         "Data": take(r"data/.*"),
         "Contribute": take(r"CONTRIBUTING\.md", ".*"),
     }

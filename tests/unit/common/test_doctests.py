@@ -1,4 +1,4 @@
-"""The examples in docstrings run and are true, and every formula of ``common.learning`` has one."""
+"""The examples in docstrings run and are true, and every formula of ``common.learning`` and ``features`` has one."""
 
 import doctest
 import importlib
@@ -16,7 +16,12 @@ MODULES = [
 ]
 # What fits a model by a library is shown by its tests: no three lines would say what comes of it.
 FITS = {"gbdt", "fitters"}
-LEARNING = sorted(path.stem for path in (ROOT / "common" / "learning").glob("[a-z]*.py") if path.stem not in FITS)
+FORMULAS = sorted(
+    f"common.{room}.{path.stem}"
+    for room in ("learning", "features")
+    for path in (ROOT / "common" / room).glob("[a-z]*.py")
+    if path.stem not in FITS
+)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -26,9 +31,15 @@ def test_examples_are_true(module: str) -> None:
     assert not result.failed
 
 
-@pytest.mark.parametrize("stem", LEARNING)
-def test_every_public_function_that_computes_has_an_example(stem: str) -> None:
-    module = importlib.import_module(f"common.learning.{stem}")
+def test_the_example_of_the_toolbox_is_true() -> None:
+    result = doctest.testfile(str(ROOT / "common" / "README.md"), module_relative=False)
+    assert result.attempted
+    assert not result.failed
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_every_public_function_that_computes_has_an_example(name: str) -> None:
+    module = importlib.import_module(name)
     functions = inspect.getmembers(module, lambda each: inspect.isfunction(each) and each.__module__ == module.__name__)
     hidden = ("_", "lightgbm_")  # objectives and metrics as LightGBM calls them: wrappers
     public = {name: inspect.getdoc(function) or "" for name, function in functions if not name.startswith(hidden)}
