@@ -16,6 +16,7 @@ from common.learning.kinds import check_labels
 from common.learning.metrics import score_auc, score_hits, weigh_classes
 
 NAME_TRUTH = "name the truth file"
+SUBMISSION = "submission.csv"  # in a run's folder
 
 
 def rules_of_ids(row: str) -> tuple[str, str, str]:
@@ -111,6 +112,15 @@ class RowFile:
     def rules(self) -> tuple[str, ...]:
         """What is checked, a sentence each."""
         return "every id is a whole number", *rules_of_ids("row"), "every probability is a number from 0 to 1"
+
+    def fill(self, scored: pl.DataFrame) -> pl.DataFrame:
+        """The frame to submit, of rows with their log odds (query, score).
+
+        >>> RowFile().fill(pl.DataFrame({"query": [8, 3], "score": [0.0, 1.0986122886681098]})).rows()
+        [(3, 0.75), (8, 0.5)]
+        """
+        probability = 1 / (1 + (-pl.col("score")).exp())
+        return scored.select(pl.col("query").alias(self.row), probability.alias(self.probability)).sort(self.row)
 
     def check(self, path: Path, ids: pl.Series) -> Checked:
         """Read the file from disk and hold it against every rule: the ``ids`` that are asked for."""

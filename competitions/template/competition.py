@@ -2,24 +2,37 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
+from common.day.lists import ListTask
+from common.learning.split import Fold
 from common.simulation.demo import simulate_log
 from common.simulation.writer import Simulation
 from competitions.template import submission
-from competitions.template.config import BLOCKS, TemplateConfig, check_names
-from competitions.template.day.blend import BLENDING
-from competitions.template.day.judged import judge, score_truth
+from competitions.template.config import BLOCKS, MODEL, TemplateConfig, check_names
 from competitions.template.io import reader
 from competitions.template.pipeline import solve, validate
 from competitions.template.split import ANSWERS
 
+DAYS = 3  # several: 10  # that the host asks for, behind the log
+# Plain orders of the same candidates, as the report calls them.
+RULES = {"Popularity: events of an item": ("item_all", 1.0), "The order of retrieval": ("channel_fusion", 1.0)}
+
+
+def slice_users(fold: Fold) -> pl.DataFrame:
+    """By what the report tells users apart: query, then text."""
+    events = pl.when(pl.len() < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more"))
+    return fold.seen.group_by("query").agg(events=events)
+
 
 def simulate(out: Path, scale: float, seed: int) -> Simulation:
-    """Raw files in the host's layout, to try the pipeline on: host's sizes, the truth, the best possible score."""
-    return simulate_log(out, (reader.EVENTS, reader.USERS), scale, seed, submission.METRIC, ANSWERS)
+    """Raw files in the host's layout, to try the pipeline on, with the truth and the best possible score."""
+    return simulate_log(out, (reader.EVENTS, reader.USERS), scale, seed, submission.METRIC, ANSWERS, DAYS)
 
 
+TASK = ListTask(submission.METRIC, MODEL, submission.FILE, RULES, slice_users)
 COMPETITION = Competition(
     name="template",
     kind="one",  # several: "several",
@@ -31,11 +44,11 @@ COMPETITION = Competition(
     locate=lambda raw, _: reader.locate(raw),
     solve=solve,
     validate=validate,
-    judge=judge,
-    score_truth=score_truth,
+    judge=TASK.judge,
+    score_truth=TASK.score_truth,
     check=submission.check_submission,
-    score=lambda path, truth, _: submission.score_submission(path, truth),
+    score=TASK.score,
     check_names=check_names,
     blocks=("rank.blocks", lambda: BLOCKS),
-    blending=BLENDING,
+    blending=TASK.blending,
 )

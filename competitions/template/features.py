@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from common.features.in_list import group_rows, rank_within, share_within
+from common.features.in_list import compare_in_list
+from common.features.windows import count_windows
 from common.learning.dataset import attach
 from common.learning.split import Fold
-from common.time_units import DAY_MS, HOUR_MS
+from common.time_units import HOUR_MS
 
-HOUR, LATE_DAYS = pl.lit(float(HOUR_MS)), 7
+WINDOWS = {"item_day": (24.0, 0.0), "item_week": (168.0, 0.0), "item_all": (1e6, 0.0)}  # hours before and after
 
 
 def describe_channels(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
@@ -23,27 +24,18 @@ def describe_channels(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
 
 
 def describe_items(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
-    """How popular an item is, of late too, and how old its first and last event are."""
-    time, end = pl.col("time"), int(fold.history["time"].max())  # type: ignore[arg-type]
-    items = fold.history.group_by("item").agg(
-        item_count=pl.len().log1p().cast(pl.Float32),
-        item_late=(time > end - LATE_DAYS * DAY_MS).sum().log1p().cast(pl.Float32),
-        item_hours_first=((end - time.min()) / HOUR).cast(pl.Float32),
-        item_hours_last=((end - time.max()) / HOUR).cast(pl.Float32),
-    )
-    return attach(candidates.select("item"), items, ["item"]).drop("item")
+    """How popular an item is in ``WINDOWS`` before the query, and how old its last event is."""
+    rows = attach(candidates.select("query", "item"), fold.queries.select("query", "time"), ["query"])
+    last = attach(rows, fold.history.group_by("item").agg(last=pl.max("time")), ["item"])
+    hours = ((pl.col("time") - pl.col("last")) / HOUR_MS).cast(pl.Float32)
+    return count_windows(rows, fold.history, "item", WINDOWS).with_columns(last.select(item_hours_last=hours))
 
 
 def describe_lists(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
-    """A candidate beside the others of its query: its share of the best fusion, the rank of its popularity."""
-    groups = group_rows(candidates["query"].to_numpy())
-    counts = describe_items(fold, candidates)["item_count"].to_numpy()
-    return pl.DataFrame(
-        {
-            "list_fusion_share": share_within(candidates["fusion"].to_numpy()[None], groups)[0],
-            "list_count_rank": rank_within(counts, groups),
-        }
-    )
+    """A candidate beside the others of its query: the share of the best and the rank, by what the channels gave it."""
+    del fold
+    scores = [name for name in candidates.columns if name == "fusion" or name.startswith("score_")]
+    return compare_in_list(candidates, scores).select(pl.all().name.prefix("list_"))
 
 
 def describe_pairs(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
@@ -57,13 +49,12 @@ def describe_pairs(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
 def describe_users(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
     """How much a user did, and how long ago the last of it was."""
     users = fold.seen.group_by("query").agg(
-        user_events=pl.len().cast(pl.Float32),
-        user_items=pl.col("item").n_unique().cast(pl.Float32),
-        last=pl.max("time"),
+        user_events=pl.len().cast(pl.Float32), user_items=pl.n_unique("item").cast(pl.Float32), last=pl.max("time")
     )
-    rows = attach(attach(candidates.select("query"), fold.queries.select("query", "time"), ["query"]), users, ["query"])
-    hours = ((pl.col("time") - pl.col("last")) / HOUR).cast(pl.Float32)
-    return rows.select("user_events", "user_items", user_hours_last=hours)
+    hours = ((pl.col("time") - pl.col("last")) / HOUR_MS).cast(pl.Float32)
+    known = attach(fold.queries.select("query", "time"), users, ["query"])
+    rows = attach(candidates.select("query"), known.with_columns(user_hours_last=hours), ["query"])
+    return rows.select("user_events", "user_items", "user_hours_last")
 
 
 Describe = Callable[[Fold, pl.DataFrame], pl.DataFrame]

@@ -7,22 +7,21 @@ host's users). Each call of ``run.step`` is kept on disk until something that it
 settings that it needs, since one that is given the whole ``config`` is computed again at every change of any.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
 
+from common.day.lists import Outcome, Validated, gather_labelled, score_candidates
 from common.engine.decisions import choose_names
-from common.engine.errors import UserError
 from common.engine.run import Result, Run, collect
-from common.io.submission import Checked, write_whole
-from common.learning.dataset import RankingDataset, join_blocks, label_candidates, make_dataset, pick_queries
+from common.io.answer_file import SUBMISSION
+from common.io.submission import write_whole
+from common.learning.dataset import join_blocks, make_dataset
 from common.learning.fitters import Recipe
-from common.learning.gbdt import Ranker, fit, predict, refit
+from common.learning.gbdt import fit, refit
 from common.learning.split import Fold
 from common.retrieval.channels import list_channel
-from common.retrieval.fusion import fuse_channels, learn_weights
+from common.retrieval.fusion import fuse_channels, learn_fusion
 from common.retrieval.recall import measure_recall
 from common.retrieval.settings import name_channels
 from competitions.template import split, submission
@@ -33,36 +32,6 @@ from competitions.template.io import reader
 Lists = Result[dict[str, pl.DataFrame]]  # by channel: query, item, score, rank
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """The candidates of the labelled queries: those to learn from, those to stop and judge by."""
-
-    train: RankingDataset
-    valid: RankingDataset
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What a run knows once it has validated; ``early``: the ranker that stopped by the validation users."""
-
-    fold: Result[Fold]
-    recall: Result[pl.DataFrame]
-    weights: Result[dict[str, float]]
-    candidates: Result[pl.DataFrame]
-    rows: Result[Labelled]
-    early: Result[Ranker]
-    test: Result[Fold]
-
-
-@dataclass(frozen=True)
-class Outcome(Validated):
-    """What a whole run leaves for its record."""
-
-    test_rows: Result[RankingDataset]
-    scored: Result[pl.DataFrame]
-    checked: Checked
-
-
 def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Validated:
     """Fit, and score the validation users; of the test nothing is made but its fold."""
     step = run.step
@@ -70,11 +39,11 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     users = step(reader.read_users, files.users, events)
     fold = step(split.label_fold, events, config.split, config.seed, name="label")
     lists = list_channels(fold, config, run, "labelled")
-    weights = step(learn_on_train, lists, fold, config.seed, name="weigh")
+    weights = step(learn_fusion, fold, lists, "learned", config.seed, name="weigh")
     candidates = step(fuse_channels, lists, config.recall.candidates, weights, name="labelled.candidates")
     recall = step(measure_recall, fold, lists, candidates, name="recall")
     features = build_features(fold, candidates, config, run, "labelled")
-    rows = step(gather_rows, fold, candidates, features)
+    rows = step(gather_labelled, fold, candidates, features)
     early = step(fit, make_recipe(config), rows.field("train"), rows.field("valid"), name="fit")
     test = step(split.ask, events, users, name="ask")
     return Validated(fold, recall, weights, candidates, rows, early, test)
@@ -89,9 +58,9 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     candidates = step(fuse_channels, lists, config.recall.candidates, judged.weights, name="test.candidates")
     features = build_features(judged.test, candidates, config, run, "test")
     rows = step(make_dataset, features, candidates, name="test.rows")
-    scored = step(score_rows, candidates, rows, final, name="score_test")
+    scored = step(score_candidates, candidates, rows, final, name="score_test")
     filled = step(submission.fill_lists, judged.test.field("queries"), scored, name="answer")
-    checked = submission.check_submission(write_whole(run.folder / "submission.csv", filled.value.write_csv), files)
+    checked = submission.check_submission(write_whole(run.folder / SUBMISSION, filled.value.write_csv), files)
     return Outcome(**vars(judged), test_rows=rows, scored=scored, checked=checked)
 
 
@@ -104,12 +73,6 @@ def list_channels(fold: Result[Fold], config: TemplateConfig, run: Run, side: st
             for name, settings in name_channels(recall.channels).items()
         }
     )
-
-
-def learn_on_train(lists: Mapping[str, pl.DataFrame], fold: Fold, seed: int) -> dict[str, float]:
-    """How much each channel's vote counts, by the answers of the training users."""
-    assert fold.answers is not None
-    return learn_weights(lists, fold.answers.join(fold.queries.filter(role="train"), on="query", how="semi"), seed)
 
 
 def build_features(
@@ -126,20 +89,3 @@ def make_recipe(config: TemplateConfig) -> Recipe:
     rank, cutoff = config.rank, submission.LENGTH
     parameters = rank.lightgbm_lambdarank
     return Recipe(MODEL, parameters, rank.rounds, rank.patience, config.model_seed, cutoff, seeds=rank.seeds)
-
-
-def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) -> Labelled:
-    """The labelled candidates as matrices."""
-    assert fold.answers is not None
-    rows = make_dataset(features, candidates, label_candidates(candidates, fold.answers))
-    listed = candidates.select(pl.col("query").unique(maintain_order=True))
-    train = (listed.join(fold.queries, on="query", maintain_order="left")["role"] == "train").to_numpy()
-    parts = pick_queries(rows, train), pick_queries(rows, ~train)
-    if not all(part.labels.any() for part in parts):
-        raise UserError("No right answer is among the candidates: the log or recall.candidates is too small.")
-    return Labelled(*parts)
-
-
-def score_rows(candidates: pl.DataFrame, rows: RankingDataset, ranker: Ranker) -> pl.DataFrame:
-    """Candidates with their scores: query, item, score."""
-    return candidates.select("query", "item", score=pl.Series(predict(ranker, rows.names, rows.features)))

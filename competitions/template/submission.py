@@ -4,7 +4,6 @@ from pathlib import Path
 
 import polars as pl
 
-from common.day.run_record import average_queries
 from common.io.answer_file import ListFile
 from common.io.submission import Checked
 from competitions.template.io.reader import RawFiles, read_events, read_users
@@ -26,12 +25,6 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
     return FILE.check(path, read_users(files.users, events)["user"], events["item"].unique())
 
 
-def score_submission(path: Path, truth: Path) -> dict[str, float]:
-    """The score of a submission against a truth file (user_id, item_id)."""
-    row = average_queries(score_queries(path, truth))
-    return {METRIC: row["score"], f"{METRIC}_error": row["error"]}
-
-
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:
-    """What each user of a truth file earns: query (text), score."""
+    """What each user of a truth file (user_id, item_id) earns: query (text), score."""
     return FILE.score(path, truth, METRIC)

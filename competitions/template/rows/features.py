@@ -9,44 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from common.features.rates import encode_rates
 from common.time_units import DAY_MS, HOUR_MS
 
-# Of what the share of yeses is told, with the keys whose rate it is drawn to where there are few rows; (): of all rows.
-KEYS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "user": (["user"], []),
-    "item": (["item"], []),
-    "kind": (["kind"], []),
-    "user_kind": (["user", "kind"], ["user"]),
-}
+# Smoothed rates of a yes, by levels from coarse to fine: each is drawn to the one before it, the first to that of all.
+KEYS: Sequence[Mapping[str, Sequence[str]]] = (
+    {"user": ["user"], "user_kind": ["user", "kind"]},
+    {"kind": ["kind"], "item": ["item"]},
+)
 DAY = (pl.col("time") // DAY_MS).alias("day")
 
 
-def rate_before(rows: pl.DataFrame, keys: Sequence[str], prior: pl.Series, strength: float) -> pl.DataFrame:
-    """The share of yeses among the rows of the same keys on earlier days, drawn to the ``prior`` (n,) as by so many
-    rows; and how many rows those are: rate, rows.
-
-    >>> rows = pl.DataFrame({"user": [1, 1, 1], "time": [0, DAY_MS, DAY_MS], "label": [1.0, None, 0.0]})
-    >>> rate_before(rows, ["user"], pl.Series([0.5, 0.5, 0.5]), strength=1.0).rows()
-    [(0.5, 0), (0.75, 1), (0.75, 1)]
-    """
-    known = rows.with_columns(DAY).with_row_index("row")
-    days = known.group_by(*keys, "day").agg(yes=pl.col("label").sum(), shown=pl.col("label").count()).sort("day")
-    sums = (pl.col(name).cum_sum() - pl.col(name) for name in ("yes", "shown"))
-    before = days.with_columns(*((each.over(keys) if keys else each) for each in sums))
-    joined = known.join(before, on=[*keys, "day"], how="left", maintain_order="left").with_columns(prior=prior)
-    rate = (pl.col("yes") + strength * pl.col("prior")) / (pl.col("shown") + strength)
-    return joined.select(rate=rate, rows="shown")
-
-
 def describe_rates(rows: pl.DataFrame, strength: float) -> pl.DataFrame:
-    """The smoothed rate of each of the ``KEYS`` on earlier days, and the number of rows behind it."""
-    whole = rate_before(rows, [], pl.repeat(0.5, rows.height, eager=True), strength)["rate"]
-    rates, columns = {(): whole}, {"rate_all": whole}
-    for name, (keys, above) in KEYS.items():
-        told = rate_before(rows, keys, rates[tuple(above)], strength)
-        rates[tuple(keys)] = columns[f"rate_{name}"] = told["rate"]
-        columns[f"rate_{name}_rows"] = told["rows"]
-    return pl.DataFrame(columns).cast(pl.Float32)
+    """The rate of each of the ``KEYS`` on earlier days, and the number of rows behind it."""
+    dated = rows.with_columns(DAY)
+    log = dated.drop_nulls("label")
+    rates = [encode_rates(dated, log, levels, "label", strength, before="day") for levels in KEYS]
+    return pl.concat(rates, how="horizontal").select(pl.all().cast(pl.Float32).name.prefix("rate_"))
 
 
 def describe_counts(rows: pl.DataFrame, strength: float) -> pl.DataFrame:

@@ -7,49 +7,20 @@ Two folds go through the same functions: ``labelled`` (the last labelled days, w
 the settings that it needs, since one that is given the whole ``config`` is computed again at every change of any.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
 import polars as pl
 
+from common.day.rows import Outcome, Parts, Validated, part_rows, score_asked
 from common.engine.decisions import choose_names
 from common.engine.run import Result, Run, collect
-from common.io.submission import Checked, write_whole
-from common.learning.dataset import RankingDataset, join_blocks, make_dataset, pick_queries
+from common.io.answer_file import SUBMISSION
+from common.io.submission import write_whole
+from common.learning.dataset import join_blocks
 from common.learning.fitters import Recipe
-from common.learning.gbdt import Ranker, fit, predict, refit
-from common.learning.kinds import check_labels
+from common.learning.gbdt import fit, refit
 from competitions.template.rows import split, submission
 from competitions.template.rows.config import BLOCKS, MODEL, TemplateConfig
 from competitions.template.rows.features import DESCRIBE
 from competitions.template.rows.io import reader
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The rows of a fold: those whose label is known, to learn from, and those that are asked for."""
-
-    known: RankingDataset
-    asked: RankingDataset
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What a run knows once it has validated; ``early``: the model that stopped by the validation rows."""
-
-    labelled: Result[pl.DataFrame]
-    fold: Result[pl.DataFrame]
-    rows: Result[Parts]
-    early: Result[Ranker]
-
-
-@dataclass(frozen=True)
-class Outcome(Validated):
-    """What a whole run leaves for its record."""
-
-    test: Result[Parts]
-    scored: Result[pl.DataFrame]
-    checked: Checked
 
 
 def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Validated:
@@ -72,7 +43,7 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     final = step(refit, make_recipe(config), judged.early, test.field("known"), name="refit")
     scored = step(score_asked, asked, test.field("asked"), final, name="score_test")
     filled = step(submission.fill_rows, scored, name="answer")
-    checked = submission.check_submission(write_whole(run.folder / "submission.csv", filled.value.write_csv), files)
+    checked = submission.check_submission(write_whole(run.folder / SUBMISSION, filled.value.write_csv), files)
     return Outcome(**vars(judged), test=test, scored=scored, checked=checked)
 
 
@@ -84,22 +55,7 @@ def build_rows(fold: Result[pl.DataFrame], config: TemplateConfig, run: Run, sid
     return run.step(part_rows, fold, features, name=f"{side}.rows")
 
 
-def part_rows(fold: pl.DataFrame, features: pl.DataFrame) -> Parts:
-    """The rows by whether their label is known, with the answers of a fold that has them."""
-    hidden, answers = fold["label"].is_null().to_numpy(), fold["answer" if "answer" in fold.columns else "label"]
-    check_labels(
-        fold["label"].drop_nulls(), "The rows to learn from (split.days is too large, or a label is no 0 or 1)"
-    )
-    rows = make_dataset(features, None, answers.fill_null(0).to_numpy())
-    return Parts(pick_queries(rows, ~hidden), pick_queries(rows, hidden))
-
-
 def make_recipe(config: TemplateConfig) -> Recipe:
     """How the model is fitted."""
     rank = config.rank
     return Recipe(MODEL, rank.lightgbm_click, rank.rounds, rank.patience, config.model_seed, seeds=rank.seeds)
-
-
-def score_asked(asked: pl.DataFrame, rows: RankingDataset, model: Ranker) -> pl.DataFrame:
-    """The rows to answer for with their log odds: query, score."""
-    return asked.select("query", score=pl.Series(np.asarray(predict(model, rows.names, rows.features))))

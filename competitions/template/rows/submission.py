@@ -6,7 +6,6 @@ import polars as pl
 
 from common.io.answer_file import RowFile
 from common.io.submission import Checked
-from common.learning.metrics import measure_rows
 from competitions.template.rows.io.reader import RawFiles, read_asked
 
 FILE = RowFile(row="row_id", probability="probability", label="label")
@@ -18,17 +17,11 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
     return FILE.check(path, read_asked(files.test)["query"])
 
 
-def score_submission(path: Path, truth: Path) -> dict[str, float]:
-    """AUC and log loss, with their errors, against a truth file (row_id, label)."""
-    scored = score_queries(path, truth)
-    return measure_rows(scored["label"].to_numpy(), scored["predicted"].to_numpy())
-
-
 def score_queries(path: Path, truth: Path) -> pl.DataFrame:
-    """Each row of a truth file: query (text), its score and weight, whose mean is the AUC; label, predicted."""
+    """Each row of a truth file (row_id, label): query (text), its score and weight, whose mean is the AUC."""
     return FILE.score(path, truth)
 
 
 def fill_rows(scored: pl.DataFrame) -> pl.DataFrame:
     """The frame to submit, of rows with their log odds (query, score)."""
-    return scored.select(row_id="query", probability=1 / (1 + (-pl.col("score")).exp())).sort("row_id")
+    return FILE.fill(scored)
