@@ -235,7 +235,8 @@ class ListTask:
         """The submission's scores on the truth of simulated raw files."""
         path, truth = outcome.checked.path, raw / TRUTH
         scores, queries = self.score(path, truth), self.file.score(path, truth, self.metric)
-        return SimulatedTruth(*scores.values(), read_oracle(raw).score, scores, queries)
+        score, error = scores.values()
+        return SimulatedTruth(score, error, read_oracle(raw).score, scores, queries)
 
     @property
     def blending(self) -> Blending:

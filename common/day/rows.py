@@ -115,7 +115,7 @@ class Outcome(Validated):
 
 
 def part_rows(fold: pl.DataFrame, features: pl.DataFrame) -> Parts:
-    """The rows of a fold by whether their ``label`` is known; ``answer``: of every row, where there is such a column."""
+    """The rows of a fold by whether their ``label`` is known; ``answer``: that of every row, if there is one."""
     hidden, answers = fold["label"].is_null().to_numpy(), fold["answer" if "answer" in fold.columns else "label"]
     check_labels(fold["label"].drop_nulls(), "The rows to learn from")
     rows = make_dataset(features, None, answers.fill_null(0).cast(pl.Float32).to_numpy())

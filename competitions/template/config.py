@@ -20,14 +20,15 @@ class SplitSettings(Settings, frozen=True):
 
 
 class RecallSettings(Settings, frozen=True):
-    """``per_channel`` items of each channel enter the union, ``candidates`` stay after fusion. ``repeats``: whether an
-    answer may be what the user had before.
+    """``per_channel`` items of each channel enter the union, ``candidates`` stay after ``fusion``, by weights
+    learned on training queries, or all alike. ``repeats``: whether an answer may be what the user had before.
     """
 
     channels: Channels
     repeats: bool
     per_channel: Count
     candidates: Count
+    fusion: Literal["learned", "equal"]
 
 
 class RankSettings(Settings, frozen=True):

@@ -39,7 +39,7 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     users = step(reader.read_users, files.users, events)
     fold = step(split.label_fold, events, config.split, config.seed, name="label")
     lists = list_channels(fold, config, run, "labelled")
-    weights = step(learn_fusion, fold, lists, "learned", config.seed, name="weigh")
+    weights = step(learn_fusion, fold, lists, config.recall.fusion, config.seed, name="weigh")
     candidates = step(fuse_channels, lists, config.recall.candidates, weights, name="labelled.candidates")
     recall = step(measure_recall, fold, lists, candidates, name="recall")
     features = build_features(fold, candidates, config, run, "labelled")
