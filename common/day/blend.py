@@ -21,7 +21,7 @@ from common.day.registry import read_own_record, require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
 from common.io.submission import write_whole
-from common.learning.blending import Blend, cross_blend, find_blend, mix_scores, weigh_evenly
+from common.learning.blending import Blend, cross_blend, find_blend, mix_logs, weigh_evenly
 from common.learning.kinds import Kind
 from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
@@ -40,7 +40,7 @@ class Blending:
     ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates.
     ``lists``: the columns that tell one list from another; ``query``: that of its name in queries.parquet, null where
     it is not scored. ``calibrated``: scores are log probabilities. Of the kind ``rows`` each row is a list of its own,
-    and its score the log odds of a yes.
+    and its score the log odds of a yes, by a model that is fitted to their likelihood.
     """
 
     list_test: Callable[[Any], pl.DataFrame]
@@ -159,7 +159,7 @@ def mix_members(members: Sequence[Member], blending: Blending, kind: Kind = "one
     firsts = frame.select(query=blending.query)[find_starts(sizes)].with_columns(list=pl.col("query").rank("dense"))
     joined = firsts.join(queries, on="query", how="left", maintain_order="left")
     units = number_groups(joined, CLUSTER if CLUSTER in joined.columns else "list")
-    rows = *pose_lists(kind, scores, frame["label"].to_numpy(), sizes), units, blending.calibrated
+    rows = *pose_lists(kind, scores, frame["label"].to_numpy(), sizes), units, blending.calibrated or kind == "rows"
     blend = find_blend(*rows)
     weights = {EVEN: tuple(weigh_evenly(models)), FITTED: blend.weights}
     for way, logs in zip(weights, cross_blend(*rows), strict=True):
@@ -167,7 +167,7 @@ def mix_members(members: Sequence[Member], blending: Blending, kind: Kind = "one
     test = align([member.test for member in members], ["query"], blending.averaged)
     unknown = np.zeros(test.height, np.float32)
     posed, _, listed = pose_lists(kind, take_scores(test, models), unknown, count_sizes(test, ["query"]))
-    logs = take_scored(kind, np.log(np.maximum(mix_scores(blend, posed, listed), np.finfo(np.float64).tiny)))
+    logs = take_scored(kind, mix_logs(blend, posed, listed))
     return Mixed(
         blend, ways, EVEN if blend.weights == weights[EVEN] else FITTED, average(test, logs, blend.weights, blending)
     )

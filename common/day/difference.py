@@ -208,7 +208,8 @@ def add_noise(sides: Sequence[FitNoise]) -> tuple[float, tuple[float, float]]:
 
     total = sum(side.total / side.fits for side in sides)
     rest = sum(side.rest / side.fits for side in sides)
-    freedom = total**2 / max(sum((side.total / side.fits) ** 2 / side.freedom for side in sides), 1e-300)
+    spread = sum((side.total / side.fits) ** 2 / side.freedom for side in sides if side.freedom)  # 0: means are equal
+    freedom = total**2 / max(spread, 1e-300)
     if rest and fdtr(freedom, MANY, total / rest) < 1 - POOLED:
         return 0.0, (0.0, 0.0)
     return max(total - rest, 0.0), (total, freedom)

@@ -16,6 +16,7 @@ from common.learning.kinds import check_labels
 from common.learning.metrics import score_auc, score_hits, weigh_classes
 
 NAME_TRUTH = "name the truth file"
+DIGITS = 9  # of a probability
 SUBMISSION = "submission.csv"  # in a run's folder
 
 
@@ -119,7 +120,7 @@ class RowFile:
         >>> RowFile().fill(pl.DataFrame({"query": [8, 3], "score": [0.0, 1.0986122886681098]})).rows()
         [(3, 0.75), (8, 0.5)]
         """
-        probability = 1 / (1 + (-pl.col("score")).exp())
+        probability = (1 / (1 + (-pl.col("score")).exp())).round(DIGITS)
         return scored.select(pl.col("query").alias(self.row), probability.alias(self.probability)).sort(self.row)
 
     def check(self, path: Path, ids: pl.Series) -> Checked:

@@ -139,7 +139,9 @@ def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> 
     """
     fits = [early] if isinstance(early, Ranker) else early
     rounds = max(round(sum(ranker.rounds for ranker in fits) / len(fits)), 1)
-    return fit(replace(recipe, rounds=rounds, patience=0), parts)
+    model = fit(replace(recipe, rounds=rounds, patience=0), parts)
+    check_columns(tuple(fits[0].gain), tuple(model.gain), f"The refit of {recipe.kind}")
+    return model
 
 
 def _select_train(recipe: Recipe, datasets: Datasets) -> tuple[RankingDataset, tuple[Matrix, ...]]:

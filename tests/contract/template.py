@@ -43,7 +43,7 @@ def write_popular(raw: Path, path: Path) -> None:
     events = pl.read_csv(raw / EVENTS)
     counts = events.group_by("item_id").len().sort("len", "item_id", descending=[True, False])
     top = counts["item_id"].head(submission.LENGTH)
-    lists = [pl.lit(item).alias(name) for item, name in zip(top, submission.ITEMS, strict=True)]
+    lists = [pl.lit(item).alias(name) for item, name in zip(top, submission.FILE.items, strict=True)]
     pl.read_csv(raw / USERS).select("user_id", *lists).write_csv(path)
 
 

@@ -41,4 +41,5 @@ def test_another_future_changes_no_feature(
         answers = contract.answers(results)
         assert answers.height > 0
         assert set(answers["query"]) == set(before["query"])
-        assert answers.join(before, on=["query", "item"]).is_empty()
+        kept = answers.join(before, on=["query", "item"]).height / answers.height
+        assert kept == 0 or (contract.competition.kind == "several" and kept < 0.2)  # one of them may become another
