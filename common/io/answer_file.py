@@ -54,7 +54,8 @@ class ListFile:
         >>> ListFile(length=2).fill(pl.DataFrame({"query": [0], "user": [31]}), scored).rows()
         [(31, 8, 9)]
         """
-        best = scored.sort("query", "score", "item", descending=[False, True, False])
+        single = pl.col("score").cast(pl.Float32)  # scores that differ by rounding alone are equal
+        best = scored.with_columns(single).sort("query", "score", "item", descending=[False, True, False])
         lists = best.group_by("query", maintain_order=True).agg(pl.col("item").head(self.length))
         short = queries.join(lists.filter(pl.col("item").list.len() == self.length), on="query", how="anti")
         if short.height:

@@ -33,7 +33,7 @@ INSIGHT = {"insight.importance", "insight.drift"}
 
 def write_raw(raw: Path, truth: Path) -> None:
     """Users who nearly always take the item that follows their last one."""
-    simulate_log(raw, (EVENTS, USERS), 0.004, 5, submission.METRIC, ANSWERS, DAYS, follow=0.95)
+    simulate_log(raw, (EVENTS, USERS), 0.004, 5, submission.METRIC, ANSWERS, DAYS, follow=0.9)
     (raw / REPORT).unlink()
     (raw / TRUTH).rename(truth)
 
