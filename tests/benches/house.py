@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS: tuple[tuple[str, str, int | None], ...] = (
     ("tests", "tests/", 30_000),
     ("tencent/lab", "competitions/tencent/lab/", 900),
-    ("template", "competitions/template/", 600),
+    ("template", "competitions/template/", 800),
     ("simulators", "competitions/[a-z]+/simulator/|common/simulation/", 3_800),
     ("the other labs", "competitions/[a-z]+/lab/", 1_600),
     ("tencent", "competitions/tencent/", 7_300),
