@@ -91,4 +91,4 @@ def test_damaged_files_are_refused_in_one_sentence_or_read(
             refused += 1
             assert sentence.strip().isprintable(), (seed, done, sentence)
             assert 0 < len(sentence) <= LONGEST, (seed, done, sentence)
-    assert AT_ONCE // 5 < refused < AT_ONCE  # the damage is real, and not all of it is fatal
+    assert AT_ONCE // 8 < refused < AT_ONCE  # the damage is real, and not all of it is fatal
