@@ -174,11 +174,11 @@ $(NAMES:%=report-%): report-%: $(VENV)/installed
 $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 	@$(PY) -m tests.benches.figures $* $(ARGS)
 
-# recommend-NAME: ## Five articles for a reader, by the last run (news; READ="6919 6512": article ids, oldest first)
+# recommend-NAME: ## A list for a user, by the last run (READ="6919 6512": ids of items, oldest first)
 $(NAMES:%=recommend-%): recommend-%: $(VENV)/installed
 	@$(CLI) recommend $* $(READ) $(ARGS)
 
-# serve-NAME: ## Serve the last run over HTTP (news)
+# serve-NAME: ## Serve the last run over HTTP (news, new ones of lists)
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(CLI) serve $* $(ARGS)
 

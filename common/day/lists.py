@@ -148,8 +148,11 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves beside it: the test's rows, its candidates with their scores, the checked submission."""
+    """What a whole run leaves beside it: the ``final`` ranker, the test's rows, its candidates with their scores, the
+    checked submission.
+    """
 
+    final: Result[Ranker]
     test_rows: Result[RankingDataset]
     scored: Result[pl.DataFrame]
     checked: Checked

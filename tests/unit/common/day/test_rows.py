@@ -49,5 +49,5 @@ def test_rows_are_parted_by_whether_their_label_is_known() -> None:
     parts = part_rows(fold, features)
     assert (parts.known.labels.tolist(), parts.asked.labels.tolist()) == ([1.0, 0.0], [1.0])
     assert part_rows(fold.drop("answer"), features).asked.labels.tolist() == [0.0]
-    with pytest.raises(UserError, match=r"The rows to learn from: row 2 has 3\.0 in label; the label of a row is 0 or 1"):
+    with pytest.raises(UserError, match=r"The rows to learn from: row 2 has 3\.0 in label; .* 0 or 1"):
         part_rows(fold.with_columns(label=pl.Series([1.0, 3.0, None])), features)
