@@ -77,7 +77,7 @@ class ListService:
         return {"items": best["item"].to_list(), "scores": best["score"].to_list()}
 
     def recommend(self, items: Sequence[int], times: Sequence[int] | None = None) -> pl.DataFrame:
-        """The best for a user who had these ``items``: item, score. ``UserError`` for one that the log does not have."""
+        """The best for a user who had these ``items``: item, score. ``UserError`` for one that the log has not."""
         if unknown := [item for item in items if item not in self.known]:
             raise UserError(f"Item {unknown[0]} is not in the log of the run: give ids that are, oldest first.")
         if not items or (times is not None and len(times) != len(items)):
