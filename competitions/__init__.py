@@ -30,15 +30,26 @@ def find_room(name: str, module: str) -> Any:
 
     ``UserError`` where a competition that is being made has no such module yet.
     """
-    full = f"competitions.{check_name(name)}.{module}"
+    return _import_own(check_name(name), module, "")
+
+
+def find_lesson(name: str, module: str) -> Any:
+    """A module of what is there to learn of a competition, in a folder of its own: ``find_lesson("news", "ladder")``.
+
+    ``UserError`` where a competition has none of that name.
+    """
+    return _import_own(check_name(name), module, "learning.")
+
+
+def _import_own(name: str, module: str, floor: str) -> Any:
+    full, model = (f"competitions.{floor}{each}.{module}" for each in (name, NAMES[0]))
     try:
         return importlib.import_module(full)
     except ModuleNotFoundError as error:
-        if not f"{full}.".startswith(f"{error.name}."):  # what it imports, not it or its folder
+        if not f"{full}.".startswith(f"{error.name}."):  # a package that the module itself imports
             raise
-        raise UserError(
-            f"{name} has no {module} yet: write it as competitions/{NAMES[0]}/{module.replace('.', '/')}.py is."
-        ) from error
+        path, other = (f"{each.replace('.', '/')}.py" for each in (full, model))
+        raise UserError(f"{name} has no {module} yet: write {path} as {other} is.") from error
 
 
 def load(run: str = "last", build: Path | str = ROOM.parent / "build") -> "LoadedRun":

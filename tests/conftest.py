@@ -42,17 +42,18 @@ NIGHTLY_MODULES = {
     "unit/cli/test_new.py",
     "unit/common/engine/test_cluster_loopback.py",
     "unit/common/engine/test_run_types.py",
-    "unit/flight/day/test_ladder.py",
+    "unit/learning/flight/test_ladder.py",
 }
-# Networks and further methods, which only the ladder enters; simulators part by part: a golden run simulates a world,
-# and tests/unit/common/simulation asks of all simulators what they share.
-NIGHTLY_ROOMS = {"lab", "simulator"}
+# Simulators part by part: a golden run simulates a world, and tests/unit/common/simulation asks of all simulators what
+# they share.
+NIGHTLY_ROOMS = {"simulator"}
 # What takes further runs (mark ``each_nightly``) is asked of this competition alone in `make test`.
 QUICKEST = "news"
 SHARED = ("contract", "golden")  # folders whose tests of a competition share what takes long
+# Nightly as well: networks and further methods to learn from, which only the ladder enters; of these not nightly:
+LADDERS = {"test_ladder.py", "test_standin.py"}
 # Not in `make test-fast`: what trains networks, simulates, exports, or starts a cluster or processes,
 # and what no default run reads.
-SLOW_ROOMS = NIGHTLY_ROOMS
 SLOW_FILES = {"test_gbdt.py", "test_ladder.py", "test_sequence.py", "test_service.py", "test_simulators.py"}
 SLOW_MODULES = {
     "unit/cli/test_data.py",
@@ -74,12 +75,18 @@ SLOW_MODULES = {
 
 def is_slow(where: Path) -> bool:
     """Whether `make test-fast` leaves out a file, by its path below tests/."""
-    return bool(SLOW_ROOMS & set(where.parts)) or where.name in SLOW_FILES or str(where) in SLOW_MODULES
+    return is_idle(where) or where.name in SLOW_FILES or str(where) in SLOW_MODULES
 
 
 def is_nightly(where: Path) -> bool:
     """Whether `make test` leaves out a whole file, by its path below tests/."""
-    return bool(NIGHTLY_ROOMS & set(where.parts)) or str(where) in NIGHTLY_MODULES
+    return is_idle(where) or str(where) in NIGHTLY_MODULES
+
+
+def is_idle(where: Path) -> bool:
+    """Whether a file is of a simulator's part, or of a method to learn from."""
+    method = where.parts[:2] == ("unit", "learning") and len(where.parts) == 4 and where.name not in LADDERS
+    return method or bool(NIGHTLY_ROOMS & set(where.parts))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

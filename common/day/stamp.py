@@ -1,6 +1,6 @@
 """The stamp of a run or a figure: by which version and code, on which machine, beside what load, on which day.
 
-Runs, ladders and labs leave it beside their figures; ``make figures-NAME`` writes pages from these.
+Runs and ladders leave it beside their figures; ``make figures-NAME`` writes pages from these.
 """
 
 import datetime
@@ -23,8 +23,8 @@ from common.engine.resources import count_threads
 from common.io.submission import write_bytes
 
 SOURCE = ("common", "competitions")
-# What moves no score: reports and hosts, simulators, labs, the command line, the declaration of the learning path.
-IDLE = re.compile(r"^common/(day|simulation)/|/(cli|lab|simulator|notebooks)/|/day/(ladder|look|standin|host_files)")
+# What moves no score: reports and hosts, simulators, the command line, the learning path.
+IDLE = re.compile(r"^common/(day|simulation)/|^competitions/(cli|learning)/|/simulator/|/day/(look|host_files)")
 CPUINFO = Path("/proc/cpuinfo")
 FILE, BUILD, BENCHES = "figures.json", Path("build"), "figures"  # beside a page; below build/NAME
 STAMP, FOLDER = "stamp", "folder"  # in the JSON of a ladder: when it was climbed whole, of which raw files

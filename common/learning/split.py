@@ -30,9 +30,10 @@ def build_fold(
 ) -> Fold:
     """The fold of some ``queries`` (query, user, time) in a log of ``events`` (user, item, time in ms).
 
-    What a query's user did after its time is in neither ``history`` nor ``seen``, so that no answer can be. Where a
-    user has several queries, the first one's time counts for ``history``. Of other users ``history`` ends with the
-    first query of all, as a live system knows the log; or, without ``past_only``, it is the whole log.
+    What a query's user did after its time is in neither ``history`` nor ``seen``, so that no answer can be; where a
+    clock is coarse, leave the answers' own rows out of ``events``, which may bear that very time. Where a user has
+    several queries, the first one's time counts for ``history``. Of other users ``history`` ends with the first query
+    of all, as a live system knows the log; or, without ``past_only``, it is the whole log.
 
     >>> events = pl.DataFrame({"user": [0, 0, 0, 1], "item": [7, 8, 9, 7], "time": [1, 2, 3, 4]})
     >>> queries = pl.DataFrame({"query": [5], "user": [0], "time": [2]})

@@ -69,6 +69,6 @@ def list_channel(fold: Fold, settings: ChannelSettings, top: int, seed: int, *, 
     if lists.is_empty() and fold.queries.height:
         raise UserError(
             f"A channel lists nothing for any of {fold.queries.height:,} queries, from a history of"
-            f" {fold.history.height:,} events: widen its settings or leave it out ({settings})."
+            f" {fold.history.height:,} events: change its settings or leave it out ({settings})."
         )
     return lists

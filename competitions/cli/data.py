@@ -16,7 +16,7 @@ from common.day.registry import find_run, find_runs, find_unrecorded, is_held, r
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from common.engine.progress import say
-from competitions import find_competition, find_room
+from competitions import find_competition, find_lesson, find_room
 from competitions.cli.options import BUILD, Build, Name, name_folder
 
 
@@ -69,9 +69,9 @@ def standin(
     build: Build = BUILD,
 ) -> None:
     """Convert a public data set to the host's layout, with its truth: real behaviour without a login."""
-    from common.day.hosts.public import TRUTH
+    from common.day.hosts import TRUTH
 
-    public = find_room(name, "day.standin")
+    public = find_lesson(name, "standin")
     if source is None:
         raise UserError(f"Name the folder of the public data set, make standin-{name} FROM=DIR: {public.HINT}.")
     if text is not None and "text" not in inspect.signature(public.convert).parameters:

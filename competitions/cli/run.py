@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from common.engine.console import print_table, wide_console
-from competitions import ROOM, find_competition, find_room
+from competitions import ROOM, find_competition, find_lesson, find_room
 from competitions.cli.options import (
     BUILD,
     Build,
@@ -80,22 +80,22 @@ def look(options: InputOptions) -> None:
 @takes(LadderOptions)
 def ladder(options: LadderOptions) -> None:
     """What each channel, feature block and model adds, on the same split (minutes); or one step only."""
-    from common.day.methods import ladder as ladders
-    from common.day.methods.card import make_card
     from common.day.stamp import make_stamp, stamp_ladder
     from common.engine.cluster import connect
     from common.engine.run import Run
     from common.io.lock import hold
     from competitions.cli.settings import load_inputs
+    from competitions.learning import ladder as ladders
+    from competitions.learning.card import make_card
 
-    room = find_room(options.name, "day.ladder")
+    lesson = find_lesson(options.name, "ladder")
     if options.only is not None:  # a wrong name is refused before a file is read, or simulated
         config = find_competition(options.name).load_config(options.settings, not options.untuned)
-        room.make_ladder(None, config, None).find(options.only)
+        lesson.make_ladder(None, config, None).find(options.only)
     inputs = load_inputs(options)
     build = options.build / options.name
     stamp, run = make_stamp(), Run(build / "ladder", build / "cache")
-    made = room.make_ladder(inputs.files, inputs.config, run)
+    made = lesson.make_ladder(inputs.files, inputs.config, run)
     with hold(run.folder), connect(options.cluster, run.cache) as run.cluster:
         rows = made.climb(options.only)
     if options.only is not None:

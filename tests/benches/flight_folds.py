@@ -29,10 +29,10 @@ from competitions.flight.config import FlightConfig
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import locate
 from competitions.flight.io.schema import LEGS, SELECTED, TEST, TRAIN
-from competitions.flight.lab.peers import COMPARISONS as PEER_BLOCKS
-from competitions.flight.lab.peers import PEERS, Scores
 from competitions.flight.metrics import CUTOFF, LARGE
 from competitions.flight.pipeline import Outcome, solve
+from competitions.learning.flight.peers import COMPARISONS as PEER_BLOCKS
+from competitions.learning.flight.peers import PEERS, Scores
 
 PIPELINE, PROMISED = "pipeline", "cv"
 KEY, REQUESTED = "ranker_id", "requestDate"

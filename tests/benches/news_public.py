@@ -19,9 +19,9 @@ from common.engine.progress import track
 from common.io.tables import read_csv
 from common.learning.metrics import as_dict, evaluate_ranks
 from common.learning.split import Fold
+from competitions.learning.news.neighbours import METHODS
 from competitions.news import split
 from competitions.news.io import reader
-from competitions.news.lab.neighbours import METHODS
 
 OFFLINE_SHARE = 50_000 / 1_112_623  # of the rows of the train log
 # (key of the method, fold, metric, score). As published: popularity by sylvia-ymlin/news-recommendation, item CF by

@@ -1,7 +1,7 @@
 """Run the notebooks and keep them with their output: ``make notebooks``, or ``python -m tests.benches.notebooks``.
 
-Each competitions/notebooks/NAME.py (jupytext's percent format) becomes NAME.ipynb beside it. It needs ipykernel and
-nbclient, which ``make notebooks`` installs.
+Each competitions/learning/notebooks/NAME.py (jupytext's percent format) becomes NAME.ipynb beside it. It needs
+ipykernel and nbclient, which ``make notebooks`` installs.
 """
 
 import sys
@@ -13,7 +13,7 @@ import nbformat
 
 from competitions import ROOM
 
-FOLDER = ROOM / "notebooks"
+FOLDER = ROOM / "learning" / "notebooks"
 MOST_BYTES = 200_000
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 

@@ -84,7 +84,7 @@ GIVEN: dict[str, Text] = {
 # The files of each competition by stage; None: the host gives the candidates.
 FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
     "news": (
-        ("io/reader.py", "split.py"), ("retrieval/channels.py", "retrieval/neighbours.py"), ("retrieval/fusion.py",),
+        ("io/reader.py", "split.py"), ("retrieval/channels.py", "common/retrieval/"), ("common/retrieval/",),
         ("features.py", "pair_features.py"), ("ranking.py",), ("submission.py",),
     ),
     "flight": (

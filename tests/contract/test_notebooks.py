@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.contract import ROOT
 
-NOTEBOOKS = sorted((ROOT / "competitions" / "notebooks").glob("*.py"))
+NOTEBOOKS = sorted((ROOT / "competitions" / "learning" / "notebooks").glob("*.py"))
 MOST_LINES = 120
 
 

@@ -23,8 +23,8 @@ LISTED = {  # by section: the files that its diff changes, a script, what it pri
         "length",
     ),
     RUNG: (
-        {"competitions/news/lab/neighbours.py"},
-        "from competitions.news.day.ladder import list_alone; print([rung.key for rung in list_alone()][-2])",
+        {"competitions/learning/news/neighbours.py"},
+        "from competitions.learning.news.ladder import list_alone; print([rung.key for rung in list_alone()][-2])",
         "item-cf-one",
     ),
 }

@@ -12,7 +12,7 @@ from competitions import NAMES
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = [path for top in ("common", "competitions") for path in sorted((ROOT / top).rglob("*.py"))]
 HOUSES = tuple(ROOT / "competitions" / name for name in (*NAMES, "template", "template/rows"))
-ROOMS = {"day", "lab", "simulator"}  # beside the story
+ROOMS = {"day", "simulator"}  # beside the story
 MOST_MODULES = 16
 
 
@@ -41,7 +41,7 @@ def read_imports(path: Path) -> Iterator[str]:
 
 
 def list_callers(called: str) -> set[str]:
-    """The modules of the story, outside day/, lab/ and simulator/, that call ``step`` as such or as ``run.step``; an
+    """The modules of the story, outside day/ and simulator/, that call ``step`` as such or as ``run.step``; an
     optimizer has steps of its own.
     """
     callers = set()
@@ -94,13 +94,11 @@ def test_in_the_story_only_the_pipeline_makes_steps() -> None:
     assert {name for name in list_callers("step") if not name.endswith(".pipeline")} == set()
 
 
-def test_only_the_ladder_enters_a_lab() -> None:
+def test_no_competition_imports_what_is_there_to_learn() -> None:
     """What lies there is kept to be learned from: move what others need out of it."""
-    for house in NAMES:
-        lab = f"competitions.{house}.lab"
-        visitors = {name for name in MODULES for imported in list_imports(MODULES[name]) if is_in(imported, lab)}
-        others = {name for name in visitors if not (is_in(name, lab) or is_in(name, "competitions.notebooks"))}
-        assert others <= {f"competitions.{house}.day.ladder"}  # notebooks teach the same
+    floor = "competitions.learning"
+    visitors = {name for name in MODULES for imported in list_imports(MODULES[name]) if is_in(imported, floor)}
+    assert {name for name in visitors if not is_in(name, floor)} == {"competitions.cli.run"}  # the verb ladder
 
 
 def is_in(module: str, package: str) -> bool:

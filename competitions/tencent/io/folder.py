@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from common.day.hosts.public import MARKER
+from common.day.hosts import MARKER
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
 from common.io.files import hint_where, refuse_folder

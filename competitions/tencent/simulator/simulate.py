@@ -28,14 +28,14 @@ from common.engine.progress import running, track
 from common.simulation.oracle import Oracle
 from common.simulation.writer import Simulation, check_request, write_simulation
 from competitions.tencent.corpus import number_rows
-from competitions.tencent.day.standin_release import WRITTEN as RELEASE
-from competitions.tencent.day.standin_release import PublicLog, write_embedding, write_release
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CLICK, CONVERSION
 from competitions.tencent.simulator.ads import Ads, draw_favourites, make_ads, make_topics
 from competitions.tencent.simulator.click_model import Environment, Queries, acceptance_slope, browse, draw_targets
 from competitions.tencent.simulator.features import EMBEDDING, draw_ad_features, embed_ads
 from competitions.tencent.simulator.oracle import Candidates, choose_candidates, rank_targets, summarise_ranks
+from competitions.tencent.simulator.release import WRITTEN as RELEASE
+from competitions.tencent.simulator.release import PublicLog, write_embedding, write_release
 from competitions.tencent.simulator.users import make_users
 
 MOST_SCALE = 2.0

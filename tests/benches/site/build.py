@@ -21,8 +21,8 @@ STYLE = "tests/benches/site/site.css"
 BUILD = ROOT / "build"
 SOURCES, SITE = BUILD / "site-src", BUILD / "site"
 PATTERNS = (
-    *("*.md", "competitions/*.md", "competitions/*/*.md", "common/*.md", "data/*.md", "tests/*.md"),
-    "competitions/*/*.ipynb",
+    *("*.md", "common/*.md", "competitions/**/*.md", "data/*.md", "tests/*.md"),
+    "competitions/learning/notebooks/*.ipynb",
 )
 PAGES = (".md", ".ipynb")
 LANGUAGES = {"en": "English", "zh": "中文"}
@@ -192,8 +192,8 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         {name: take(*(rf"competitions/{name}/{page}\.md" for page in ("README", "FIGURES", ".*")))}
         for name in COMPETITIONS
     ]
-    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/.*")
-    notebooks = take(r"competitions/notebooks/README\.md", r"competitions/notebooks/.*")
+    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/[^/]+")
+    notebooks = take(r"competitions/learning/notebooks/README\.md", r"competitions/learning/notebooks/.*")
     tabs = {
         "Learn": [*lessons, {"Notebooks" if language == "en" else "笔记本": notebooks}],
         "Competitions": each,

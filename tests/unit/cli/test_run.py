@@ -11,12 +11,13 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from common.day.methods.ladder import Rung
 from common.day.record_schema import RunRecord, Truth
 from common.engine.errors import UserError
 from common.io.submission import Checked
-from competitions import find_competition, find_room
+from competitions import find_competition, find_lesson
 from competitions.cli import execution
+from competitions.learning.families import FACTORS
+from competitions.learning.ladder import Rung
 from tests.conftest import Call, replace_part
 from tests.unit.common.day.records import make_record
 
@@ -101,7 +102,7 @@ class FakeLadder:
         """The one rung."""
         if key != "als":
             raise UserError(f"There is no step {key!r}.")
-        return Rung("als", "factors", "f", lambda bench: None, Rung.locate_code, formula="u . v")
+        return Rung("als", "factors", FACTORS, lambda bench: None, Rung.locate_code, formula="u . v")
 
     def climb(self, only: str | None = None) -> list[dict[str, Any]]:
         """The rows."""
@@ -118,7 +119,7 @@ def put_ladder(monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]]) -> l
         return FakeLadder(run, rows)
 
     replace_part(monkeypatch, "flight", locate=lambda raw, config: raw)
-    monkeypatch.setattr(find_room("flight", "day.ladder"), "make_ladder", make_ladder)
+    monkeypatch.setattr(find_lesson("flight", "ladder"), "make_ladder", make_ladder)
     Path("mine").mkdir()
     return made
 
@@ -147,9 +148,9 @@ def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, mon
 
 
 def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "common/day/methods/ladder.py:1 climb"}
+    costs = {"seconds": 1.25, "MiB beyond the start": None, "code": "competitions/learning/ladder.py:1 climb"}
     scores = {"score": 0.5, "error": 0.01, "builds on": "popular", "gain": 0.1, "gain error": 0.02, "before": 0.4}
-    row = {"rung": "als", "title": "factors", "family": "f", **scores}
+    row = {"rung": "als", "title": "factors", "family": FACTORS.name, **scores}
     row |= {"recall": 0.75, "unknown": None, **costs}
     put_ladder(monkeypatch, [{"rung": "popular", "recall": 0.5}, row])
     code, out, _ = call("ladder", "flight", "--raw", "mine", "--only", "als")
@@ -158,7 +159,7 @@ def test_a_card_says_what_a_method_is_gains_and_costs(call: Call, monkeypatch: p
     assert facts.pop("does").startswith("Where its code stands")
     assert facts == {
         "formula": "u . v",
-        "to change": "common/day/methods/ladder.py:1 climb",
+        "to change": "competitions/learning/ladder.py:1 climb",
         "score": ".5000 ± .0100",
         "before": ".4000",
         "against popular": ".1000 ± .0200, on the same queries, by one fit each: another fit moves it too",

@@ -1,14 +1,16 @@
 """What every declaration of a competition does alike: settings, the choice of raw files, simulated sets."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import competitions
 from common.competition import Competition
 from common.day.hosts.simulated import REPORT
 from common.engine.errors import UserError
-from competitions import NAMES, find_competition, find_room
+from competitions import NAMES, find_competition, find_lesson, find_room
 from competitions.flight.io import reader as flight_reader
 from competitions.mgtv.io import schema as mgtv_schema
 from competitions.news.io import reader as news_reader
@@ -85,3 +87,16 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
 def test_a_kind_of_task_that_is_none_is_refused() -> None:
     with pytest.raises(UserError, match="no kind of task 'pairs': choose one"):
         dataclasses.replace(find_competition("news"), kind="pairs")
+
+
+@pytest.mark.parametrize(
+    ("find", "module", "path"),
+    [(find_lesson, "ladder", "learning/template/ladder.py"), (find_room, "day.export", "template/day/export.py")],
+)
+def test_what_a_new_competition_lacks_is_one_sentence(
+    find: Callable[[str, str], object], module: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(competitions, "NAMES", (*NAMES, "template"))
+    model = path.replace("template", "news")
+    with pytest.raises(UserError, match=f"^template has no {module} yet: write competitions/{path} as .*/{model} is"):
+        find("template", module)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from competitions.learning.tencent.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.config import SequenceSettings
-from competitions.tencent.lab.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.retrieval.sequence import BuildEncoder
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTime, QueryTower
 

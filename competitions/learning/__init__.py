@@ -1,0 +1,1 @@
+"""What only learners climb: the pages, and by competition the methods that they explain. No competition reads it."""

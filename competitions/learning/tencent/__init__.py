@@ -1,0 +1,1 @@
+"""Tencent: the ladder, rungs that the pipeline does not need, public sequences."""

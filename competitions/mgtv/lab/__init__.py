@@ -1,1 +1,0 @@
-"""What a default run never reads: rankers and baselines that the ladder climbs, kept to be learned from."""

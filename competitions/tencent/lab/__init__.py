@@ -1,1 +1,0 @@
-"""The ladder's rungs that the pipeline does not need: kept to be learned from."""
