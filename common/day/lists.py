@@ -29,6 +29,7 @@ from common.learning.model_diagnostics import curves
 from common.learning.split import Fold
 from common.simulation.oracle import read_oracle
 
+FEW_EVENTS = 8
 NAMES = ("query", "user")  # columns of queries that are no slice
 
 
@@ -175,6 +176,14 @@ def score_candidates(candidates: pl.DataFrame, rows: RankingDataset, ranker: Ran
     return candidates.select("query", "item", score=pl.Series(predict(ranker, rows.names, rows.features)))
 
 
+def slice_by_events(fold: Fold) -> pl.DataFrame:
+    """Users by how much they did: query, events."""
+    events = (
+        pl.when(pl.len() < FEW_EVENTS).then(pl.lit(f"1-{FEW_EVENTS - 1}")).otherwise(pl.lit(f"{FEW_EVENTS} or more"))
+    )
+    return fold.seen.group_by("query").agg(events=events)
+
+
 @dataclass(frozen=True)
 class ListTask:
     """A competition that hands in lists: what is reported of a run, how its truth is scored, how runs are blended.
@@ -187,7 +196,7 @@ class ListTask:
     model: str
     file: ListFile
     rules: Mapping[str, Order]
-    slices: Callable[[Fold], pl.DataFrame] = lambda fold: fold.queries.select("query")
+    slices: Callable[[Fold], pl.DataFrame] = slice_by_events
 
     def list_valid(self, outcome: Validated) -> RankedLists:
         """The lists of the validation queries."""

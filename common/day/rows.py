@@ -27,6 +27,8 @@ from common.learning.metrics import average, measure_rows, score_auc, weigh_clas
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 
+FEW_LABELS = 10
+
 
 @dataclass(frozen=True)
 class PredictedRows:
@@ -127,6 +129,13 @@ def score_asked(asked: pl.DataFrame, rows: RankingDataset, model: Ranker) -> pl.
     return asked.select("query", score=pl.Series(predict(model, rows.names, rows.features)))
 
 
+def slice_by_known(fold: pl.DataFrame) -> pl.DataFrame:
+    """Rows by how many labels of their user are known, those of a user as one cluster: query, cluster, labelled."""
+    few = pl.col("label").count().over("user") < FEW_LABELS
+    known = pl.when(few).then(pl.lit(f"0-{FEW_LABELS - 1}")).otherwise(pl.lit(f"{FEW_LABELS} or more"))
+    return fold.select("query", cluster="user", labelled=known)
+
+
 @dataclass(frozen=True)
 class RowTask:
     """A competition that hands in probabilities: what is reported of a run, how its truth is scored, how runs are
@@ -140,7 +149,7 @@ class RowTask:
     model: str
     file: RowFile
     rules: Mapping[str, Order]
-    queries: Callable[[pl.DataFrame], pl.DataFrame] = lambda fold: fold.select("query")
+    queries: Callable[[pl.DataFrame], pl.DataFrame] = slice_by_known
 
     def list_valid(self, outcome: Validated) -> PredictedRows:
         """The validation rows."""

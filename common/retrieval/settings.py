@@ -8,7 +8,7 @@ Each has a default for everything, so that ``config.toml`` names what is to diff
     last = 5
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from common.engine.config import Count, NotNegative, Positive, Settings
 
@@ -86,6 +86,18 @@ class Channels(Settings, frozen=True):
     transitions: TransitionSettings = TransitionSettings()
     ease: EaseSettings = EaseSettings()
     als: FactorSettings = FactorSettings()
+
+
+class RecallSettings(Settings, frozen=True):
+    """``per_channel`` items of each channel enter the union, ``candidates`` stay after ``fusion`` by learned weights
+    or equal ones. ``repeats``: whether an answer may be what the user had before.
+    """
+
+    channels: Channels
+    per_channel: Count
+    candidates: Count
+    fusion: Literal["learned", "equal"]
+    repeats: bool
 
 
 def name_channels(channels: Settings) -> dict[str, ChannelSettings]:

@@ -10,15 +10,14 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from common.day.lists import score_candidates
+from common.day.lists import Outcome, score_candidates
 from common.engine.errors import UserError
 from common.learning.dataset import join_blocks, make_dataset
-from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from common.retrieval.channels import fit_channel, list_queries
 from common.retrieval.fusion import fuse_channels
 from common.retrieval.lists import Scorer
-from common.retrieval.settings import ChannelSettings
+from common.retrieval.settings import RecallSettings, name_channels
 from common.time_units import MINUTE_MS
 
 Describe = Callable[[Fold, pl.DataFrame], pl.DataFrame]
@@ -33,26 +32,26 @@ class Asked(msgspec.Struct):
 
 @dataclass(frozen=True)
 class ListService:
-    """``history``: user, item, time of the log; ``channels`` and the ``weights`` of their fusion; ``blocks`` of the
-    features that the ``ranker`` was fitted on. ``top`` of each channel, ``candidates`` after fusion, ``length`` of a
-    list; ``repeats``: whether what the user had may be listed.
+    """Of a run its ``outcome``, whose test has the whole log as its history, the settings of its retrieval, ``recall``,
+    the ``blocks`` of features that its ranker was fitted on, the ``length`` of its lists.
     """
 
-    history: pl.DataFrame
-    channels: Mapping[str, ChannelSettings]
-    weights: Mapping[str, float]
+    outcome: Outcome
+    recall: RecallSettings
     blocks: Mapping[str, Describe]
-    ranker: Ranker
-    top: int
-    candidates: int
     length: int
-    repeats: bool
     seed: int
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """The log: user, item, time."""
+        return self.outcome.test.value.history
 
     @cached_property
     def scorers(self) -> dict[str, Scorer]:
         """The channels, each fitted once."""
-        return {name: fit_channel(self.history, settings, self.seed) for name, settings in self.channels.items()}
+        channels = name_channels(self.recall.channels)
+        return {name: fit_channel(self.history, settings, self.seed) for name, settings in channels.items()}
 
     @cached_property
     def known(self) -> set[int]:
@@ -88,12 +87,12 @@ class ListService:
         seen = seen.cast({"query": pl.Int32, "item": pl.Int32, "time": pl.Int64, "back": pl.Int32})
         queries = pl.DataFrame({"query": [0], "time": [self.end]}, {"query": pl.Int32, "time": pl.Int64})
         lists = {
-            name: list_queries(scorer, queries, seen, self.top, repeats=self.repeats)
+            name: list_queries(scorer, queries, seen, self.recall.per_channel, repeats=self.recall.repeats)
             for name, scorer in self.scorers.items()
         }
-        candidates = fuse_channels(lists, self.candidates, self.weights)
+        candidates = fuse_channels(lists, self.recall.candidates, self.outcome.weights.value)
         fold = Fold(self.history, queries, seen, None)
         features = join_blocks({name: describe(fold, candidates) for name, describe in self.blocks.items()})
-        scored = score_candidates(candidates, make_dataset(features, candidates), self.ranker)
+        scored = score_candidates(candidates, make_dataset(features, candidates), self.outcome.final.value)
         single = scored.with_columns(pl.col("score").cast(pl.Float32))
         return single.sort("score", "item", descending=[True, False]).head(self.length).drop("query")

@@ -19,13 +19,13 @@ HOST_ROWS, ROWS_PER_USER = 2_000_000, 40
 
 
 def simulate_log(
-    out: Path,
     names: tuple[str, str],
-    scale: float,
-    seed: int,
     metric: str,
     answers: int,
     days: int,
+    out: Path,
+    scale: float,
+    seed: int,
     follow: float = FOLLOW,
 ) -> Simulation:
     """``names`` of the files: a log (user_id, item_id, timestamp in seconds), and the users to answer for. With chance
@@ -83,7 +83,7 @@ def score_best(known: pl.DataFrame, truth: pl.DataFrame, after: Ints, metric: st
     return score_lists(metric, -np.arange(best.height, dtype=np.float64), right, sizes, users["len"].to_numpy())
 
 
-def simulate_rows(out: Path, names: tuple[str, str], scale: float, seed: int, pull: float = 1.0) -> Simulation:
+def simulate_rows(names: tuple[str, str], out: Path, scale: float, seed: int, pull: float = 1.0) -> Simulation:
     """``names`` of the files: labelled rows (row_id, user_id, item_id, timestamp in seconds, label) and those to answer
     for, later and without a label. Users and items have tastes and qualities, ``pull`` times as strong as usual.
     """

@@ -1,15 +1,12 @@
 """Template: the declaration that the command line and the contract tests read."""
 
+from functools import partial
 from pathlib import Path
-
-import polars as pl
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
 from common.day.lists import ListTask
-from common.learning.split import Fold
 from common.simulation.demo import simulate_log
-from common.simulation.writer import Simulation
 from competitions.template import submission
 from competitions.template.config import BLOCKS, MODEL, TemplateConfig, check_names
 from competitions.template.io import reader
@@ -19,26 +16,15 @@ from competitions.template.split import ANSWERS
 DAYS = 3  # several: 10  # that the host asks for, behind the log
 # Plain orders of the same candidates, as the report calls them.
 RULES = {"Popularity: events of an item": ("item_all", 1.0), "The order of retrieval": ("channel_fusion", 1.0)}
-
-
-def slice_users(fold: Fold) -> pl.DataFrame:
-    """By what the report tells users apart: query, then text."""
-    events = pl.when(pl.len() < 8).then(pl.lit("1-7")).otherwise(pl.lit("8 or more"))
-    return fold.seen.group_by("query").agg(events=events)
-
-
-def simulate(out: Path, scale: float, seed: int) -> Simulation:
-    """Raw files in the host's layout, to try the pipeline on, with the truth and the best possible score."""
-    return simulate_log(out, (reader.EVENTS, reader.USERS), scale, seed, submission.METRIC, ANSWERS, DAYS)
-
-
-TASK = ListTask(submission.METRIC, MODEL, submission.FILE, RULES, slice_users)
+FILES = reader.EVENTS, reader.USERS
+SIMULATE = partial(simulate_log, FILES, submission.METRIC, ANSWERS, DAYS)  # to try the pipeline on
+TASK = ListTask(submission.METRIC, MODEL, submission.FILE, RULES)
 COMPETITION = Competition(
     name="template",
     kind="one",  # several: "several",
     folder=Path(__file__).parent,
     config=TemplateConfig,
-    host=HostFiles(Path("data/template/raw"), "*.csv", "the host's files", 0.02, simulate),
+    host=HostFiles(Path("data/template/raw"), "*.csv", "the host's files", 0.02, SIMULATE),
     metric=submission.METRIC.upper(),
     queries="validation users",
     locate=lambda raw, _: reader.locate(raw),

@@ -6,7 +6,7 @@ import msgspec
 
 from common.engine.config import Count, Positive, RunSettings, Settings
 from common.engine.decisions import refuse_choice
-from common.retrieval.settings import Channels
+from common.retrieval.settings import RecallSettings
 
 MODEL = "lightgbm_lambdarank"
 BLOCKS = ("channel", "item", "list", "pair", "user")  # of features.py
@@ -17,18 +17,6 @@ class SplitSettings(Settings, frozen=True):
 
     days: Positive
     valid_share: Annotated[float, msgspec.Meta(gt=0, lt=1)]
-
-
-class RecallSettings(Settings, frozen=True):
-    """``per_channel`` items of each channel enter the union, ``candidates`` stay after ``fusion``, by weights
-    learned on training queries, or all alike. ``repeats``: whether an answer may be what the user had before.
-    """
-
-    channels: Channels
-    repeats: bool
-    per_channel: Count
-    candidates: Count
-    fusion: Literal["learned", "equal"]
 
 
 class RankSettings(Settings, frozen=True):

@@ -33,7 +33,7 @@ INSIGHT = {"insight.importance", "insight.drift"}
 
 def write_raw(raw: Path, truth: Path) -> None:
     """Users who nearly always take the item that follows their last one."""
-    simulate_log(raw, (EVENTS, USERS), 0.004, 5, submission.METRIC, ANSWERS, DAYS, follow=0.9)
+    simulate_log((EVENTS, USERS), submission.METRIC, ANSWERS, DAYS, raw, 0.004, 5, follow=0.9)
     (raw / REPORT).unlink()
     (raw / TRUTH).rename(truth)
 
@@ -130,8 +130,9 @@ TEMPLATE = Contract(
         frozenset({"fit", "refit", "score_test", "answer", "insight.importance"}),
     ),
     feature_change=Change(
-        "competitions/template/features.py:describe_pairs",
-        frozenset({"labelled.pair_block", "test.pair_block"} | AFTER_FEATURES | INSIGHT),
+        "competitions/template/features.py:describe_items",
+        frozenset({"labelled.item_block", "test.item_block"} | AFTER_FEATURES | INSIGHT),
+        edit="({}).with_columns(item_new=pl.lit(1.0, pl.Float32))",
     ),
     kill_after="labelled.features",
     cutoff=submission.LENGTH,

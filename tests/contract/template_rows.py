@@ -18,7 +18,7 @@ IS_LATE = pl.col("timestamp") >= pl.col("timestamp").max() - DAYS * 86_400
 
 def write_raw(raw: Path, truth: Path) -> None:
     """Rows whose label follows qualities of items and tastes of users."""
-    simulate_rows(raw, (TRAIN, TEST), 0.002, 5, pull=3.0)
+    simulate_rows((TRAIN, TEST), raw, 0.002, 5, pull=3.0)
     (raw / REPORT).unlink()
     (raw / TRUTH).rename(truth)
 
