@@ -15,6 +15,7 @@ override FROM := $(value FROM)
 override STORAGE := $(value STORAGE)
 override CLUSTER := $(value CLUSTER)
 override NAME := $(value NAME)
+override KIND := $(value KIND)
 override RUNG := $(value RUNG)
 override LAW := $(value LAW)
 override SCALE := $(value SCALE)
@@ -23,7 +24,7 @@ override TRIALS := $(value TRIALS)
 override MINUTES := $(value MINUTES)
 override SCORE := $(value SCORE)
 override RUN := $(if $(findstring command,$(origin RUN)),$(value RUN))
-export RAW FROM STORAGE CLUSTER NAME RUNG LAW SCALE SEED TRIALS MINUTES SCORE RUN
+export RAW FROM STORAGE CLUSTER NAME KIND RUNG LAW SCALE SEED TRIALS MINUTES SCORE RUN
 RAW_OPTION = $${RAW:+--raw "$$RAW"}
 SCALE_OPTION = $${SCALE:+--scale "$$SCALE"}
 LAW_OPTION = $${LAW:+--law "$$LAW"}
@@ -173,11 +174,11 @@ $(NAMES:%=report-%): report-%: $(VENV)/installed
 $(NAMES:%=figures-%) figures-learning: figures-%: $(VENV)/installed
 	@$(PY) -m tests.benches.figures $* $(ARGS)
 
-# recommend-NAME: ## Five articles for a reader, by the last run (news; READ="6919 6512": article ids, oldest first)
+# recommend-NAME: ## A list for a user, by the last run (READ="6919 6512": ids of items, oldest first)
 $(NAMES:%=recommend-%): recommend-%: $(VENV)/installed
 	@$(CLI) recommend $* $(READ) $(ARGS)
 
-# serve-NAME: ## Serve the last run over HTTP (news)
+# serve-NAME: ## Serve the last run over HTTP (news, new ones of lists)
 $(NAMES:%=serve-%): serve-%: $(VENV)/installed
 	@OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(CLI) serve $* $(ARGS)
 
@@ -187,8 +188,8 @@ $(NAMES:%=submit-%): submit-%: $(VENV)/installed
 
 PYTEST = OMP_NUM_THREADS=1 POLARS_MAX_THREADS=1 $(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
-new: $(VENV)/installed ## Add a new competition that runs (NAME=x)
-	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(CLI) new "$$NAME" $(ARGS)
+new: $(VENV)/installed ## Add a new competition that runs (NAME=x KIND=one|several|rows)
+	@$(if $(NAMED),,echo "error: Give a name: make new NAME=music25" >&2; exit 1;) $(CLI) new "$$NAME" $${KIND:+--kind "$$KIND"} $(ARGS)
 
 # In as many processes as there are cores, 4 at most; ARGS="-n 0": in one.
 test: $(VENV)/installed ## The tests (five minutes)

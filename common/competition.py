@@ -18,6 +18,7 @@ from common.engine import config as configuration
 from common.engine.errors import UserError
 from common.engine.run import Run
 from common.io.submission import Checked
+from common.learning.kinds import Kind, check_kind
 
 
 def say_unsimulated(*_: Any) -> Any:
@@ -29,6 +30,7 @@ def say_unsimulated(*_: Any) -> Any:
 class Competition:
     """What differs between competitions. ``Files``, ``Outcome`` and settings are each competition's own types.
 
+    ``kind``: of its task, see ``common.learning.kinds``; blends and tests ask for it.
     ``folder``: where its package and config.toml lie. ``metric``: what runs are compared by; ``queries``: what it is a
     mean over, in plain words.
 
@@ -48,6 +50,7 @@ class Competition:
     """
 
     name: str
+    kind: Kind = "one"
     folder: Path
     config: type[msgspec.Struct]
     host: HostFiles
@@ -66,6 +69,10 @@ class Competition:
     describe: Callable[[Path], pl.DataFrame] | None = None
     blending: Blending | None = None
     data: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that is none."""
+        check_kind(self.kind)
 
     @property
     def tuned(self) -> Path:

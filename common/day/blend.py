@@ -21,7 +21,8 @@ from common.day.registry import read_own_record, require_submission
 from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
 from common.io.submission import write_whole
-from common.learning.blending import Blend, cross_blend, find_blend, mix_scores, weigh_evenly
+from common.learning.blending import Blend, cross_blend, find_blend, mix_logs, weigh_evenly
+from common.learning.kinds import Kind
 from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
 TEST_CANDIDATES, VALID_CANDIDATES = "test_candidates.parquet", "valid_candidates.parquet"
@@ -38,7 +39,8 @@ class Blending:
     ``earn(candidates, sizes)``: what lists of labelled candidates earn under the metric by the column score.
     ``answer(candidates, files, folder)`` writes the submission of the test's scored candidates.
     ``lists``: the columns that tell one list from another; ``query``: that of its name in queries.parquet, null where
-    it is not scored. ``calibrated``: scores are log probabilities.
+    it is not scored. ``calibrated``: scores are log probabilities. Of the kind ``rows`` each row is a list of its own,
+    and its score the log odds of a yes, by a model that is fitted to their likelihood.
     """
 
     list_test: Callable[[Any], pl.DataFrame]
@@ -141,7 +143,7 @@ def read_member(folder: Path, record: RunRecord, blending: Blending) -> Member:
 # --- the mix ---
 
 
-def mix_members(members: Sequence[Member], blending: Blending) -> Mixed:
+def mix_members(members: Sequence[Member], blending: Blending, kind: Kind = "one") -> Mixed:
     """The blend of the runs by the queries that all of them have. ``UserError`` where there is none."""
     queries = members[0].queries
     for member in members[1:]:
@@ -157,17 +159,37 @@ def mix_members(members: Sequence[Member], blending: Blending) -> Mixed:
     firsts = frame.select(query=blending.query)[find_starts(sizes)].with_columns(list=pl.col("query").rank("dense"))
     joined = firsts.join(queries, on="query", how="left", maintain_order="left")
     units = number_groups(joined, CLUSTER if CLUSTER in joined.columns else "list")
-    rows = scores, frame["label"].to_numpy(), sizes, units, blending.calibrated
+    rows = *pose_lists(kind, scores, frame["label"].to_numpy(), sizes), units, blending.calibrated or kind == "rows"
     blend = find_blend(*rows)
     weights = {EVEN: tuple(weigh_evenly(models)), FITTED: blend.weights}
     for way, logs in zip(weights, cross_blend(*rows), strict=True):
-        ways[way] = earn_queries(queries, average(frame, logs, weights[way], blending), blending)
+        ways[way] = earn_queries(queries, average(frame, take_scored(kind, logs), weights[way], blending), blending)
     test = align([member.test for member in members], ["query"], blending.averaged)
-    mixed = mix_scores(blend, take_scores(test, models), count_sizes(test, ["query"]))
-    logs = np.log(np.maximum(mixed, np.finfo(np.float64).tiny))
+    unknown = np.zeros(test.height, np.float32)
+    posed, _, listed = pose_lists(kind, take_scores(test, models), unknown, count_sizes(test, ["query"]))
+    logs = take_scored(kind, mix_logs(blend, posed, listed))
     return Mixed(
         blend, ways, EVEN if blend.weights == weights[EVEN] else FITTED, average(test, logs, blend.weights, blending)
     )
+
+
+def pose_lists(kind: Kind, scores: Floats, labels: Labels, sizes: Sizes) -> tuple[Floats, Labels, Sizes]:
+    """What is mixed by the softmax within lists: lists as they are; of the kind ``rows`` the choice between yes, by its
+    log odds, and no, by 0, whose softmax is the logistic function.
+
+    >>> scores, labels, sizes = pose_lists("rows", np.array([[2.0], [-1.0]]), np.array([1, 0]), np.array([1, 1]))
+    >>> scores.ravel().tolist(), labels.tolist(), sizes.tolist()
+    ([2.0, 0.0, -1.0, 0.0], [1, 0, 0, 1], [2, 2])
+    """
+    if kind != "rows":
+        return scores, labels, sizes
+    both = np.stack([scores, np.zeros_like(scores)], axis=1).reshape(-1, scores.shape[1])
+    return both, np.stack([labels, 1 - labels], axis=1).ravel(), np.full(len(labels), 2, np.int32)
+
+
+def take_scored(kind: Kind, logs: Floats) -> Floats:
+    """The scores that the logs of mixed probabilities stand for, of what ``pose_lists`` made: log odds of ``rows``."""
+    return logs[::2] - logs[1::2] if kind == "rows" else logs
 
 
 def align(sides: Sequence[pl.DataFrame], lists: Sequence[str], averaged: Sequence[str] = ()) -> pl.DataFrame:

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import polars as pl
 
-from common.day.difference import FEW, SIDES, Difference, compute_difference, expect_difference, pair_truth, read_pair
+from common.day.difference import (
+    FEW,
+    OF_FIRST,
+    SIDES,
+    Difference,
+    compute_difference,
+    expect_difference,
+    pair_truth,
+    read_pair,
+)
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
 from common.day.registry import find_run, find_runs, find_start
 from common.day.run_record import NO_SLICE, QUERIES, find_weights, read_frame, split_slice
@@ -228,7 +237,7 @@ def list_slices(joined: pl.DataFrame) -> list[Row]:
     """The paired scores by fold and by value of every slice, of ``FEW`` queries or more. A slice that divides the
     queries as the folds do, days in most logs, is not told twice.
     """
-    names = [name for name in joined.columns if name not in (*NO_SLICE, "before", "after", *SIDES)]
+    names = [name for name in joined.columns if name not in (*NO_SLICE, "after", *SIDES, *OF_FIRST.values())]
     names = [name for name in names if joined.select("fold", name).n_unique() > joined["fold"].n_unique()]
     parts = [
         (f"{name}: {value}", part)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats, Ints
-from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, RECORD, RunRecord, read_record
+from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, PREDICTED, RECORD, RunRecord, read_record
 from common.day.run_record import QUERIES, TRUTH_QUERIES, find_weights, read_frame
 from common.engine.errors import UserError
 
@@ -208,7 +208,8 @@ def add_noise(sides: Sequence[FitNoise]) -> tuple[float, tuple[float, float]]:
 
     total = sum(side.total / side.fits for side in sides)
     rest = sum(side.rest / side.fits for side in sides)
-    freedom = total**2 / max(sum((side.total / side.fits) ** 2 / side.freedom for side in sides), 1e-300)
+    spread = sum((side.total / side.fits) ** 2 / side.freedom for side in sides if side.freedom)  # 0: means are equal
+    freedom = total**2 / max(spread, 1e-300)
     if rest and fdtr(freedom, MANY, total / rest) < 1 - POOLED:
         return 0.0, (0.0, 0.0)
     return max(total - rest, 0.0), (total, freedom)
@@ -234,6 +235,7 @@ def widen_error(variance: float, parts: Sequence[tuple[float, float]]) -> float:
 
 BEFORE, AFTER = " before", " after"
 SIDES = FITS + BEFORE, FITS + AFTER  # columns of the scores by single fits
+OF_FIRST = {"score": "before", FITS: SIDES[0], PREDICTED: PREDICTED + BEFORE}  # columns of the first of two runs
 
 
 class Pair(NamedTuple):
@@ -280,9 +282,8 @@ def pair_scores(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """One row per query of both: the second's columns with its score as ``after`` and the scores of its fits as ``fits
     after``, the first's as ``before`` and ``fits before``.
     """
-    names = {"score": "before", FITS: FITS + BEFORE}
     before = first.select(
-        "fold", "query", *(pl.col(old).alias(new) for old, new in names.items() if old in first.columns)
+        "fold", "query", *(pl.col(old).alias(new) for old, new in OF_FIRST.items() if old in first.columns)
     )
     renamed = second.rename({"score": "after", FITS: FITS + AFTER}, strict=False)
     return renamed.join(before, on=["fold", "query"], maintain_order="left")

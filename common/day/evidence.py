@@ -5,7 +5,7 @@ A rank counts from 1; 0: the right answer is not among the candidates; ``BEYOND`
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -32,20 +32,21 @@ class Evidence:
     ``candidates``, a row a candidate, those of a query together: query (text, as the queries have it), item, label (1:
     the right one), what the competition adds, then a score a model; the list that is handed in is sorted by the last.
     ``rows``: the features of the same rows.
-    ``ranks``: of the right answers in the lists that are handed in, a list each; ``repeats``: how often each query
-    stands there, ranked by as many fits: it counts as one. ``example``: a list by its index in ``ranks``, in words.
-    ``stages``: (stage, queries) of what comes before ``listed``, that the right answer is a candidate; ``cutoffs``: of
-    the first so many the share is shown, and the last is the metric's. ``rivals``: see ``list_rivals``.
+    ``ranks``: of the right answers in the lists that are handed in, one each, of a query with several as many; none of
+    the kind ``rows``, which has no lists. ``repeats``: how often each query stands there, ranked by as many fits: it
+    counts as one. ``example``: a list by its index in ``ranks``, in words. ``stages``: (stage, right answers) of what
+    comes before ``listed``, that the right answer is a candidate; ``cutoffs``: of the first so many the share is shown,
+    and the last is the metric's. ``rivals``: see ``list_rivals``.
     """
 
     candidates: pl.DataFrame
     rows: RankingDataset
-    ranks: Ints
+    ranks: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     repeats: int = 1
-    example: Callable[[int], Example]
-    stages: Sequence[tuple[str, int]]
+    example: Callable[[int], Example] = lambda _: Example("", "", [], "")
+    stages: Sequence[tuple[str, int]] = ()
     listed: str = "among the candidates"
-    cutoffs: Sequence[int]
+    cutoffs: Sequence[int] = (1,)
     rivals: Sequence[Scored]
 
     def take_features(self) -> pl.DataFrame:
@@ -59,7 +60,9 @@ class Evidence:
 
 
 def describe_answers(evidence: Evidence) -> AnswerRecord:
-    """The part ``answers`` of a record's insight."""
+    """The part ``answers`` of a record's insight; empty where there are no lists."""
+    if not len(evidence.ranks):
+        return AnswerRecord()
     ranks, repeats, missed = evidence.ranks, evidence.repeats, f"not {evidence.listed}"
     within = {1: "first"} | {cutoff: f"in the first {cutoff}" for cutoff in evidence.cutoffs if cutoff > 1}
     stages = [*evidence.stages, (evidence.listed, int((ranks != MISSED).sum()))]
@@ -76,7 +79,7 @@ def count_within(ranks: Ints, cutoff: int) -> int:
 
 
 def build_funnel(stages: Sequence[tuple[str, float]]) -> list[Stage]:
-    """One row per stage: its queries, their share of all, and how many are lost there.
+    """One row per stage: its right answers, their share of all, and how many are lost there.
 
     A stage that a later one exceeds is no sieve (an answer that the log lacks can be retrieved): it loses none.
 

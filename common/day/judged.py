@@ -23,7 +23,8 @@ from common.learning.dataset import Matrix, RankingDataset, pick_queries
 from common.learning.diagnostics import Calibration, Curve, Drift, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
-from common.learning.model_diagnostics import permute, sample_queries, share_gains
+from common.learning.metrics import score_log_loss
+from common.learning.model_diagnostics import Metric, permute, sample_queries, share_gains
 
 Mix = Callable[[Any, Floats, NDArray[np.int32]], Floats]  # blend, scores (rows, models), rows of each query -> (rows,)
 Deferred = tuple[Any, ...]  # a step that takes seconds: a function and what it is given, results of steps among it
@@ -82,11 +83,16 @@ def measure_importance(
 
     A hit moves in steps of 1 and most shuffles move none of some hundred; the softmax of the blend moves with each.
     Its temperature is the one that suits the rows best, since a ranker's scale is its own. Queries whose right one is
-    not among the rows have no likelihood and are left out. At most ``queries`` of ``most`` rows together are shuffled,
-    for a few seconds. ``mix`` and ``blend``: None for a single ranker.
+    not among the rows have no likelihood and are left out; of a yes or no a row each has one. At most ``queries`` of
+    ``most`` rows together are shuffled, for a few seconds. ``mix`` and ``blend``: None for a single ranker.
     """
-    right = np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
     gains = share_gains(rankers)
+    if rows.is_binary:
+        right, queries = np.ones(len(rows.labels), bool), most
+    else:
+        right = (
+            np.add.reduceat(rows.labels, find_starts(rows.group_sizes)) > 0 if len(rows.labels) else np.empty(0, bool)
+        )
     if not right.any():
         return [Importance(name, gain) for name, gain in gains.items()]
     # Drawn here: the blend standardises or mixes by query, so that it has to know the sizes of those that are scored.
@@ -96,14 +102,19 @@ def measure_importance(
         scores = score_rows(drawn.names, features, rankers)
         return mix(blend, scores, drawn.group_sizes) if mix else scores[:, 0]
 
-    (temperature,) = fit_temperatures(score(drawn.features)[:, None], drawn.labels, drawn.group_sizes)
-
-    def measure(scores: Floats, scored: RankingDataset) -> Floats:
-        return log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
-
     names = [name for name in gains if name in drawn.names][:TOP]
-    losses = permute(score, drawn, measure, names)
+    losses = permute(score, drawn, choose_likelihood(score(drawn.features), drawn), names)
     return [Importance(name, gain, *losses.get(name, (None, None))) for name, gain in gains.items()]
+
+
+def choose_likelihood(scores: Floats, rows: RankingDataset) -> Metric:
+    """The log likelihood of each query by its scores, at the temperature that suits these best; of a yes or no a row,
+    whose scores are log odds, that of each row.
+    """
+    if rows.is_binary:
+        return lambda scores, scored: -score_log_loss(scored.labels, 1 / (1 + np.exp(-scores)))
+    (temperature,) = fit_temperatures(scores[:, None], rows.labels, rows.group_sizes)
+    return lambda scores, scored: log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
 
 
 def measure_drift(

@@ -22,6 +22,8 @@ RECORD, SCORES = "run.json", "scores.json"  # of a run; of its submission, by ``
 # Optional columns of queries: how much one counts in every mean; which rise and fall together (a shared item, a user);
 # the score by each single fit, a list; which of them the same fits scored, where each fit scored a part.
 WEIGHT, CLUSTER, FITS, PART = "weight", "cluster", "fits", "part"
+# And of the kind ``rows``, a query a row: its label, 0 or 1, and its predicted probability, by which slices are scored.
+LABEL, PREDICTED = "label", "predicted"
 
 
 class Scored(msgspec.Struct):

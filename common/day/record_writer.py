@@ -137,6 +137,9 @@ class RecordWriter:
                 self.add(rivals=list(evidence.rivals))
                 write_whole(run.folder / CANDIDATES, evidence.candidates.write_parquet)
                 write_whole(run.folder / FEATURES, evidence.take_features().write_parquet)
+            else:  # a run without candidates is loaded as any other
+                for name in (CANDIDATES, FEATURES):
+                    write_whole(run.folder / name, pl.DataFrame().write_parquet)
         with self.part("answers", "The account of right answers"):
             if evidence and self.checked:  # of a whole run alone
                 self.explain(answers=describe_answers(evidence))

@@ -14,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from common.arrays import Floats, Ints
 from common.day.hosts import SIMULATED, STANDIN, find_basis
 from common.day.record_schema import (
     CLUSTER,
     FITS,
+    LABEL,
     PART,
+    PREDICTED,
     RECORD,
     WEIGHT,
     Data,
@@ -34,11 +37,11 @@ from common.engine.errors import UserError
 from common.engine.result import walk
 from common.io.files import UNREADABLE, describe_failure
 from common.io.tables import read_parquet
-from common.learning.metrics import average
+from common.learning.metrics import average, score_auc, weigh_classes
 
 QUERIES, TRUTH_QUERIES = "queries.parquet", "truth.parquet"
 CANDIDATES, FEATURES = "candidates.parquet", "features.parquet"
-NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER, FITS, PART)
+NO_SLICE = ("query", "fold", "score", WEIGHT, CLUSTER, FITS, PART, LABEL, PREDICTED)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,28 @@ def describe_queries(queries: pl.DataFrame) -> QueryScores:
             for value, part in split_slice(queries, name)
         ],
     )
+
+
+def score_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Queries of the kind ``rows`` (``label``, ``predicted``) with the score and weight of each, so that the mean is
+    their AUC and its error DeLong's (``score_auc``); no row where all labels are alike.
+
+    A row is placed among these rows: a part of a log is scored anew, since AUC is no mean of that of its parts. Of two
+    runs side by side both are.
+
+    >>> rows = score_rows(pl.DataFrame({"label": [1, 0, 0], "predicted": [0.5, 0.9, 0.1]}))
+    >>> average_queries(rows)["score"]
+    0.5
+    """
+    paired = "before" in rows.columns
+    columns = {"before": f"{PREDICTED} before", "after": PREDICTED} if paired else {"score": PREDICTED}
+    if rows[LABEL].n_unique() < 2:
+        return rows.clear()
+    labels = rows[LABEL].cast(pl.Float64).to_numpy()
+    scores = (
+        pl.Series(name, score_auc(labels, rows[column].cast(pl.Float64).to_numpy())) for name, column in columns.items()
+    )
+    return rows.with_columns(*scores, pl.Series(WEIGHT, weigh_classes(labels)))
 
 
 def average_queries(queries: pl.DataFrame) -> Row:
@@ -127,8 +152,13 @@ def digest_queries(queries: pl.DataFrame) -> str:
 
 
 def split_slice(queries: pl.DataFrame, name: str) -> list[tuple[str, pl.DataFrame]]:
-    """The queries of each value of a slice, in natural order."""
+    """The queries of each value of a slice, in natural order; of the kind ``rows`` those that have either label, scored
+    among themselves.
+    """
     parts = queries.drop_nulls(name).partition_by(name, as_dict=True)
+    if PREDICTED in queries.columns:
+        fits = cs.starts_with(FITS)  # which were placed among all rows
+        parts = {value: scored for value, part in parts.items() if (scored := score_rows(part.drop(fits))).height}
     return [(str(value), part) for (value,), part in sorted(parts.items(), key=lambda each: natural_key(each[0][0]))]
 
 
@@ -178,7 +208,8 @@ def find_paths(value: object) -> Iterator[Path]:
 class LoadedRun:
     """``queries``: one row per validation query: query, fold, score, slices. ``candidates``: one row per candidate of a
     query: query, item, label (1: the right one), a score a model; the list that is handed in is sorted by the last.
-    ``features`` (float32, NaN: missing) of the first candidates, row by row: of all, where they are few.
+    ``features`` (float32, NaN: missing) of the first candidates, row by row: of all, where they are few. A run that
+    ranked no candidates has empty ones.
     """
 
     folder: Path

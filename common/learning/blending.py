@@ -6,7 +6,14 @@ import numpy as np
 
 from common.arrays import Bools, Floats, Ints
 from common.learning.dataset import ColumnsError
-from common.learning.listwise_softmax import Labels, Sizes, fit_temperatures, log_likelihoods, softmax_within
+from common.learning.listwise_softmax import (
+    Labels,
+    Sizes,
+    find_starts,
+    fit_temperatures,
+    log_likelihoods,
+    softmax_within,
+)
 from common.learning.metrics import average
 from common.optimise import minimise
 
@@ -125,6 +132,23 @@ def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
     mixed = np.zeros(len(scores))
     for own, temperature, weight in zip(scores.T, blend.temperatures, blend.weights, strict=True):
         mixed += softmax_within(own * temperature, sizes) * weight
+    return mixed
+
+
+def mix_logs(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
+    """The log of every row's mixed probability, (n,), however small that is: rows of sure models keep their order.
+
+    >>> blend = Blend(temperatures=(1.0, 2.0), weights=(0.5, 0.5))
+    >>> np.exp(mix_logs(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32))).round(3).tolist()
+    [0.225, 0.775]
+    """
+    starts, mixed = find_starts(sizes), np.full(len(scores), -np.inf)
+    for own, temperature, weight in zip(scores.T, blend.temperatures, blend.weights, strict=True):
+        if weight and len(sizes):
+            scaled = own * temperature
+            mixed = np.logaddexp(
+                mixed, scaled - np.repeat(np.logaddexp.reduceat(scaled, starts), sizes) + np.log(weight)
+            )
     return mixed
 
 

@@ -1,6 +1,6 @@
 """The matrix that crosses over to the ranking libraries, and the guarded join of its features."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,15 @@ class RankingDataset:
         [0, 0, 1]
         """
         return np.repeat(np.arange(len(self.group_sizes)), self.group_sizes)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether each row is a query of its own, a yes or no: the kind ``rows``.
+
+        >>> RankingDataset(("x",), np.zeros((2, 1)), np.array([1, 0]), np.array([1, 1])).is_binary
+        True
+        """
+        return len(self.group_sizes) == len(self.labels)
 
 
 def attach(left: pl.DataFrame, right: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
@@ -212,3 +221,51 @@ def pick_queries(rows: RankingDataset, chosen: NDArray[np.bool_]) -> RankingData
     """
     kept = np.repeat(chosen, rows.group_sizes)
     return RankingDataset(rows.names, rows.features[kept], rows.labels[kept], rows.group_sizes[chosen])
+
+
+def join_blocks(blocks: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The features of all blocks side by side, each of the same rows in the same order. ``UserError`` for a block
+    without columns, of another height, or with a column that does not begin with its name.
+
+    >>> join_blocks({"item": pl.DataFrame({"item_age": [3]}), "user": pl.DataFrame({"user_age": [30]})}).rows()
+    [(3, 30)]
+    """
+    for name, block in blocks.items():
+        first = next(iter(blocks.values()))
+        if not block.columns:
+            raise UserError(f"The block {name} of features has no columns: return one at least, or leave it out.")
+        if block.height != first.height:
+            raise UserError(f"The block {name} of features has {block.height:,} rows, {first.height:,} are wanted.")
+        if foreign := [column for column in block.columns if not column.startswith(f"{name}_")]:
+            raise UserError(f"The block {name} of features has a column {foreign[0]}: call it {name}_{foreign[0]}.")
+    return pl.concat(blocks.values(), how="horizontal")
+
+
+def label_candidates(candidates: pl.DataFrame, answers: pl.DataFrame) -> NDArray[np.float32]:
+    """1 where a candidate (query, item) is a right answer (query, item), else 0: (n,).
+
+    >>> answers = pl.DataFrame({"query": [0, 1], "item": [8, 7]})
+    >>> label_candidates(pl.DataFrame({"query": [0, 0, 1], "item": [7, 8, 8]}), answers).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    right = answers.select("query", "item", label=pl.lit(1.0, pl.Float32))
+    return (
+        candidates.join(right, on=["query", "item"], how="left", maintain_order="left")["label"].fill_null(0).to_numpy()
+    )
+
+
+def make_dataset(
+    features: pl.DataFrame, candidates: pl.DataFrame | None = None, labels: NDArray[np.float32] | None = None
+) -> RankingDataset:
+    """Rows of ``features`` as a ranker takes them; ``candidates``: the query of each row, those of one together; None:
+    each row is its own. Labels are 0 where nobody knows them.
+
+    >>> candidates = pl.DataFrame({"query": [4, 4, 5]})
+    >>> make_dataset(pl.DataFrame({"x": [1.0, 2.0, 3.0]}), candidates).group_sizes.tolist()
+    [2, 1]
+    """
+    labels = np.zeros(features.height, np.float32) if labels is None else labels
+    sizes = np.ones(features.height)
+    if candidates is not None:
+        sizes = candidates["query"].rle().struct.field("len").to_numpy()
+    return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes.astype(np.int32))

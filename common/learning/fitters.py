@@ -17,6 +17,8 @@ from common.learning.listwise_softmax import lightgbm_likelihood, lightgbm_softm
 
 LIGHTGBM_SOFTMAX = "lightgbm_softmax"
 MANY_FEATURES = 0.8  # of them drawn for a tree: LightGBM counts row by row
+# What is asked of a yes or no a row, by the libraries' own names: there is no list to watch an order of.
+BINARY = ("binary", "binary:logistic", "Logloss")
 Evaluations = dict[str, dict[str, list[float]]]  # by data set and metric: its value after each round
 Fit = tuple[Any, int, Sequence[float], Evaluations]
 
@@ -27,7 +29,8 @@ class Recipe:
 
     At most ``rounds`` rounds; fewer where validation has not improved for ``patience`` of them. With a patience of 0
     all rounds are taken: few validation queries stop a fit by chance. Validation is NDCG@cutoff; of the softmax losses
-    it is their own likelihood, which moves with every query where NDCG at a small cutoff jumps. ``blocks``: only
+    it is their own likelihood, which moves with every query where NDCG at a small cutoff jumps, and log loss of a yes
+    or no a row (``metric = "auc"`` among the parameters, or the library's name for it, watches that). ``blocks``: only
     features of these blocks, None for all.
     ``min_group_size``: queries of fewer rows are left out (a query of one row says nothing about choice).
     ``negatives``: of each training query, so many rows besides the positives are learned from, None for all.
@@ -46,6 +49,11 @@ class Recipe:
     negatives: int | None = None
     base_margin: str | None = None
     seeds: int = 1
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether each row is a yes or no of its own."""
+        return any(self.parameters.get(name) in BINARY for name in ("objective", "loss_function"))
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,8 @@ def fit_lightgbm(task: FitTask) -> Fit:
     by_column = float(recipe.parameters.get("feature_fraction", 1.0)) < MANY_FEATURES
     layout = {"force_col_wise": True} if by_column else {"force_row_wise": True}
     fixed = {"seed": recipe.seed, "deterministic": True, "verbose": -1, **layout}
-    settings = {**fixed, "metric": "ndcg", "eval_at": [recipe.cutoff], **recipe.parameters}
+    watched = {"metric": "binary_logloss"} if recipe.is_binary else {"metric": "ndcg", "eval_at": [recipe.cutoff]}
+    settings = {**fixed, **watched, **recipe.parameters}
     if recipe.kind.startswith(LIGHTGBM_SOFTMAX):
         watch = lightgbm_likelihood
         settings |= {"objective": lightgbm_softmax, "metric": "none"}
@@ -117,7 +126,8 @@ def fit_xgboost(task: FitTask) -> Fit:
 
     train, valid = task.train, task.valid
     fixed = {"seed": task.recipe.seed, "tree_method": "hist", "verbosity": 0}
-    settings = {**fixed, "eval_metric": f"ndcg@{task.recipe.cutoff}", **task.recipe.parameters}
+    watched = "logloss" if task.recipe.is_binary else f"ndcg@{task.recipe.cutoff}"
+    settings = {**fixed, "eval_metric": watched, **task.recipe.parameters}
     data = _quantise(train, task.margin(train), settings, None)
     held = [] if valid is None else [(_quantise(valid, task.margin(valid), settings, data), "valid")]
     evaluations: Evaluations = {}
@@ -143,7 +153,7 @@ def _quantise(rows: RankingDataset, margin: Floats | None, settings: Mapping[str
         rows.features,
         rows.labels,
         base_margin=margin,
-        qid=rows.query_numbers,
+        qid=None if settings.get("objective") in BINARY else rows.query_numbers,  # it would watch AUC within queries
         feature_names=list(rows.names),
         max_bin=settings.get("max_bin", 256),
         ref=reference,
@@ -163,6 +173,8 @@ def fit_catboost(task: FitTask) -> Fit:
     }
     if task.recipe.parameters.get("loss_function") == "QuerySoftMax":
         fixed["eval_metric"] = "QuerySoftMax:hints=skip_train~true"
+    if task.recipe.is_binary:
+        fixed["eval_metric"] = "Logloss:hints=skip_train~true"
     settings = {**fixed, **task.recipe.parameters, "iterations": task.recipe.rounds}
     if task.valid is not None:
         settings |= {"od_type": "Iter", "od_wait": task.recipe.patience, "use_best_model": not task.whole}

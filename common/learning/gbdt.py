@@ -26,6 +26,7 @@ NO_METRIC = ("none", "null", "custom", "na")  # LightGBM's words
 LIBRARY_ERRORS = ("LightGBMError", "XGBoostError", "CatBoostError")  # by name: a library is imported where it fits
 # Where in the library's own code a message comes from: before the message, or behind it.
 SOURCE_LOCATION = re.compile(r"^(\[[\d:]+\] )?\S+\.(cc|cpp|h|hpp):\d+: | at \S+, line \d+[ .]*$")
+FALLING = ("softmax", "logloss", "entropy", "error")  # parts of the names of what falls as a fit improves
 Datasets = RankingDataset | Sequence[RankingDataset]  # several parts are learned from as one
 
 
@@ -74,6 +75,9 @@ def fit(recipe: Recipe, train: Datasets, valid: Datasets | None = None, *, whole
     """
     fitter = _find_fitter(recipe)
     data, arrays = _select_train(recipe, train)
+    if not data.names:
+        blocks = ", ".join(recipe.blocks or ()) or "no block"
+        raise UserError(f"{recipe.kind} has no feature to learn from ({blocks}): choose blocks that have columns.")
     held = _select(recipe, valid) if valid is not None and recipe.patience else None
     if held is not None:
         check_columns(data.names, held.names, f"The validation set of {recipe.kind}")
@@ -105,7 +109,7 @@ def _read_curve(evaluations: Evaluations) -> tuple[tuple[float, ...], str]:
     """
     for curves in evaluations.values():
         for name, values in curves.items():
-            sign = -1.0 if name == "QuerySoftMax" else 1.0
+            sign = -1.0 if any(word in name.lower() for word in FALLING) else 1.0
             return tuple(sign * float(value) for value in values), name
     return (), ""
 
@@ -135,7 +139,9 @@ def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> 
     """
     fits = [early] if isinstance(early, Ranker) else early
     rounds = max(round(sum(ranker.rounds for ranker in fits) / len(fits)), 1)
-    return fit(replace(recipe, rounds=rounds, patience=0), parts)
+    model = fit(replace(recipe, rounds=rounds, patience=0), parts)
+    check_columns(tuple(fits[0].gain), tuple(model.gain), f"The refit of {recipe.kind}")
+    return model
 
 
 def _select_train(recipe: Recipe, datasets: Datasets) -> tuple[RankingDataset, tuple[Matrix, ...]]:

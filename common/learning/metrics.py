@@ -144,8 +144,24 @@ def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]
     positives = relevant.lazy().group_by("query").agg(pl.len().cast(pl.Int64).alias("positives")).collect()
     if not positives.height:
         raise ValueError("there are no answers to score against")
+    per_query = score_hits(hits, positives, k).drop("query")
+    missed = np.zeros(positives.height - per_query.height)
+    summary = [(*column.name.split("@"), *average(np.append(column.to_numpy(), missed))) for column in per_query]
+    schema = {"metric": pl.String, "k": pl.String, "value": pl.Float64, "error": pl.Float64}
+    table = pl.DataFrame(summary, schema=schema, orient="row")
+    return table.with_columns(pl.col("k").cast(pl.Int64), pl.lit(positives.height).cast(pl.Int64).alias("queries"))
+
+
+def score_hits(hits: pl.DataFrame, positives: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
+    """Every metric of every query that has hits: ``hits`` (query, rank: of a right answer in the list), ``positives``
+    (query, positives: its right answers). A query without hits has no row: it scores 0.
+
+    >>> hits = pl.DataFrame({"query": [7, 7], "rank": [1, 4]})
+    >>> score_hits(hits, pl.DataFrame({"query": [7], "positives": [3]}), [3]).select("query", "map@3", "mrr@3").rows()
+    [(7, 0.3333333333333333, 1.0)]
+    """
     gains = [metric(cut).alias(f"{name}@{cut}") for name, metric in LIST_METRICS.items() for cut in k]
-    per_query = (
+    return (
         hits.lazy()
         .select("query", pl.col("rank").cast(pl.Int64))
         .join(positives.lazy(), on="query")
@@ -154,14 +170,8 @@ def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]
         .select("query", *gains)
         .group_by("query", maintain_order=True)
         .sum()
-        .drop("query")
         .collect()
     )
-    missed = np.zeros(positives.height - per_query.height)
-    summary = [(*column.name.split("@"), *average(np.append(column.to_numpy(), missed))) for column in per_query]
-    schema = {"metric": pl.String, "k": pl.String, "value": pl.Float64, "error": pl.Float64}
-    table = pl.DataFrame(summary, schema=schema, orient="row")
-    return table.with_columns(pl.col("k").cast(pl.Int64), pl.lit(positives.height).cast(pl.Int64).alias("queries"))
 
 
 def as_dict(table: pl.DataFrame) -> dict[str, float]:
@@ -189,6 +199,46 @@ def rank_answers(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.i
     return np.where(np.isfinite(best), ahead, 0)
 
 
+def rank_rows(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The rank of every row in its query by falling ``score`` (n,), ties against those with ``labels`` of 1.
+
+    >>> rank_rows(np.array([3.0, 2.0, 5.0, 5.0, 1.0]), np.array([0, 1, 1, 0, 1]), np.array([2, 3])).tolist()
+    [1, 2, 2, 1, 3]
+    """
+    query, starts = np.repeat(np.arange(len(sizes)), sizes), np.cumsum(sizes) - sizes
+    order, ranks = np.lexsort((labels, -score, query)), np.empty(len(score), np.int64)
+    ranks[order] = np.arange(len(score)) - np.repeat(starts, sizes) + 1
+    return ranks
+
+
+def score_lists(
+    metric: str,
+    score: Floats,
+    labels: NDArray[np.float32],
+    sizes: NDArray[np.int32],
+    answers: NDArray[np.integer] | None = None,
+) -> Floats:
+    """What each query earns under a ``metric`` such as "ndcg@10", one of ``LIST_METRICS``, by the order of its rows.
+
+    Rows as in ``rank_rows``. ``answers`` (queries,): how many right ones each query has, those that are not among its
+    rows included; None: none is missing.
+
+    >>> score, labels = np.array([3.0, 2.0, 1.0, 1.0]), np.array([1, 0, 1, 0])
+    >>> score_lists("recall@1", score, labels, np.array([3, 1])).tolist()
+    [0.5, 0.0]
+    >>> score_lists("recall@1", score, labels, np.array([3, 1]), np.array([4, 1])).tolist()
+    [0.25, 0.0]
+    """
+    right, query = labels > 0, np.repeat(np.arange(len(sizes)), sizes)
+    known = np.bincount(query[right], minlength=len(sizes)) if answers is None else answers
+    hits = pl.DataFrame({"query": query[right], "rank": rank_rows(score, labels, sizes)[right]})
+    positives = pl.DataFrame({"query": np.arange(len(sizes)), "positives": known.astype(np.int64)})
+    scored = score_hits(hits, positives, [int(metric.partition("@")[2])])
+    earned = np.zeros(len(sizes))
+    earned[scored["query"].to_numpy()] = scored[metric].to_numpy()
+    return earned
+
+
 def reciprocal_ranks(
     score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int
 ) -> NDArray[np.float64]:
@@ -202,3 +252,74 @@ def reciprocal_ranks(
     """
     ranks = rank_answers(score, labels, sizes)
     return np.where((ranks > 0) & (ranks <= k), 1 / np.maximum(ranks, 1), 0.0)
+
+
+# --- rows: a yes or no each ---
+
+
+def score_auc(labels: NDArray[np.floating], predicted: Floats) -> Floats:
+    """A score for each row (n,) whose mean, weighted by ``weigh_classes``, is the AUC, and whose error (``average``) is
+    that of DeLong, DeLong and Clarke-Pearson 1988; of two models on the same rows the paired difference's as well.
+
+    The placement of a yes is the share of the noes that are predicted lower (ties count half), of a no that of the
+    yeses that are predicted higher. AUC is the mean placement of either class, its variance the sum over both of
+    var(placement) / rows. A row's score is 2 x placement - AUC, its distance from the AUC widened by
+    sqrt(m / (m - 1)) in a class of m rows: DeLong's variance divides by m - 1.
+
+    >>> labels, predicted = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.5, 0.1])
+    >>> scores, weights = score_auc(labels, predicted), weigh_classes(labels)
+    >>> average(scores, weights)  # placements 1, 1/2 of either class: AUC 3/4, variance 1/8 / 2 + 1/8 / 2
+    (0.75, 0.3535533905932738)
+    """
+    yes = labels > 0
+    ranks, scores = rank_midway(predicted), np.empty(len(predicted))
+    lower_noes = (ranks[yes] - rank_midway(predicted[yes])) / (~yes).sum()
+    lower_yeses = (ranks[~yes] - rank_midway(predicted[~yes])) / yes.sum()
+    area = lower_noes.mean()
+    for own, placement in ((yes, lower_noes), (~yes, 1 - lower_yeses)):
+        widened = np.sqrt(len(placement) / max(len(placement) - 1, 1))
+        scores[own] = area + 2 * (placement - area) * widened
+    return scores
+
+
+def weigh_classes(labels: NDArray[np.floating]) -> Floats:
+    """The weights (n,) by which both classes count alike, 1 in the mean.
+
+    >>> weigh_classes(np.array([1, 0, 0, 0])).round(3).tolist()
+    [2.0, 0.667, 0.667, 0.667]
+    """
+    yes = labels > 0
+    counts = np.where(yes, yes.sum(), (~yes).sum())
+    return np.asarray(len(labels) / (2 * counts))
+
+
+def rank_midway(values: Floats) -> Floats:
+    """The rank of each value from the lowest, 1; of equal ones the mean of theirs.
+
+    >>> rank_midway(np.array([5.0, 1.0, 5.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
+
+
+def score_log_loss(labels: NDArray[np.floating], probability: Floats) -> Floats:
+    """The log loss of each row (n,): -log of the probability of what came; lower is better, no bound.
+
+    >>> score_log_loss(np.array([1, 0]), np.array([0.5, 0.25])).round(3).tolist()
+    [0.693, 0.288]
+    """
+    tiny = np.finfo(np.float64).tiny
+    return np.asarray(-np.log(np.maximum(np.where(labels > 0, probability, 1 - probability), tiny)))
+
+
+def measure_rows(labels: NDArray[np.floating], predicted: Floats) -> dict[str, float]:
+    """AUC and log loss with their errors.
+
+    >>> measured = measure_rows(np.array([1.0, 0.0]), np.array([0.75, 0.25]))
+    >>> {name: round(value, 3) for name, value in measured.items()}
+    {'auc': 1.0, 'auc_error': 0.0, 'log_loss': 0.288, 'log_loss_error': 0.0}
+    """
+    area, area_error = average(score_auc(labels, predicted), weigh_classes(labels))
+    loss, loss_error = average(score_log_loss(labels, predicted))
+    return {"auc": area, "auc_error": area_error, "log_loss": loss, "log_loss_error": loss_error}

@@ -8,7 +8,7 @@ Each has a default for everything, so that ``config.toml`` names what is to diff
     last = 5
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from common.engine.config import Count, NotNegative, Positive, Settings
 
@@ -19,9 +19,9 @@ NEIGHBOURS = 200  # of an item: a table's length
 class FollowSettings(Settings, frozen=True):
     """Which clicks of a user's past ``follow`` starts from, and the weight of each by rank and by age."""
 
-    last: int = 16
-    decay: float = 0.75
-    half_life_hours: float = NEVER_HOURS
+    last: Count = 16
+    decay: NotNegative = 0.75
+    half_life_hours: NotNegative = NEVER_HOURS
 
 
 EVERY_CLICK = FollowSettings(last=10_000, decay=1.0)  # as a linear model of the whole past counts
@@ -37,21 +37,21 @@ class PopularSettings(Settings, frozen=True):
 class CovisitSettings(Settings, frozen=True):
     """Parameters of ``count_covisits``, and how its table is followed."""
 
-    reach: int = 10
-    forward: float = 1.0
-    reverse: float = 0.7
-    decay: float = 0.8
-    half_life_hours: float = NEVER_HOURS
-    power: float = 0.25
-    top: int = NEIGHBOURS
+    reach: Count = 10
+    forward: NotNegative = 1.0
+    reverse: NotNegative = 0.7
+    decay: NotNegative = 0.8
+    half_life_hours: NotNegative = NEVER_HOURS
+    power: NotNegative = 0.25
+    top: Count = NEIGHBOURS
     follow: FollowSettings = FollowSettings()
 
 
 class TransitionSettings(Settings, frozen=True):
     """Parameters of ``count_transitions``, and how its table is followed."""
 
-    power: float = 0.25
-    top: int = NEIGHBOURS
+    power: NotNegative = 0.25
+    top: Count = NEIGHBOURS
     follow: FollowSettings = FollowSettings(last=4, decay=0.5)
 
 
@@ -69,10 +69,10 @@ class EaseSettings(Settings, frozen=True):
 class FactorSettings(Settings, frozen=True):
     """``size`` of a vector, ``ridge``, ``alpha`` as ``common/learning/als.py`` says, ``rounds`` of both sides."""
 
-    size: int = 48
-    ridge: float = 1.0
-    alpha: float = 10.0
-    rounds: int = 12
+    size: Count = 48
+    ridge: NotNegative = 1.0
+    alpha: NotNegative = 10.0
+    rounds: Count = 12
 
 
 ChannelSettings: TypeAlias = PopularSettings | CovisitSettings | TransitionSettings | EaseSettings | FactorSettings
@@ -86,6 +86,18 @@ class Channels(Settings, frozen=True):
     transitions: TransitionSettings = TransitionSettings()
     ease: EaseSettings = EaseSettings()
     als: FactorSettings = FactorSettings()
+
+
+class RecallSettings(Settings, frozen=True):
+    """``per_channel`` items of each channel enter the union, ``candidates`` stay after ``fusion`` by learned weights
+    or equal ones. ``repeats``: whether an answer may be what the user had before.
+    """
+
+    channels: Channels
+    per_channel: Count
+    candidates: Count
+    fusion: Literal["learned", "equal"]
+    repeats: bool
 
 
 def name_channels(channels: Settings) -> dict[str, ChannelSettings]:

@@ -39,7 +39,7 @@ def blend(
     files = competition.locate(Path(first.data.folder), config)
     if digest_files(files, build / name / "cache") != first.data.digest:
         raise UserError(f"The files in {first.data.folder} have changed since {members[0].folder}: run again.")
-    mixed = mix_members(members, competition.blending)
+    mixed = mix_members(members, competition.blending, competition.kind)
     best = next(member for member in members if member.folder.name == mixed.best)
     names = [member.folder.name for member in members]
     with open_run(build / name, started) as work:

@@ -1,1 +1,1 @@
-"""A competition to begin from: the next item of each user, on a log of three columns."""
+"""A competition to begin from: what each user does next, on a log of three columns."""

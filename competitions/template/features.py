@@ -1,42 +1,35 @@
-"""Candidates of each query, and what the ranker knows of them. A function sees the history, never the answers."""
+"""What the ranker knows of the candidates, in blocks: a function gets the fold and its candidates, never the answers.
+
+A column's name begins with that of its block. A new block is a function, as ``describe_items`` is, a line in
+``DESCRIBE`` and its name in ``BLOCKS`` of config.py.
+"""
+
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from common.learning.cooccurrence import count_transitions
+from common.features.log import describe_channels, describe_lists, describe_pairs, describe_users
+from common.features.windows import count_windows
 from common.learning.dataset import attach
 from common.learning.split import Fold
 from common.time_units import HOUR_MS
-from competitions.template.config import CandidateSettings
+
+WINDOWS = {"item_day": (24.0, 0.0), "item_week": (168.0, 0.0), "item_all": (1e6, 0.0)}  # hours before and after
 
 
-def count_items(history: pl.DataFrame) -> pl.DataFrame:
-    """Every item of the history, the most popular first: item, count, latest (the time of its last event)."""
-    counted = history.group_by("item").agg(count=pl.len(), latest=pl.col("time").max())
-    return counted.sort("count", "item", descending=[True, False])
+def describe_items(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
+    """How popular an item is in ``WINDOWS`` before the query, and how old its last event is."""
+    rows = attach(candidates.select("query", "item"), fold.queries.select("query", "time"), ["query"])
+    last = attach(rows, fold.history.group_by("item").agg(last=pl.max("time")), ["item"])
+    hours = ((pl.col("time") - pl.col("last")) / HOUR_MS).cast(pl.Float32)
+    return count_windows(rows, fold.history, "item", WINDOWS).with_columns(last.select(item_hours_last=hours))
 
 
-def find_candidates(fold: Fold, settings: CandidateSettings) -> pl.DataFrame:
-    """One row per query and candidate: the popular items, and those that follow the last item most often."""
-    queries = fold.queries.select("query")
-    popular = queries.join(count_items(fold.history).head(settings.popular).select("item"), how="cross")
-    last = fold.seen.filter(back=0).select("query", last="item")
-    follow = count_transitions(fold.history, power=0.25, top=settings.next)
-    near = last.join(follow, left_on="last", right_on="item").select("query", item="neighbour")
-    return pl.concat([popular, near]).unique().sort("query", "item")
-
-
-def build_features(fold: Fold, candidates: pl.DataFrame, settings: CandidateSettings) -> pl.DataFrame:
-    """The features of every candidate, a column each; a name begins with its grain: item or pair."""
-    items, last = count_items(fold.history), fold.seen.filter(back=0).select("query", last="item")
-    follow = count_transitions(fold.history, power=0.25, top=settings.next)
-    own = fold.seen.group_by("query", "item").agg(own=pl.len())
-    rows = attach(candidates, fold.queries.select("query", "time"), ["query"])
-    rows = attach(attach(rows, items, ["item"]), last, ["query"])
-    rows = attach(rows, follow.rename({"item": "last", "neighbour": "item"}), ["last", "item"])
-    rows = attach(rows, own, ["query", "item"])
-    return rows.select(
-        item_count=pl.col("count").log1p().cast(pl.Float32),
-        item_hours=((pl.col("time") - pl.col("latest")) / HOUR_MS).cast(pl.Float32),
-        pair_follows=pl.col("weight").fill_null(0.0).cast(pl.Float32),
-        pair_own=pl.col("own").fill_null(0).cast(pl.Float32),
-    )
+Describe = Callable[[Fold, pl.DataFrame], pl.DataFrame]
+DESCRIBE: Mapping[str, Describe] = {
+    "channel": describe_channels,
+    "item": describe_items,
+    "list": describe_lists,
+    "pair": describe_pairs,
+    "user": describe_users,
+}

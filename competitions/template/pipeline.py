@@ -1,57 +1,35 @@
-"""Raw log -> five items for every user, top to bottom.
+"""Raw log -> a list of items for every user, top to bottom.
 
     make template        or        python -m competitions run template --raw data/template/raw
 
 Two folds go through the same functions: ``labelled`` (the log's last days, whose answers are known) and ``test`` (the
-host's users). Each call of ``run.step`` is kept on disk until something that it depends on changes.
+host's users). Each call of ``run.step`` is kept on disk until something that it depends on changes: so give a step the
+settings that it needs, since one that is given the whole ``config`` is computed again at every change of any.
 """
 
-from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from common.engine.errors import UserError
-from common.engine.run import Result, Run
-from common.io.submission import Checked, write_whole
-from common.learning.dataset import RankingDataset, pick_queries, to_matrix
+from common.day.lists import Outcome, Validated, gather_labelled, score_candidates
+from common.engine.decisions import choose_names
+from common.engine.run import Result, Run, collect
+from common.io.answer_file import SUBMISSION
+from common.io.submission import write_whole
+from common.learning.dataset import join_blocks, make_dataset
 from common.learning.fitters import Recipe
-from common.learning.gbdt import Ranker, fit, predict, refit
+from common.learning.gbdt import fit, refit
 from common.learning.split import Fold
-from competitions.template import features, split, submission
-from competitions.template.config import MODEL, TemplateConfig
+from common.retrieval.channels import list_channel
+from common.retrieval.fusion import fuse_channels, learn_fusion
+from common.retrieval.recall import measure_recall
+from common.retrieval.settings import name_channels
+from competitions.template import split, submission
+from competitions.template.config import BLOCKS, MODEL, TemplateConfig
+from competitions.template.features import DESCRIBE
 from competitions.template.io import reader
 
-
-@dataclass(frozen=True)
-class Labelled:
-    """Every candidate of the labelled queries: those to learn from, those to stop and judge by."""
-
-    train: RankingDataset
-    valid: RankingDataset
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What a run knows once it has validated; ``early``: the ranker that stopped by the validation users."""
-
-    fold: Result[Fold]
-    candidates: Result[pl.DataFrame]
-    features: Result[pl.DataFrame]
-    rows: Result[Labelled]
-    early: Result[Ranker]
-    test: Result[Fold]
-
-
-@dataclass(frozen=True)
-class Outcome(Validated):
-    """What a whole run leaves for its record."""
-
-    test_candidates: Result[pl.DataFrame]
-    test_features: Result[pl.DataFrame]
-    scored: Result[pl.DataFrame]
-    checked: Checked
+Lists = Result[dict[str, pl.DataFrame]]  # by channel: query, item, score, rank
 
 
 def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Validated:
@@ -60,59 +38,54 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     events = step(reader.read_events, files.events)
     users = step(reader.read_users, files.users, events)
     fold = step(split.label_fold, events, config.split, config.seed, name="label")
-    candidates, built = build_features(fold, config, run, "labelled")
-    rows = step(gather_rows, fold, candidates, built)
+    lists = list_channels(fold, config, run, "labelled")
+    weights = step(learn_fusion, fold, lists, config.recall.fusion, config.seed, name="weigh")
+    candidates = step(fuse_channels, lists, config.recall.candidates, weights, name="labelled.candidates")
+    recall = step(measure_recall, fold, lists, candidates, name="recall")
+    features = build_features(fold, candidates, config, run, "labelled")
+    rows = step(gather_labelled, fold, candidates, features)
     early = step(fit, make_recipe(config), rows.field("train"), rows.field("valid"), name="fit")
-    test = step(split.list_queries, events, users, name="ask")
-    return Validated(fold, candidates, built, rows, early, test)
+    test = step(split.ask, events, users, name="ask")
+    return Validated(fold, recall, weights, candidates, rows, early, test)
 
 
 def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     """Run the whole competition into ``run.folder``; a finished step of an earlier run is not done again."""
     step, judged = run.step, validate(files, config, run)
-    final = step(refit, make_recipe(config), judged.early, judged.rows.field("train"), name="refit")
-    candidates, built = build_features(judged.test, config, run, "test")
-    scored = step(score_test, candidates, built, final)
-    lists = step(submission.recommend, judged.test, scored, name="answer")
-    checked = submission.check_submission(write_whole(run.folder / "submission.csv", lists.value.write_csv), files)
-    return Outcome(**vars(judged), test_candidates=candidates, test_features=built, scored=scored, checked=checked)
+    labelled = collect([judged.rows.field("train"), judged.rows.field("valid")])  # the last fit learns from both
+    final = step(refit, make_recipe(config), judged.early, labelled, name="refit")
+    lists = list_channels(judged.test, config, run, "test")
+    candidates = step(fuse_channels, lists, config.recall.candidates, judged.weights, name="test.candidates")
+    features = build_features(judged.test, candidates, config, run, "test")
+    rows = step(make_dataset, features, candidates, name="test.rows")
+    scored = step(score_candidates, candidates, rows, final, name="score_test")
+    filled = step(submission.fill_lists, judged.test.field("queries"), scored, name="answer")
+    checked = submission.check_submission(write_whole(run.folder / SUBMISSION, filled.value.write_csv), files)
+    return Outcome(**vars(judged), final=final, test_rows=rows, scored=scored, checked=checked)
+
+
+def list_channels(fold: Result[Fold], config: TemplateConfig, run: Run, side: str) -> Lists:
+    """The lists of every channel, a step each."""
+    recall, listed = config.recall, partial(list_channel, repeats=config.recall.repeats)
+    return collect(
+        {
+            name: run.step(listed, fold, settings, recall.per_channel, config.seed, name=f"{side}.{name}")
+            for name, settings in name_channels(recall.channels).items()
+        }
+    )
 
 
 def build_features(
-    fold: Result[Fold], config: TemplateConfig, run: Run, name: str
-) -> tuple[Result[pl.DataFrame], Result[pl.DataFrame]]:
-    """A fold's candidates, and their features."""
-    candidates = run.step(features.find_candidates, fold, config.candidates, name=f"{name}.candidates")
-    return candidates, run.step(features.build_features, fold, candidates, config.candidates, name=f"{name}.features")
+    fold: Result[Fold], candidates: Result[pl.DataFrame], config: TemplateConfig, run: Run, side: str
+) -> Result[pl.DataFrame]:
+    """The features of a fold's candidates, a step a block."""
+    chosen = choose_names(config.rank.blocks, BLOCKS)
+    blocks = {name: run.step(DESCRIBE[name], fold, candidates, name=f"{side}.{name}_block") for name in chosen}
+    return run.step(join_blocks, collect(blocks), name=f"{side}.features")
 
 
 def make_recipe(config: TemplateConfig) -> Recipe:
     """How the ranker is fitted."""
-    rank = config.rank
-    return Recipe(MODEL, rank.lightgbm_lambdarank, rank.rounds, rank.patience, config.model_seed, submission.LENGTH)
-
-
-def gather_rows(fold: Fold, candidates: pl.DataFrame, features: pl.DataFrame) -> Labelled:
-    """The labelled candidates as matrices."""
-    assert fold.answers is not None
-    right = fold.answers.with_columns(label=pl.lit(1.0, pl.Float32))
-    labels = candidates.join(right, on=["query", "item"], how="left", maintain_order="left")["label"].fill_null(0.0)
-    rows, train = make_rows(candidates, features, labels.to_numpy()), (fold.queries["role"] == "train").to_numpy()
-    parts = pick_queries(rows, train), pick_queries(rows, ~train)
-    if not all(part.labels.any() for part in parts):
-        raise UserError("No right answer is among the candidates: the log or candidates.popular is too small.")
-    return Labelled(*parts)
-
-
-def make_rows(
-    candidates: pl.DataFrame, features: pl.DataFrame, labels: NDArray[np.float32] | None = None
-) -> RankingDataset:
-    """Candidates in the order of their queries, as a ranker takes them; without labels where nobody knows them."""
-    labels = np.zeros(features.height, np.float32) if labels is None else labels
-    sizes = candidates.group_by("query", maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
-    return RankingDataset(tuple(features.columns), to_matrix(features), labels, sizes)
-
-
-def score_test(candidates: pl.DataFrame, features: pl.DataFrame, ranker: Ranker) -> pl.DataFrame:
-    """The test's candidates with their scores: query, item, score."""
-    return candidates.with_columns(score=pl.Series(predict(ranker, features.columns, to_matrix(features))))
+    rank, cutoff = config.rank, submission.LENGTH
+    parameters = rank.lightgbm_lambdarank
+    return Recipe(MODEL, parameters, rank.rounds, rank.patience, config.model_seed, cutoff, seeds=rank.seeds)

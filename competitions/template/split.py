@@ -3,32 +3,30 @@
 import numpy as np
 import polars as pl
 
-from common.learning.split import Fold
+from common.learning.kinds import check_answers
+from common.learning.split import Fold, build_fold
 from common.time_units import DAY_MS
 from competitions.template.config import SplitSettings
 
+ANSWERS = 1  # several: 5  # of what a user does after the cut, so many different items are right
+
 
 def label_fold(events: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
-    """The first event of each user in the last days, predicted from what lies before; ``role``: train or valid."""
+    """What users of the log do in its last days, predicted from what lies before; ``role``: train or valid."""
     cut = int(events["time"].max()) - int(settings.days * DAY_MS)  # type: ignore[arg-type]
-    history = events.filter(pl.col("time") < cut)
-    later = events.filter(pl.col("time") >= cut).group_by("user", maintain_order=True).first().select("user", "item")
-    known = later.join(history, on="user", how="semi", maintain_order="left")
-    draw = np.random.default_rng(seed).random(known.height)
-    role = np.where(draw < settings.valid_share, "valid", "train")
-    fold = list_queries(history, known.select("user").with_columns(role=pl.Series(role)))
-    answers = fold.queries.select("query", "user").join(known, on="user", maintain_order="left").select("query", "item")
-    return Fold(fold.history, fold.queries, fold.seen, answers)
+    later = events.filter(pl.col("time") >= cut).unique(["user", "item"], keep="first", maintain_order=True)
+    fold = ask(events.filter(pl.col("time") < cut), later.select(pl.col("user").unique().sort()), cut)
+    draw = np.random.default_rng(seed).random(fold.queries.height)
+    queries = fold.queries.with_columns(role=pl.Series(np.where(draw < settings.valid_share, "valid", "train")))
+    answers = later.join(queries, on="user", maintain_order="left").group_by("query", maintain_order=True).head(ANSWERS)
+    checked = check_answers(answers.select("query", "item"), "one" if ANSWERS == 1 else "several")
+    return Fold(fold.history, queries, fold.seen, checked)
 
 
-def list_queries(history: pl.DataFrame, users: pl.DataFrame) -> Fold:
-    """A query for each of ``users`` (user, ...): the next event after the whole ``history``; no answers.
-
-    ``seen``: the events of these users; ``back`` counts them from the last one, 0.
+def ask(history: pl.DataFrame, users: pl.DataFrame, time: int | None = None) -> Fold:
+    """A query for each of ``users`` (user) who has a past: what comes after the ``history``, asked at a ``time`` in ms,
+    None: at its end. No answers.
     """
-    past = history.join(users.select("user"), on="user", how="semi", maintain_order="left")
-    ends = past.group_by("user", maintain_order=True).agg(time=pl.col("time").last(), events=pl.len())
-    queries = users.join(ends, on="user", maintain_order="left").with_row_index("query").cast({"query": pl.Int32})
-    back = pl.int_range(pl.len(), 0, -1).over("user") - 1
-    seen = past.with_columns(back=back).join(queries.select("user", "query"), on="user", maintain_order="left")
-    return Fold(history, queries, seen.select("query", "item", "time", "back"), None)
+    now = int(history["time"].max()) if time is None else time  # type: ignore[arg-type]
+    known = users.select("user").join(history, on="user", how="semi", maintain_order="left")
+    return build_fold(history, known.with_row_index("query").with_columns(time=pl.lit(now)))

@@ -7,15 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 import pytest
 
+from common.arrays import Floats
 from common.competition import Competition
 from common.engine.run import Result, Run
+from common.learning import gbdt
+from common.learning.dataset import Matrix
 from competitions import find_room
 from tests.conftest import Call
 from tests.contract.host_forms import Form
@@ -28,6 +32,7 @@ ELSEWHERE = {"PYTHONHASHSEED": "1", "LC_ALL": "C", "LANG": "C", "TMPDIR": "/nowh
 
 Results = Sequence[tuple[str, Any]]  # the steps of a run, in order: name and what the step returned
 T = TypeVar("T")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -63,40 +68,67 @@ class Change:
     edit: str = "({}).with_columns(pair_new=pl.lit(1.0, pl.Float32))"
 
 
+def draw_scores(ranker: gbdt.Ranker, features: Matrix) -> Floats:
+    """What a ranker says that knows nothing, in place of ``gbdt._predict_one``."""
+    return np.random.default_rng(len(features)).normal(size=len(features)) * 1e3
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How a competition hands in a plain order where that is better: the ``setting`` of the choice, the ``last`` stage,
+    and what makes that one know nothing: an attribute of a module, and what stands there instead.
+    """
+
+    setting: str
+    last: str
+    broken: tuple[Any, str, Callable[..., Any]] = (gbdt, "_predict_one", draw_scores)
+
+
 @dataclass(frozen=True)
 class Contract:
     """A competition's declaration, and what tests of it need. The rest goes through the command line by its name.
 
-    ``write_raw(raw, truth)`` writes tiny raw files whose users follow a planted rule, and the answers.
-    ``small``: settings that make a run on them short. ``popular(raw, path)`` writes the popularity baseline.
-    ``metric`` of ``score`` has to reach ``floor`` where popularity stays below ``ceiling``.
-    ``futures``: edits of a raw folder that touch only what labelled
-    queries must not see; each returns the number of rows it changed. ``earlier``: by name, every frame that a run made
-    for labelled queries before the fits, which no future may change; ``answers``: the true answers (query, item).
-    ``move(raw)`` moves the dates of a file by two years and returns what is then said; None: nothing is compared.
+    A new competition begins with ``write_raw``, ten planted rows, and ``mutations``, three wrong submissions; what
+    stands behind them is optional, and the tests that need it are skipped and say so.
+
+    ``write_raw(raw, truth)`` writes tiny raw files, whose users follow a planted rule, and the answers; ``small``:
+    settings that make a run on them short. ``metric`` of ``score`` has to reach ``floor`` where ``popular(raw, path)``,
+    the popularity baseline, stays below ``ceiling``.
+    ``futures``: edits of a raw folder that touch only what labelled queries must not see; each returns the number of
+    rows it changed. ``earlier``: by name, every frame that a run made for labelled queries before the fits, which no
+    future may change; ``answers``: the true answers (query, item; of rows the label as item).
+    ``move(raw)`` moves the dates of a file by two years and returns what is then said.
     ``same_split``: settings that keep the split of the planted files where it is when rows are added behind it.
+    ``cutoff``: the first so many of a list count. ``ids``: the columns that hold the ids of one kind, wherever they
+    stand, in the raw files and in the truth. ``behind_reading``: the first step behind reading and splitting, or a part
+    of its name. ``last_features``: the step that gives the last features, and which of its results is the test's.
     """
 
     competition: Competition
     write_raw: Callable[[Path, Path], None]
-    small: tuple[str, ...]
-    popular: Callable[[Path, Path], None]
-    metric: str
-    floor: float
-    ceiling: float
-    rules: tuple[str, ...]
     mutations: Mapping[str, Mutation]
-    bad_inputs: Mapping[str, BadInput]
-    bad_settings: Mapping[str, tuple[str, ...]]
-    futures: Mapping[str, Callable[[Path], int]]
-    earlier: Callable[[Results], Mapping[str, pl.DataFrame]]
-    answers: Callable[[Results], pl.DataFrame]
-    quick: tuple[str, ...]  # settings that end the fits at once, for a run that is read up to them
-    model_change: Change  # ``what`` is a setting
-    feature_change: Change  # ``what`` is module file:function
-    kill_after: str
+    rules: tuple[str, ...] = ()
+    metric: str = ""
+    small: tuple[str, ...] = ("fits=1",)
+    popular: Callable[[Path, Path], None] | None = None
+    floor: float = 0.0
+    ceiling: float = 1.0
+    bad_inputs: Mapping[str, BadInput] = field(default_factory=dict)
+    bad_settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    futures: Mapping[str, Callable[[Path], int]] = field(default_factory=dict)
+    earlier: Callable[[Results], Mapping[str, pl.DataFrame]] = lambda results: {}
+    answers: Callable[[Results], pl.DataFrame] = lambda results: pl.DataFrame()
+    quick: tuple[str, ...] = ("rank.rounds=1",)  # that end the fits at once, for a run that is read up to them
+    model_change: Change | None = None  # ``what`` is a setting
+    feature_change: Change | None = None  # ``what`` is module file:function
+    kill_after: str | None = None
     move: Callable[[Path], str] | None = None
     same_split: Callable[[Path], tuple[str, ...]] = lambda raw: ()
+    cutoff: int = 5
+    chain: Chain | None = None
+    ids: Sequence[tuple[str, ...]] = ()
+    behind_reading: str | None = None
+    last_features: tuple[str, int] = ("test.features", 0)
 
     @property
     def name(self) -> str:
@@ -196,6 +228,13 @@ def require_room(contract: Contract, module: str) -> Any:
     if not (contract.competition.folder / f"{module.replace('.', '/')}.py").exists():
         pytest.skip(f"{contract.name} has no {module} yet")
     return find_room(contract.name, module)
+
+
+def require(contract: Contract, part: Part | None, what: str) -> Part:
+    """An optional part of a contract; the test is skipped where the competition has none."""
+    if not part:
+        pytest.skip(f"the contract of {contract.name} names no {what} yet")
+    return part
 
 
 def take(results: Results, name: str, kind: type[T]) -> T:

@@ -12,7 +12,7 @@ from competitions.flight.io import schema
 from competitions.flight.io.reader import Searches
 from competitions.flight.ranking.training_data import TrainingData
 from competitions.flight.split import Split
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.contract import BadInput, Chain, Change, Contract, Mutation, Results, take
 from tests.contract.edits import DROP_LAST, edit_lines
 from tests.contract.flight_planted import (
     END_MS,
@@ -180,4 +180,9 @@ FLIGHT = Contract(
     kill_after="train.features",
     move=move,
     same_split=keep_cut,
+    cutoff=3,
+    chain=Chain("rank.answer", "blend"),
+    ids=[("profileId",), ("companyID",), ("ranker_id",)],
+    behind_reading="train.history",
+    last_features=("train.features", 0),
 )

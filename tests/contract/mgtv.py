@@ -6,11 +6,14 @@ from typing import Any
 
 import polars as pl
 
+from common.arrays import Floats
 from competitions.mgtv import submission
 from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import schema
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results
+from competitions.mgtv.models import decision
+from competitions.mgtv.models.dataset import DayFeatures
+from tests.contract.contract import BadInput, Chain, Change, Contract, Mutation, Results
 from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_lines, edit_row
 from tests.contract.mgtv_planted import (
     DAYS,
@@ -130,6 +133,15 @@ def find_answers(results: Results) -> pl.DataFrame:
     )
 
 
+ORDER = decision.order_videos
+
+
+def turn_round(day: DayFeatures, probabilities: Floats, rewards: decision.ExpectedReward, answer: str) -> Floats:
+    """The expected scores upside down."""
+    values = ORDER(day, probabilities, rewards, answer)
+    return -values if answer == decision.EXPECTED else values
+
+
 def move(folder: Path) -> str:
     """The clicks of a day two years later."""
     edit_table(folder / schema.click_path(DAYS), pl.col("click_time").str.replace("2025", "2027"))
@@ -175,4 +187,10 @@ MGTV = Contract(
     kill_after="test.list",
     move=move,
     same_split=keep_days,
+    cutoff=1,
+    # Its planted rules know nothing either; here the last stage is below the one before it.
+    chain=Chain("watch.answer", "expected score", (decision, "order_videos", turn_round)),
+    ids=[("did",), ("vid",)],
+    behind_reading=".history",
+    last_features=("test.list", 0),
 )

@@ -9,7 +9,7 @@ from common.time_units import DAY_MS
 from competitions.news import submission
 from competitions.news.competition import COMPETITION
 from competitions.news.io import reader
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.contract import BadInput, Chain, Change, Contract, Mutation, Results, take
 from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_row
 from tests.contract.news_planted import TEST_FROM, add_future, replace_future, write_popular, write_raw
 
@@ -111,4 +111,8 @@ NEWS = Contract(
     ),
     kill_after="labelled.pair_block",
     move=move,
+    chain=Chain("rank.answer", "ranker"),
+    ids=[("user_id",), ("click_article_id", "article_id")],
+    behind_reading="labelled.table",
+    last_features=("test.pair_block", 0),
 )

@@ -8,22 +8,32 @@ import polars as pl
 
 from common.day.hosts import REPORT, TRUTH
 from common.learning.split import Fold
+from common.simulation.demo import simulate_log
 from competitions.template import submission
 from competitions.template.competition import COMPETITION
 from competitions.template.io.reader import EVENTS, USERS
-from competitions.template.simulator.simulate import simulate
+from competitions.template.split import ANSWERS
 from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
 from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_row
 
-DAYS = 8  # the last of thirty are asked for
+DAYS = 8  # the last of thirty are asked for in validation
 IS_LATE = pl.col("timestamp") >= pl.col("timestamp").max() - DAYS * 86_400
-AFTER_FEATURES = {"gather_rows", "fit", "refit", "score_test", "answer"}
+AFTER_FEATURES = {
+    "labelled.features",
+    "gather_labelled",
+    "fit",
+    "refit",
+    "test.features",
+    "test.rows",
+    "score_test",
+    "answer",
+}
 INSIGHT = {"insight.importance", "insight.drift"}
 
 
 def write_raw(raw: Path, truth: Path) -> None:
     """Users who nearly always take the item that follows their last one."""
-    simulate(raw, 0.003, 5, follow=0.95)
+    simulate_log((EVENTS, USERS), submission.METRIC, ANSWERS, DAYS, raw, 0.004, 5, follow=0.9)
     (raw / REPORT).unlink()
     (raw / TRUTH).rename(truth)
 
@@ -33,7 +43,7 @@ def write_popular(raw: Path, path: Path) -> None:
     events = pl.read_csv(raw / EVENTS)
     counts = events.group_by("item_id").len().sort("len", "item_id", descending=[True, False])
     top = counts["item_id"].head(submission.LENGTH)
-    lists = [pl.lit(item).alias(name) for item, name in zip(top, submission.ITEMS, strict=True)]
+    lists = [pl.lit(item).alias(name) for item, name in zip(top, submission.FILE.items, strict=True)]
     pl.read_csv(raw / USERS).select("user_id", *lists).write_csv(path)
 
 
@@ -60,15 +70,16 @@ def edit_last(edit: Callable[[list[str]], str]) -> Callable[[bytes], bytes]:
     return edit_row(lambda row: [*row[:-1], edit(row)])
 
 
+NUMBERS, ONE_ROW, NO_EXTRA, NO_MISSING, DISTINCT, KNOWN = submission.RULES
 MUTATIONS = {
-    "a blank": Mutation(submission.NUMBERS, edit_last(lambda row: " "), (submission.NUMBERS, "line 3")),
-    "a user twice": Mutation(submission.ONE_ROW, REPEAT_LAST, (submission.ONE_ROW,)),
+    "a blank": Mutation(NUMBERS, edit_last(lambda row: " "), (NUMBERS, "line 3")),
+    "a user twice": Mutation(ONE_ROW, REPEAT_LAST, (ONE_ROW,)),
     "an unknown user": Mutation(
-        submission.NO_EXTRA, lambda content: content + b"999999,1,2,3,4,5\n", (submission.NO_EXTRA,)
+        NO_EXTRA, lambda content: content.replace(b"\n0,", b"\n999999,").replace(b"\n1,", b"\n999999,"), (NO_EXTRA,)
     ),
-    "a user left out": Mutation(submission.NO_MISSING, DROP_LAST, (submission.NO_MISSING,)),
-    "an item twice": Mutation(submission.DISTINCT, edit_last(lambda row: row[1]), (submission.DISTINCT, "line 3")),
-    "an unknown item": Mutation(submission.KNOWN, edit_last(lambda row: "999999"), (submission.KNOWN, "line 3")),
+    "a user left out": Mutation(NO_MISSING, DROP_LAST, (NO_MISSING,)),
+    "an item twice": Mutation(DISTINCT, edit_last(lambda row: row[1]), (DISTINCT, "line 3")),
+    "an unknown item": Mutation(KNOWN, edit_last(lambda row: "999999"), (KNOWN, "line 3")),
 }
 BAD_INPUTS = {
     "a missing file": BadInput(lambda folder: (folder / USERS).unlink(), (USERS, "missing")),
@@ -82,7 +93,7 @@ BAD_INPUTS = {
 def list_earlier(results: Results) -> dict[str, pl.DataFrame]:
     """The labelled fold, and every frame made of it before the fit."""
     fold, made = take(results, "label", Fold), dict(results)
-    frames = {name: made[name] for name in ("labelled.candidates", "labelled.features")}
+    frames = {name: made[name] for name in ("labelled.popular", "labelled.covisit", "labelled.als")}
     return {"history": fold.history, "queries": fold.queries, "seen": fold.seen, **frames}
 
 
@@ -96,30 +107,34 @@ def find_answers(results: Results) -> pl.DataFrame:
 TEMPLATE = Contract(
     competition=COMPETITION,
     write_raw=write_raw,
+    mutations=MUTATIONS,
+    rules=submission.RULES,
+    metric=submission.METRIC,
     small=("fits=1", f"split.days={DAYS}", "rank.rounds=30", "rank.patience=10"),
     popular=write_popular,
-    metric="mrr@5",
-    floor=0.7,
-    ceiling=0.2,
-    rules=submission.RULES,
-    mutations=MUTATIONS,
+    floor=0.6,
+    ceiling=0.3,
     bad_inputs=BAD_INPUTS,
     bad_settings={
-        "candidates.nope=1": ("candidates.nope",),
-        "candidates.popular=many": ("candidates.popular", "'many'", "int"),
+        "recall.nope=1": ("recall.nope",),
+        "recall.candidates=many": ("recall.candidates", "'many'", "int"),
         "split.days=0": ("split.days",),
+        "rank.blocks=[]": ("rank.blocks is empty",),
+        "rank.blocks=[nope]": ("rank.blocks", "no nope", "channel"),
     },
     futures={"replaced": replace_future, "added": add_future},
     earlier=list_earlier,
     answers=find_answers,
-    quick=("rank.rounds=1",),
     model_change=Change(
         "rank.lightgbm_lambdarank.num_leaves=4",
-        frozenset((AFTER_FEATURES - {"gather_rows"}) | {"insight.importance"}),
+        frozenset({"fit", "refit", "score_test", "answer", "insight.importance"}),
     ),
     feature_change=Change(
-        "competitions/template/features.py:build_features",
-        frozenset({"labelled.features", "test.features"} | AFTER_FEATURES | INSIGHT),
+        "competitions/template/features.py:describe_items",
+        frozenset({"labelled.item_block", "test.item_block"} | AFTER_FEATURES | INSIGHT),
+        edit="({}).with_columns(item_new=pl.lit(1.0, pl.Float32))",
     ),
     kill_after="labelled.features",
+    cutoff=submission.LENGTH,
+    behind_reading="labelled.popular",
 )

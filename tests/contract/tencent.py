@@ -19,7 +19,7 @@ from competitions.tencent.corpus import Corpus
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import pad
 from competitions.tencent.split import Fold
-from tests.contract.contract import BadInput, Change, Contract, Mutation, Results, take
+from tests.contract.contract import BadInput, Chain, Change, Contract, Mutation, Results, take
 from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_row
 from tests.contract.tencent_planted import (
     INDEXER,
@@ -204,4 +204,8 @@ TENCENT = Contract(
     ),
     kill_after="measure",
     move=move,
+    cutoff=10,
+    chain=Chain("ranker.answer", "ranker"),
+    behind_reading="pool",
+    last_features=("describe", 1),  # the first is an earlier fold's
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, list_runs, refusal, solve
+from tests.contract.contract import Contract, Finished, list_runs, refusal, require, solve
 
 
 def blend(call: Call, contract: Contract, *runs: Finished) -> tuple[Finished, str]:
@@ -18,6 +18,7 @@ def blend(call: Call, contract: Contract, *runs: Finished) -> tuple[Finished, st
 
 @pytest.mark.each_nightly
 def test_runs_are_blended_into_a_checked_submission(contract: Contract, finished: Finished, call: Call) -> None:
+    require(contract, contract.competition.blending, "blending")
     repeated = solve(call, contract, finished.raw, finished.build)
     other = solve(call, contract, finished.raw, finished.build, "fit_seed=3")
     same, out = blend(call, contract, finished, repeated)
@@ -45,6 +46,7 @@ def test_what_cannot_be_blended_is_refused_and_nothing_is_written(
     contract: Contract, finished: Finished, call: Call
 ) -> None:
     """Runs of other questions, and damaged ones: tests/unit/common/day/test_blend.py."""
+    require(contract, contract.competition.blending, "blending")
     known, name = list_runs(finished.build), finished.folder.name
     for runs, said in (([name], "One run is no blend"), ([name, name], "named twice")):
         assert said in refusal(call("blend", contract.name, *runs, "--build", finished.build))

@@ -15,9 +15,6 @@ from common.learning.dataset import ColumnsError
 from competitions.flight.ranking.training_data import TrainingData
 from tests.contract.contract import Contract, Finished
 
-# The step of each competition whose result gets other columns; tencent's is called for every earlier fold.
-STEPS = {"flight": "train.features", "mgtv": "test.list", "news": "test.pair_block", "tencent": "describe"}
-
 
 def spoil(value: Any) -> Any:
     """A frame, rows, or the rows that the last fold judges, with the last two columns in each other's place."""
@@ -34,9 +31,9 @@ def spoil(value: Any) -> Any:
 class SpoiledRun(Run):
     """A run in which the last of a step's results, of one or two, has other columns than the function gave before."""
 
-    def __init__(self, folder: Path, cache: Path, name: str) -> None:
+    def __init__(self, folder: Path, cache: Path, name: str, before: int) -> None:
         super().__init__(folder, cache)
-        self.name, self.before = name, int(name == STEPS["tencent"])
+        self.name, self.before = name, before
 
     def step(self, f: Callable[..., Any], /, *args: Any, name: str | None = None) -> Result[Any]:
         """The step, or what was made of its result."""
@@ -49,7 +46,7 @@ class SpoiledRun(Run):
 
 def test_a_fold_of_other_columns_is_refused(contract: Contract, finished: Finished, tmp_path: Path) -> None:
     competition, cache = contract.competition, finished.build / contract.name / "cache"
-    run = SpoiledRun(tmp_path / "run", cache, STEPS.get(contract.name, "test.features"))
+    run = SpoiledRun(tmp_path / "run", cache, *contract.last_features)
     config = competition.load_config(contract.small, tuned=False)
     with pytest.raises(ColumnsError, match=r" has other columns: the same in another order, \w+"):
         competition.solve(competition.locate(finished.raw, config), config, run)

@@ -3,18 +3,17 @@
 import pytest
 
 from common.day.compare import SLICES, compare
-from common.day.run_record import natural_key
-from competitions import find_room
+from common.day.run_record import average_queries, natural_key
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, solve
+from tests.contract.contract import Contract, Finished, require_room, solve
 
 
 def test_the_score_of_a_submission_is_the_mean_over_its_queries(contract: Contract, finished: Finished) -> None:
-    queries = find_room(contract.name, "submission").score_queries(finished.submission, finished.truth)
-    assert [name for name in queries.columns if name != "cluster"] == ["query", "score"]
+    queries = require_room(contract, "submission").score_queries(finished.submission, finished.truth)
+    assert [name for name in queries.columns if name in ("query", "score")] == ["query", "score"]
     assert queries["query"].n_unique() == queries.height
     whole = contract.competition.score(finished.submission, finished.truth, None)[contract.metric]
-    assert queries["score"].mean() == pytest.approx(whole)
+    assert average_queries(queries)["score"] == pytest.approx(whole)
 
 
 def test_compare_counts_every_query_once_in_every_slice(contract: Contract, finished: Finished, call: Call) -> None:

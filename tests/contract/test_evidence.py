@@ -1,11 +1,12 @@
 """Whatever explains a score may fail: the checked submission and its score stay, on every competition."""
 
+import sys
 from typing import NoReturn
 
 import pytest
 
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, require_room, solve
+from tests.contract.contract import Contract, Finished, solve
 
 # What each competition's day/judged.py calls, part by part.
 BREAKS = {
@@ -25,12 +26,14 @@ def fail(*_: object) -> NoReturn:
 def test_whatever_explains_the_score_fails_alone(
     contract: Contract, finished: Finished, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module, broken = require_room(contract, "day.judged"), set()
+    module, broken = sys.modules[contract.competition.judge.__module__], set()
     for part, names in BREAKS.items():
         for name in names:
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, fail)
                 broken.add(part)
+    if not broken:
+        pytest.skip(f"nothing of {contract.name} explains its score yet")
     again = solve(call, contract, finished.raw, finished.build, code=3)
     assert [one.read_bytes() for one in again.submissions] == [one.read_bytes() for one in finished.submissions]
     assert again.record["cv"] == finished.record["cv"]

@@ -15,14 +15,12 @@ import pytest
 from common.engine.errors import UserError
 from common.engine.run import Result, Run
 from common.engine.step_key import function_name
-from tests.contract.contract import Contract
+from tests.contract.contract import Contract, require
 from tests.fuzz.mutations import damage
 
 SEEDS, AT_ONCE = int(os.environ.get("SEEDS", "100")), 25
 LAST_DAYS = ("day07", "day08", "day09", "day10", "day11")  # as many of mgtv's planted days as its split needs
 LONGEST = 2_000  # letters of a sentence
-# The first step behind reading and splitting, or a part of its name.
-BEHIND_READING = {"news": "labelled.table", "flight": "train.history", "mgtv": ".history", "tencent": "pool"}
 pytestmark = pytest.mark.nightly
 
 
@@ -61,9 +59,8 @@ def base(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reading(contract: Contract, base: Path) -> ReadingRun:
-    if contract.name not in BEHIND_READING:
-        pytest.skip("nobody has said yet which steps read its files")
-    return ReadingRun(base.parent / "work", BEHIND_READING[contract.name])
+    step = require(contract, contract.behind_reading, "step behind the reading of its files")
+    return ReadingRun(base.parent / "work", step)
 
 
 def refuse(contract: Contract, run: Run, raw: Path) -> str | None:
@@ -94,4 +91,4 @@ def test_damaged_files_are_refused_in_one_sentence_or_read(
             refused += 1
             assert sentence.strip().isprintable(), (seed, done, sentence)
             assert 0 < len(sentence) <= LONGEST, (seed, done, sentence)
-    assert AT_ONCE // 5 < refused < AT_ONCE  # the damage is real, and not all of it is fatal
+    assert AT_ONCE // 8 < refused < AT_ONCE  # the damage is real, and not all of it is fatal

@@ -7,10 +7,11 @@ import re
 
 from common.day.look.page import PAGE
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished
+from tests.contract.contract import Contract, Finished, require_room
 
 
 def test_the_page_shows_the_files_and_asks_for_nothing(contract: Contract, finished: Finished, call: Call) -> None:
+    require_room(contract, "day.look")
     code, out, err = call("look", contract.name, "--raw", finished.raw, "--build", finished.build)
     assert code == 0, err
     path = finished.build / contract.name / "look" / PAGE

@@ -30,7 +30,7 @@ def untouched(contract: Contract, finished: Finished, tmp_path_factory: pytest.T
 def test_another_future_changes_no_feature(
     contract: Contract, folder: Path, future: Callable[[Path], int], untouched: Untouched, tmp_path: Path
 ) -> None:
-    assert future(folder) > 20
+    assert future(folder) > 0
     results = prepare(contract, folder, tmp_path / "run", tmp_path / "cache")
     frames, before = contract.earlier(results), untouched[1]
     assert list(frames) == list(untouched[0])
@@ -39,6 +39,7 @@ def test_another_future_changes_no_feature(
         assert frame.equals(untouched[0][name]), name
     if future is contract.futures["replaced"]:  # which holds the answers: else the test would see nothing
         answers = contract.answers(results)
-        both = answers.join(before, on="query", suffix="_before")
-        assert both.height == before.height == answers.height > 20
-        assert both.filter(pl.col("item") == pl.col("item_before")).is_empty()
+        assert answers.height > 0
+        assert set(answers["query"]) == set(before["query"])
+        kept = answers.join(before, on=["query", "item"]).height / answers.height
+        assert kept == 0 or (contract.competition.kind == "several" and kept < 0.2)  # one of them may become another

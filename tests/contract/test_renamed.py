@@ -1,7 +1,7 @@
 """Ids are names: other ids for the same users and items give as good an answer."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,15 +9,9 @@ import pytest
 
 from competitions.mgtv.io import schema as mgtv_files
 from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, solve
+from tests.contract.contract import Contract, Finished, require, solve
 from tests.contract.test_submission import read_scores
 
-# The columns that hold the ids of one kind, wherever they stand, in the raw files and in the truth.
-IDS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "news": [("user_id",), ("click_article_id", "article_id")],
-    "flight": [("profileId",), ("companyID",), ("ranker_id",)],
-    "mgtv": [("did",), ("vid",)],
-}
 ERRORS = 3.0  # standard errors, of the validation, that a score may differ by
 
 
@@ -32,10 +26,10 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
         frame.write_csv(path)
 
 
-def rename_tables(name: str, paths: Sequence[Path]) -> None:
+def rename_tables(ids_of: Sequence[tuple[str, ...]], paths: Sequence[Path]) -> None:
     """Shuffle the ids of each kind among those who bear them."""
     frames = {path: read_frame(path) for path in paths}
-    for columns in IDS[name]:
+    for columns in ids_of:
         borne = [frame[column] for frame in frames.values() for column in columns if column in frame.columns]
         ids = pl.concat([each.cast(borne[0].dtype) for each in borne]).unique().sort()
         other = ids.sample(fraction=1, shuffle=True, seed=1)
@@ -49,15 +43,14 @@ def rename_tables(name: str, paths: Sequence[Path]) -> None:
 def rename(contract: Contract, raw: Path, truth: Path) -> None:
     shutil.rmtree(raw / mgtv_files.COMMENTS, ignore_errors=True)  # workbooks name videos too
     tables = [path for path in sorted(raw.rglob("*")) if path.suffix in (".csv", ".parquet")]
-    rename_tables(contract.name, [*tables, truth])
+    rename_tables(contract.ids, [*tables, truth])
 
 
 @pytest.mark.nightly
 def test_other_ids_give_as_good_an_answer(
     contract: Contract, finished: Finished, folder: Path, call: Call, tmp_path: Path
 ) -> None:
-    if contract.name not in IDS:
-        pytest.skip("nobody has said yet where its ids stand")
+    require(contract, contract.ids, "columns of ids")
     rename(contract, folder, tmp_path / "truth.csv")
     renamed = solve(call, contract, folder, tmp_path / "build")
     score, before = (

@@ -13,7 +13,7 @@ import pytest
 
 from common.day.run_record import QUERIES
 from tests.conftest import Call
-from tests.contract.contract import ELSEWHERE, ROOT, SUBMISSIONS, Contract, Finished, run, solve, start, words
+from tests.contract.contract import ELSEWHERE, ROOT, SUBMISSIONS, Contract, Finished, require, run, solve, start, words
 
 SOURCE = ("common", "competitions")
 # Another order of sets, and two threads each, which wait without keeping a core from others.
@@ -62,8 +62,11 @@ def test_a_killed_run_goes_on_from_its_last_finished_step(
 
 def kill_once_done(contract: Contract, raw: Path, build: Path) -> None:
     """Start a run and end it the hard way, in the middle of a step that follows the one named ``kill_after``."""
-    process = start(*words(contract, raw, build))
-    while not list(build.glob(f"*/cache/{contract.kill_after}-*")):
+    step, process = (
+        require(contract, contract.kill_after, "step to be killed after"),
+        start(*words(contract, raw, build)),
+    )
+    while not list(build.glob(f"*/cache/{step}-*")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     while not halt_in_step(process, build):
@@ -84,8 +87,9 @@ def halt_in_step(process: "subprocess.Popen[str]", build: Path) -> bool:
 
 @pytest.mark.each_nightly
 def test_another_model_parameter_keeps_recall_and_features(contract: Contract, finished: Finished, call: Call) -> None:
-    after = solve(call, contract, finished.raw, finished.build, contract.model_change.what)
-    assert after.computed() == contract.model_change.steps
+    change = require(contract, contract.model_change, "change of a model")
+    after = solve(call, contract, finished.raw, finished.build, change.what)
+    assert after.computed() == change.steps
 
 
 @pytest.mark.each_nightly
@@ -102,9 +106,10 @@ def test_an_unchanged_rerun_computes_nothing_and_is_not_compared_with_itself(
 def test_an_edited_comment_computes_nothing_and_an_edited_feature_its_block_and_what_follows(
     contract: Contract, finished: Finished, tmp_path: Path
 ) -> None:
+    change = require(contract, contract.feature_change, "change of a feature")
     for name in SOURCE:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    path, _, function = contract.feature_change.what.partition(":")
+    path, _, function = change.what.partition(":")
     module = tmp_path / path
     lines, definition, end = find_return(module, function)
     docstring = definition.body[0].lineno - 1
@@ -118,11 +123,11 @@ def test_an_edited_comment_computes_nothing_and_an_edited_feature_its_block_and_
     lines, _, end = find_return(module, function)
     assert end.value
     assert end.end_lineno
-    edited = contract.feature_change.edit.format(ast.unparse(end.value))
+    edited = change.edit.format(ast.unparse(end.value))
     lines[end.lineno - 1 : end.end_lineno] = [f"    return {edited}"]
     module.write_text("\n".join(lines))
     after = run(contract, finished.raw, finished.build, root=tmp_path)
-    assert after.computed() == contract.feature_change.steps
+    assert after.computed() == change.steps
 
 
 def find_return(module: Path, function: str) -> tuple[list[str], ast.FunctionDef, ast.Return]:

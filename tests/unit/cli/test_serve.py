@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from common.engine.errors import UserError
+from common.serving.http import listen
 from competitions.cli import serve
 from competitions.flight.competition import COMPETITION
-from competitions.news.day.serve import listen
 from tests.unit.common.day.records import make_record, write_run
 
 
@@ -18,7 +18,7 @@ def test_what_names_no_run_of_the_competition_is_refused(tmp_path: Path) -> None
         ("news", "last", "no finished run"),
         ("news", str(other), "is a run of mgtv, not of news"),
         ("news", "mgtv/last", "mgtv/last is no run of news"),
-        ("mgtv", "last", "news alone has a service: write one for mgtv as"),
+        ("mgtv", "last", "mgtv has no service: write one as"),
     ):
         with pytest.raises(UserError, match=words):
             serve.serve(name, run, build=tmp_path)

@@ -84,9 +84,14 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
 
 
+def test_a_kind_of_task_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="no kind of task 'pairs': choose one"):
+        dataclasses.replace(find_competition("news"), kind="pairs")
+
+
 @pytest.mark.parametrize(
     ("find", "module", "path"),
-    [(find_lesson, "ladder", "learning/template/ladder.py"), (find_room, "day.serve", "template/day/serve.py")],
+    [(find_lesson, "ladder", "learning/template/ladder.py"), (find_room, "day.export", "template/day/export.py")],
 )
 def test_what_a_new_competition_lacks_is_one_sentence(
     find: Callable[[str, str], object], module: str, path: str, monkeypatch: pytest.MonkeyPatch

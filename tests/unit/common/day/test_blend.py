@@ -1,14 +1,18 @@
 """Runs that know different things are better together; what cannot be mixed is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
-from common.day.blend import EVEN, FITTED, Blending, Mixed, align, mix_members, read_members
+from common.day.blend import EVEN, FITTED, Blending, Mixed, align, earn_by, mix_members, read_members
+from common.day.run_record import average_queries, score_rows
 from common.engine.errors import UserError
-from common.learning.metrics import reciprocal_ranks
+from common.learning.metrics import reciprocal_ranks, score_auc
 from tests.unit.common.day.records import write_run
 
 QUERIES, ITEMS = 400, 12
@@ -105,3 +109,24 @@ def test_a_run_of_an_earlier_version_and_another_split_are_refused(tmp_path: Pat
     (folders[1] / "test_candidates.parquet").unlink()
     with pytest.raises(UserError, match=r"test_candidates\.parquet does not exist"):
         mix(folders)
+
+
+def test_rows_are_mixed_by_their_probabilities(tmp_path: Path) -> None:
+    rng, folders, count = np.random.default_rng(0), [], 2_000
+    known = rng.normal(size=(count, 2))
+    labels = (known.sum(1) + rng.logistic(size=count) > 0).astype(np.float32)
+    names = [str(number) for number in range(count)]
+    for run, odds in enumerate(known.T):
+        folder = write_run(tmp_path / "clicks" / f"run-{run}", [0.0] * count, name="clicks")
+        rows = pl.DataFrame({"query": names, "item": 0, "label": labels, "score": odds})
+        rows.write_parquet(folder / "candidates.parquet")
+        rows.drop("label").write_parquet(folder / "test_candidates.parquet")
+        queries = pl.read_parquet(folder / "queries.parquet").with_columns(label=labels, predicted=odds)
+        score_rows(queries).write_parquet(folder / "queries.parquet")
+        folders.append(folder)
+    blending = replace(BLENDING, earn=earn_by(lambda scores, labels, sizes: score_auc(labels, scores)))
+    mixed = mix_members(read_members(folders, "clicks", blending), blending, "rows")
+    area = roc_auc_score(labels, expit(known).mean(1))
+    assert average_queries(mixed.ways[EVEN])["score"] == pytest.approx(area)
+    assert mixed.gain.mean > 4 * mixed.gain.error
+    assert mixed.test["score"].abs().max() < 9

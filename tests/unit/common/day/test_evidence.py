@@ -59,3 +59,11 @@ def test_examples_are_right_ones_and_wrong_ones() -> None:
     assert [row.rank for row in rows[3:]] == [9, 9, None]
     assert [row.candidate for row in rows[3:]] == [True, True, False]
     assert evidence.pick_examples(np.array([1]), 5, lambda query: Example("0", "", [], ""))[0].kind == "right"
+
+
+def test_of_several_answers_a_query_each_counts_and_rows_have_no_funnel() -> None:
+    """Two queries: three answers at ranks 1, 3 and none, and one at rank 7."""
+    several = make_evidence(ranks=np.array([1, 3, evidence.MISSED, 7]), stages=[("all answers", 4)])
+    funnel = [(row.stage, row.queries) for row in describe_answers(several).funnel]
+    assert funnel == [("all answers", 4), ("among the candidates", 3), ("in the first 5", 2), ("first", 1)]
+    assert describe_answers(make_evidence(ranks=np.empty(0, np.int64))).funnel == []

@@ -1,5 +1,6 @@
 """What a run reports of why its score is so: a planted feature, planted drift."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,10 @@ def test_drift_stands_beside_that_of_two_labelled_times() -> None:
     assert plain is not None
     assert plain.auc < 0.65
     assert plain.reference is None
+
+
+def test_of_a_yes_or_no_a_row_each_row_has_a_likelihood_that_a_shuffle_costs() -> None:
+    rows = replace(draw_rows(0), group_sizes=np.ones(QUERIES * SIZE, np.int32))
+    ranker = fit(Recipe("lightgbm_click", {"objective": "binary", "num_leaves": 4, "num_threads": 1}, 20, 0, 0), rows)
+    losses = {row.feature: row.permutation for row in measure_importance(rows, [ranker])}
+    assert (losses["planted"] or 0) > 10 * abs(losses["noise"] or 0)

@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 from msgspec import structs
+from sklearn.metrics import roc_auc_score
 
 from common.day import evidence, run_record, stamp
+from common.day.difference import pair_scores
 from common.day.record_schema import Code, read_record
 from common.day.record_writer import RecordWriter
 from common.engine.errors import UserError
@@ -170,3 +172,33 @@ def test_a_run_is_loaded_whole_or_refused_in_one_sentence(make: Make) -> None:
     (folder / run_record.FEATURES).write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"features\.parquet cannot be read .*run again"):
         run_record.load_run(folder)
+
+
+def test_a_run_without_candidates_is_loaded_with_empty_ones(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", tmp_path / "cache")
+    writer = RecordWriter(run, checked=True, began=0.0)
+    judged = make_judged(evidence=None)
+    writer.begin(START, judged)
+    writer.add_evidence(judged)
+    loaded = run_record.load_run(run.folder)
+    assert (loaded.queries.height, loaded.candidates.height, loaded.features.width) == (4, 0, 0)
+
+
+def test_a_slice_of_rows_has_an_auc_of_its_own_and_its_difference_too() -> None:
+    """Each user's order is perfect, that of all rows is not; where all labels are alike there is no AUC."""
+    rows = pl.DataFrame(
+        {
+            "query": list("abcdef"),
+            "fold": "all",
+            "label": [1.0, 0.0, 1.0, 0.0, 1.0, 1.0],
+            "predicted": [0.9, 0.8, 0.3, 0.1, 0.2, 0.6],
+            "user": ["x", "x", "y", "y", "z", "z"],
+        }
+    )
+    scored = run_record.score_rows(rows)
+    described = run_record.describe_queries(scored)
+    assert described.score == pytest.approx(roc_auc_score(rows["label"], rows["predicted"])) == 0.625
+    assert [(row.name, row.score) for row in described.slices] == [("user: x", 1.0), ("user: y", 1.0)]
+    other = run_record.score_rows(rows.with_columns(predicted=1 - pl.col("predicted")))
+    parts = run_record.split_slice(pair_scores(scored, other), "user")
+    assert [part.select("before", "after").rows()[0] for _, part in parts] == [(1.0, 0.0), (1.0, 0.0)]

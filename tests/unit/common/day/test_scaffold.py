@@ -7,6 +7,7 @@ import pytest
 
 from common.day.scaffold import make_competition, rename
 from common.engine.errors import UserError
+from common.learning.kinds import KINDS, Kind
 from competitions import NAMES
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -15,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[4]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """What a competition is added to."""
-    for path in ("competitions/__init__.py", "Makefile", "tests/contract/template.py"):
+    entries = "tests/contract/template.py", "tests/contract/template_rows.py"
+    for path in ("competitions/__init__.py", "Makefile", *entries):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     ignore = shutil.ignore_patterns("__pycache__")
@@ -27,15 +29,22 @@ def test_the_name_is_written_as_it_stands_there() -> None:
     text = "competitions.template TemplateConfig TEMPLATE `make test-template` templates Templates contemplate"
     renamed = "competitions.music MusicConfig MUSIC `make test-music` templates Templates contemplate"
     assert rename(text, "music") == renamed
+    assert rename("from competitions.template.rows.io import rows", "music") == "from competitions.music.io import rows"
 
 
-def test_nothing_of_the_template_is_left_in_the_copy(checkout: Path) -> None:
-    made = make_competition(checkout, "music", NAMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_the_template_is_left_in_the_copy(checkout: Path, kind: Kind) -> None:
+    made = make_competition(checkout, "music", NAMES, kind)
     assert all(path.exists() for path in made)
-    copied = [path for path in (checkout / "competitions" / "music").rglob("*") if path.is_file()]
-    assert len(copied) == len([path for path in (checkout / "competitions" / "template").rglob("*") if path.is_file()])
-    for path in [*copied, checkout / "tests" / "contract" / "music.py"]:
+    source, copy = checkout / "competitions" / "template", checkout / "competitions" / "music"
+    copied = {path.relative_to(copy) for path in copy.rglob("*") if path.is_file()}
+    of_rows = {path.relative_to(source / "rows") for path in (source / "rows").rglob("*") if path.is_file()}
+    of_lists = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    assert copied == (of_rows if kind == "rows" else {path for path in of_lists if path.parts[0] != "rows"})
+    for path in [*(copy / path for path in copied), checkout / "tests" / "contract" / "music.py"]:
         assert "template" not in path.read_text().lower(), path
+        assert "several:" not in path.read_text(), path
+    assert f'kind="{kind}",' in (copy / "competition.py").read_text()
     names = (checkout / "competitions/__init__.py").read_text()
     assert 'NAMES = ("news", "flight", "mgtv", "tencent", "music")' in names
     assert "\nNAMES := news flight mgtv tencent music\n" in (checkout / "Makefile").read_text()

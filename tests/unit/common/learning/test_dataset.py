@@ -4,8 +4,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from common.engine.errors import UserError
 from common.learning import dataset
-from common.learning.dataset import ColumnsError, RankingDataset, attach, gather, pick_queries, take_columns, to_matrix
+from common.learning.dataset import (
+    ColumnsError,
+    RankingDataset,
+    attach,
+    gather,
+    join_blocks,
+    pick_queries,
+    take_columns,
+    to_matrix,
+)
 
 
 @pytest.mark.parametrize(
@@ -110,3 +120,14 @@ def test_other_columns_are_refused_with_both_lists(names: tuple[str, ...], said:
             take_columns(names, features, expected, blocks, "The ranker")
     with pytest.raises(ColumnsError, match="given 2 columns under 3 names"):
         take_columns(expected, features[:, :2], expected, None, "The ranker")
+
+
+def test_a_block_without_columns_or_with_others_is_named() -> None:
+    item = pl.DataFrame({"item_age": [1, 2]})
+    for block, said in (
+        (pl.DataFrame(), "The block user of features has no columns: return one at least, or leave it out"),
+        (pl.DataFrame({"user_age": [1]}), "The block user of features has 1 rows, 2 are wanted"),
+        (pl.DataFrame({"age": [1, 2]}), "The block user of features has a column age: call it user_age"),
+    ):
+        with pytest.raises(UserError, match=said):
+            join_blocks({"item": item, "user": block})

@@ -280,3 +280,30 @@ def test_a_refused_parameter_is_one_clear_sentence(kind: str, wrong: dict[str, A
     assert said in message
     assert f"the section of {kind} in config.toml" in message
     assert not any(word in message for word in ("\n", ".cpp", ".cc:"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("lightgbm_click", {"objective": "binary", "num_leaves": 7, "learning_rate": 0.2}),
+        ("xgboost_click", {"objective": "binary:logistic", "max_depth": 3, "learning_rate": 0.3}),
+        ("catboost_click", {"loss_function": "Logloss", "depth": 3, "learning_rate": 0.3}),
+    ],
+)
+def test_a_yes_or_no_a_row_stops_by_its_log_loss_told_the_right_way_up(kind: str, parameters: dict[str, Any]) -> None:
+    """NDCG of lists of one row is 1 from the first round on, and stops there."""
+    train, valid = (
+        replace(
+            part, labels=(part.features[:, 1] > 0).astype(np.float32), group_sizes=np.ones(len(part.labels), np.int32)
+        )
+        for part in (TRAIN, VALID)
+    )
+    ranker = fit(Recipe(kind, parameters, 60, 8, 5), train, valid)
+    assert ranker.rounds > 10
+    assert "loss" in ranker.metric.lower()
+    assert ranker.curve[0] < ranker.curve[ranker.rounds - 1] < 0
+    if not kind.startswith("catboost"):
+        name = "metric" if kind.startswith("lightgbm") else "eval_metric"
+        area = fit(Recipe(kind, parameters | {name: "auc"}, 60, 8, 5), train, valid)
+        assert area.metric == "auc"
+        assert 0.9 < area.curve[0] <= max(area.curve)

@@ -23,11 +23,10 @@ DIGESTS = {
     "mgtv": "a3560f4b6acdfdc1",
     "tencent": "8505a4eddfda2385",
     "tencent round2": "1c5a3dc49ad06aae",
-    "template": "67d3a76527b7e662",
 }
 
 
-@pytest.fixture(scope="module", params=[*NAMES, "tencent round2", "template"])
+@pytest.fixture(scope="module", params=[*NAMES, "tencent round2", "template", "template.rows"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -37,6 +36,8 @@ def competition(name: str) -> Competition:
     """The declaration; a second word of its name is the law of its simulator."""
     name, _, law = name.partition(" ")
     declared: Competition = importlib.import_module(f"competitions.{name}.competition").COMPETITION
+    if declared.host.write is None:
+        pytest.skip(f"{name} has no simulator")
     return declared.under_law(law or None)
 
 

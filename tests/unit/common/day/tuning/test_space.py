@@ -68,8 +68,9 @@ def test_what_no_trial_could_be_given_is_one_sentence(tmp_path: Path, text: str,
     assert "\n" not in said
 
 
-@pytest.mark.parametrize("name", [*NAMES, "template"])
+@pytest.mark.parametrize("name", [*NAMES, "template", "template.rows"])
 def test_the_space_of_every_competition_is_one(name: str) -> None:
     competition = import_module(f"competitions.{name}.competition").COMPETITION
-    quick = [f"@{path}" for path in (ROOM / name).glob("quick.toml")]
-    assert read_space(ROOM / name / "space.toml", lambda one: competition.load_config([*quick, one], tuned=False))
+    room = ROOM / name.replace(".", "/")
+    quick = [f"@{path}" for path in room.glob("quick.toml")]
+    assert read_space(room / "space.toml", lambda one: competition.load_config([*quick, one], tuned=False))

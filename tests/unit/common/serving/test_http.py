@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from common.engine.errors import UserError
-from competitions.news.day.serve import LARGEST, make_app
+from common.serving.http import LARGEST, make_app
 from competitions.news.day.service import Answer, NewsService
 
 

@@ -1,4 +1,4 @@
-"""The news service over HTTP: ``make serve-news``, until Ctrl-C.
+"""A service over HTTP: ``make serve-news``, until Ctrl-C.
 
 ``POST /recommend`` takes one request as JSON, ``GET /health`` says what runs here. Requests are answered one after the
 other.
@@ -7,7 +7,7 @@ other.
 import asyncio
 import logging
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import uvicorn
@@ -17,14 +17,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from common.engine.errors import UserError
-from competitions.news.day.service import NewsService
 
 HOST, RECOMMEND, HEALTH = "127.0.0.1", "/recommend", "/health"
 LARGEST = 1 << 20  # bytes of a request: thousands of clicks
 STOP_SECONDS = 5  # for the request that is being answered
 
 
-def make_app(service: NewsService, about: dict[str, Any]) -> Starlette:
+class Service(Protocol):
+    """What answers: a request is parsed, with a ``UserError`` for a wrong one, then answered."""
+
+    def parse(self, body: bytes) -> Any:
+        """A request from its bytes."""
+
+    def answer(self, asked: Any) -> dict[str, Any]:
+        """The answer to a parsed request."""
+
+
+def make_app(service: Service, about: dict[str, Any]) -> Starlette:
     """The two routes. ``about``: what ``/health`` says beside the number of requests answered."""
     turn, answered = asyncio.Lock(), 0
 

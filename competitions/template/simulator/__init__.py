@@ -1,1 +1,0 @@
-"""Raw files of any size, with an oracle."""
