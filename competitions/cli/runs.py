@@ -14,7 +14,7 @@ from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, RunName, Runs, Storage
+from competitions.cli.options import BUILD, Build, Name, RunName, Runs, Storage
 
 SHOWN = 20  # runs in the terminal; the page has all
 PORT = 8080  # of the dashboard, on this machine
@@ -73,11 +73,11 @@ def compare(several: Runs = None, build: Build = BUILD) -> None:
     print(f"\nB - A = {comparison.difference.sentence}")
 
 
-def base(run: RunName = "last", build: Build = BUILD) -> None:
-    """Choose the run that later runs of its competition are compared with, where they ask the same."""
+def base(name: Name, run: RunName = "last", build: Build = BUILD) -> None:
+    """Choose the run that later runs of a competition are compared with, where they ask the same."""
     from common.day.compare import choose_base
 
-    folder = registry.find_run(build, NAMES, run)
+    folder = registry.find_run(build, [check_name(name)], run)
     choose_base(folder)
     print(f"Later runs are compared with {folder}, where they have the same files and queries.")
 

@@ -145,7 +145,7 @@ def test_several_runs_are_a_table_beside_the_base_that_was_chosen(make: Make, ca
     for number in range(3):
         make(f"2026010{number}-1", [0.25 * number] * 20, config={"rounds": number}, note=f"try {number}")
     first = build / "news" / "20260100-1"
-    assert call("base", "last~2", "--build", build)[:2] == (
+    assert call("base", "news", "last~2", "--build", build)[:2] == (
         0,
         f"Later runs are compared with {first}, where they have the same files and queries.\n",
     )
@@ -157,7 +157,7 @@ def test_several_runs_are_a_table_beside_the_base_that_was_chosen(make: Make, ca
     shown = " ".join(out.split())
     assert f"Beside {first}" in out.replace("\n", "")
     assert all(f"try {number}: rounds 0 -> {number}" in shown for number in (1, 2))
-    code, out, err = call("base", "nobody", "--build", build)
+    code, out, err = call("base", "news", "nobody", "--build", build)
     assert (code, out, err.count("\n"), "nobody matches no run" in err) == (1, "", 1, True)
 
 
