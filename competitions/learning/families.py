@@ -25,9 +25,14 @@ FACTORS = Family(
     3,
     "score = u . v, which minimise the sum of c (1 - u . v)^2 + ridge (|u|^2 + |v|^2), c = 1 + alpha clicks",
 )
+TOWERS = Family(
+    "two towers",
+    4,
+    "score(j) = u(mean of the events) . v(j); loss = -log softmax of the next item among it and drawn ones",
+)
 LINEAR = Family(
     "linear item-to-item model",
-    3,
+    2,
     "score = s B; B = (S'S + ridge I)^-1 S'T minimises |T - S B|^2 + ridge |B|^2 (S: the past, T: the future)",
 )
 RETRIEVAL = Family(

@@ -8,21 +8,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [page for page in sorted((ROOT / "competitions/learning").glob("*.md")) if not page.name.endswith(".zh.md")]
+TWINS = [page.with_suffix(".zh.md") for page in PAGES]
 PRIVATE_WORDS = re.compile(r"\b(rungs?|verbs?|stand-ins?|(?<!small )worlds?|verdicts?|slates?)\b", re.IGNORECASE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, *TWINS], ids=lambda page: page.name)
 def test_the_worked_sums_are_true(page: Path) -> None:
-    lines, inside = [], False
-    for line in page.read_text(encoding="utf-8").splitlines():
-        inside = line == "```python" or (inside and line != "```")
-        lines.append(line if inside and line != "```python" else "")
-    test = doctest.DocTestParser().get_doctest("\n".join(lines), {}, page.name, str(page), 0)
-    assert test.examples
-    said: list[str] = []
-    assert not doctest.DocTestRunner().run(test, out=said.append).failed, "".join(said)
+    """As a reader is told to run them: ``python -m doctest PAGE``."""
+    failed, attempted = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert attempted
+    assert not failed
+    assert f"`python -m doctest {page.relative_to(ROOT)}`" in page.read_text(encoding="utf-8")
 
 
 @each_page

@@ -108,7 +108,8 @@ def list_rungs() -> Iterator[Rung]:
         yield Rung(key, title, families.QUANTISATION, quantise, code, (key,), KERNEL, lacks=lack_of)
     for key, rung in encoders.SEQUENCE_RUNGS.items():
         below = None if key == encoders.WITH_CONTENT else BASE
-        yield Rung(key, rung.title, families.SEQUENCE, answer_by_network, rung.build, (key,), below)
+        family = families.TOWERS if key == "two-towers" else families.SEQUENCE
+        yield Rung(key, rung.title, family, answer_by_network, rung.build, (key,), below)
     title = "generative, the same network"
     yield Rung("generative", title, families.GENERATIVE, generate, semantic_ids.answer_generatively)
     title = "first search: all channels, weighted"

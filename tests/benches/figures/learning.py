@@ -26,6 +26,21 @@ REAL = {
     "tencent": {"globo": "Globo", "beauty": "Beauty"},
 }
 ENGLISH, CHINESE = ("method", "command", "simulated", "real rows"), ("方法", "命令", "模拟数据", "真实数据")
+# What a ladder names in English, in the order in which it is replaced.
+TRANSLATED = {
+    "Globo, a quarter": "Globo 的四分之一",
+    "share of float32's ten": "与 float32 相同的前十",
+    "vectors MiB in float32": "float32 向量 MiB",
+    "vectors MiB": "向量 MiB",
+    "log likelihood": "对数似然",
+    "calibration error": "校准误差",
+    "hit rate": "命中率",
+    "recall": "召回率",
+    "coverage": "覆盖率",
+    "distance": "距离",
+    "unseen": "未见过的",
+    "gain": "增益",
+}
 WITH = "with "  # begins the group of a mark that names further columns
 
 
@@ -64,10 +79,21 @@ def fill(page: str, ladders: Ladders, chinese: bool = False) -> str:
 
     def write(match: re.Match[str]) -> str:
         table = write_table(match["methods"], ladders, CHINESE if chinese else ENGLISH)
-        table = re.sub(r"(?<![\d.])\.(?=\d)", "0.", table) if chinese else table
+        table = translate(table) if chinese else table
         return f"<!-- scores: {match['methods']} -->\n{table}<!-- end -->"
 
     return BLOCK.sub(write, page)
+
+
+def translate(table: str) -> str:
+    """The heads of the columns and the names of the data in Chinese, and a zero before the point.
+
+    >>> translate("| gain, 模拟数据 |")
+    '| 增益, 模拟数据 |'
+    """
+    for english, chinese in TRANSLATED.items():
+        table = re.sub(rf"(?<=[|:,] ){english}\b", chinese, table)
+    return re.sub(r"(?<![\d.])\.(?=\d)", "0.", table)
 
 
 def list_methods(mark: str) -> Iterator[tuple[str, str, str]]:
