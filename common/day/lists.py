@@ -134,11 +134,12 @@ class Labelled:
 @dataclass(frozen=True)
 class Validated:
     """What a run knows once it has validated. ``fold``: the labelled queries, with a ``role``, train or valid;
-    ``recall``: of the channels; ``weights`` of their fusion; ``early``: the ranker that stopped by the valid queries;
-    ``test``: the queries of the host.
+    ``lists`` by channel, their ``recall``, the ``weights`` of their fusion; ``early``: the ranker that stopped by the
+    valid queries; ``test``: the queries of the host.
     """
 
     fold: Result[Fold]
+    lists: Result[dict[str, pl.DataFrame]]
     recall: Result[pl.DataFrame]
     weights: Result[dict[str, float]]
     candidates: Result[pl.DataFrame]

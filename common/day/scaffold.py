@@ -54,6 +54,10 @@ def make_competition(root: Path, name: str, known: Sequence[str], kind: Kind = "
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__", ROWS))
     for path in sorted(path for pattern in CODE for path in folder.rglob(pattern)):
         path.write_text(rename(choose(path.read_text(encoding="utf-8"), kind), name), encoding="utf-8")
+    for path in sorted((root / "competitions" / "learning" / TEMPLATE).glob("*.py")) if kind != ROWS else ():
+        target = path.parent.with_name(name) / path.name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(rename(path.read_text(encoding="utf-8"), name), encoding="utf-8")
     contract.write_text(rename(choose(entry.read_text(encoding="utf-8"), kind), name), encoding="utf-8")
     raw = root / "data" / name / "raw" / ".gitkeep"
     raw.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ def validate(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Valida
     rows = step(gather_labelled, fold, candidates, features)
     early = step(fit, make_recipe(config), rows.field("train"), rows.field("valid"), name="fit")
     test = step(split.ask, events, users, name="ask")
-    return Validated(fold, recall, weights, candidates, rows, early, test)
+    return Validated(fold, lists, recall, weights, candidates, rows, early, test)
 
 
 def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from common.learning.kinds import check_answers
+from common.learning.kinds import check_answers, require_columns
 from common.learning.split import Fold, build_fold
 from common.time_units import DAY_MS
 from competitions.template.config import SplitSettings
@@ -13,6 +13,7 @@ ANSWERS = 1  # several: 5  # of what a user does after the cut, so many differen
 
 def label_fold(events: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """What users of the log do in its last days, predicted from what lies before; ``role``: train or valid."""
+    require_columns(events, ("user", "item", "time"), "read_events of io/reader.py")
     cut = int(events["time"].max()) - int(settings.days * DAY_MS)  # type: ignore[arg-type]
     later = events.filter(pl.col("time") >= cut).unique(["user", "item"], keep="first", maintain_order=True)
     fold = ask(events.filter(pl.col("time") < cut), later.select(pl.col("user").unique().sort()), cut)

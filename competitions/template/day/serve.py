@@ -1,4 +1,4 @@
-"""What `make recommend-template` and `make serve-template` answer with: a finished run, for a user of any past."""
+"""What `make recommend-template` and `make serve-template` answer with: a run, for a user of any past."""
 
 from common.engine.decisions import choose_names
 from common.engine.run import Run

@@ -71,6 +71,8 @@ def test_the_day_after_needs_no_more_writing(checkout: Path, kind: str) -> None:
     assert "upload submission.csv" in words(checkout, *MAKE, f"submit-{name}")
     assert "less the best run" in words(checkout, *MAKE, f"blend-{name}", "ARGS=last last~1")
     words(checkout, *MAKE, name, f"RAW={raw}", f"ARGS=--until cv {quick}")
+    if kind != "rows":
+        assert "item-cf" in words(checkout, *MAKE, f"ladder-{name}", f"RAW={raw}")
     assert "it adds" in words(checkout, *MAKE, f"ablate-{name}", f"RAW={raw}", f"ARGS={quick}")
 
 

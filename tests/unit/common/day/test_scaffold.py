@@ -22,6 +22,8 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / path, tmp_path / path)
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "competitions" / "template", tmp_path / "competitions" / "template", ignore=ignore)
+    learned = "competitions/learning/template"
+    shutil.copytree(ROOT / learned, tmp_path / learned, ignore=ignore)
     return tmp_path
 
 
@@ -41,7 +43,13 @@ def test_nothing_of_the_template_is_left_in_the_copy(checkout: Path, kind: Kind)
     of_rows = {path.relative_to(source / "rows") for path in (source / "rows").rglob("*") if path.is_file()}
     of_lists = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
     assert copied == (of_rows if kind == "rows" else {path for path in of_lists if path.parts[0] != "rows"})
-    for path in [*(copy / path for path in copied), checkout / "tests" / "contract" / "music.py"]:
+    ladder = checkout / "competitions" / "learning" / "music" / "ladder.py"
+    assert ladder.exists() == (kind != "rows")
+    for path in [
+        *(copy / path for path in copied),
+        *ladder.parent.glob("*"),
+        checkout / "tests" / "contract" / "music.py",
+    ]:
         assert "template" not in path.read_text().lower(), path
         assert "several:" not in path.read_text(), path
     assert f'kind="{kind}",' in (copy / "competition.py").read_text()

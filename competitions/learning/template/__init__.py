@@ -1,0 +1,1 @@
+"""What there is to learn of the template: a ladder of methods."""
