@@ -91,7 +91,7 @@ def test_a_kind_of_task_that_is_none_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("find", "module", "path"),
-    [(find_lesson, "ladder", "learning/template/ladder.py"), (find_room, "day.export", "template/day/export.py")],
+    [(find_lesson, "standin", "learning/template/standin.py"), (find_room, "day.export", "template/day/export.py")],
 )
 def test_what_a_new_competition_lacks_is_one_sentence(
     find: Callable[[str, str], object], module: str, path: str, monkeypatch: pytest.MonkeyPatch
