@@ -23,21 +23,19 @@ class Measured:
     ladder: list[dict[str, Any]]
 
 
-def measure(valid: Sequence[Predictions], mixed: Sequence[Floats]) -> Measured:
-    """Everything measured on the ``valid`` days; ``mixed``: the out-of-time probabilities of each."""
-    paired = list(zip(valid, mixed, strict=True))
-    by_day = {part.day.day: judge([part], [probabilities]) for part, probabilities in paired}
-    climbed = [decision.climb(part.day, probabilities, part.rewards) for part, probabilities in paired]
-    return Measured(judge(valid, mixed), by_day, pool_ladder(climbed))
+def measure(valid: Sequence[Predictions]) -> Measured:
+    """Everything measured on the ``valid`` days."""
+    by_day = {part.day.day: judge([part]) for part in valid}
+    return Measured(judge(valid), by_day, pool_ladder([decision.climb(part) for part in valid]))
 
 
-def judge(days: Sequence[Predictions], probabilities: Sequence[Floats]) -> Scores:
+def judge(days: Sequence[Predictions]) -> Scores:
     """Score, its standard error by device, hit rate of the full decision, the mean log likelihood of the answers."""
     scored, likelihoods, sizes = [], [], []
-    for part, chances in zip(days, probabilities, strict=True):
-        rows = decision.decide(part.day, chances, part.rewards)
+    for part in days:
+        rows = decision.decide(part)
         scored.append((*decision.score_answers(part.day, rows, part.rewards.answer), part.day.devices))
-        likelihoods.append(click_ranker.mean_log_likelihood(chances, part.day))
+        likelihoods.append(click_ranker.mean_log_likelihood(part.chances, part.day))
         sizes.append(len(part.day.rows.group_sizes))
     hits, scores, devices = (np.concatenate(column) for column in zip(*scored, strict=True))
     return sum_up(hits, scores, devices) | {"log_likelihood": float(np.average(likelihoods, weights=sizes))}

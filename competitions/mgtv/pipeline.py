@@ -13,12 +13,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from common.arrays import Floats
 from common.engine.decisions import Decision, say_decisions
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked, write_whole
 from common.learning.chain import Chain
-from common.learning.conditional_logit import Logit
 from common.learning.dataset import RankingDataset
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, refit
@@ -84,8 +82,7 @@ class Validated:
     """What a run knows once it has validated; results are read from disk when needed.
 
     ``early``: the models fitted before the validation days, of several folds those of the first; ``valid`` the
-    predictions of each day, by its number in ``folds`` the fold; ``mixed`` the probabilities, each day's as calibrated
-    on the others; ``blend``: the calibration by all of them; ``chain``: how the video is picked.
+    predictions of each day, by its number in ``folds`` the fold; ``chain``: how the video is picked.
     """
 
     files: reader.RawFiles
@@ -94,8 +91,6 @@ class Validated:
     early: DayModels
     folds: Mapping[int, int]
     valid: Sequence[Result[Predictions]]
-    blend: Result[Logit]
-    mixed: Result[list[Floats]]
     chain: Result[Chain]
     measured: Result[metrics.Measured]
 
@@ -208,14 +203,11 @@ def validate(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Validated:
         fit_fold(run, labelled, config, [day for day in folds if folds[day] == fold]) for fold in {*folds.values()}
     ]
     early = {day: models[fold] for day, fold in folds.items()}
-    own = {day: step(click_ranker.score, labelled[day], early[day].ranker, name=f"day{day:02d}.score") for day in folds}
-    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], own[day], early[day]) for day in folds]
-    days, scores = collect([labelled[day] for day in folds]), collect(list(own.values()))
-    blend, mixed = step(click_ranker.find_blend, days, scores), step(click_ranker.mix_across, days, scores)
-    chain = step(decision.judge_picks, collect(valid), mixed, config.watch.answer, name="judge")
+    valid = [predict_day(run, config, f"day{day:02d}", labelled[day], early[day]) for day in folds]
+    chain = step(decision.judge_picks, collect(valid), config.watch.answer, name="judge")
     chain.value.say()
-    measured = step(metrics.measure, collect(valid), mixed)
-    return Validated(files, config, ready, models[0], folds, valid, blend, mixed, chain, measured)
+    measured = step(metrics.measure, collect(valid))
+    return Validated(files, config, ready, models[0], folds, valid, chain, measured)
 
 
 def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
@@ -229,10 +221,8 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     day = build_day(run, "test", tables, slates, outcome, config)
     fallback = step(decision.find_fallback, tables.log, tables.videos.field("frame"))
     final = refit_models(run, ready.labelled, config, judged.early)
-    scores = step(click_ranker.score, day, final.ranker, name="test.score")
-    test = predict_day(run, config, "test", day, scores, final)
-    picked_by = judged.chain.value.answer
-    answers = step(submission.answer, slates, test, judged.blend, fallback, tables.codes, picked_by)
+    test = predict_day(run, config, "test", day, final)
+    answers = step(submission.answer, slates, test, fallback, tables.codes, judged.chain.value.answer)
     path = write_whole(run.folder / submission.FILE, answers.value.write_csv)
     checked = submission.check_submission(path, files)
     return Outcome(**vars(judged), final=final, day=day, test=test, answers=answers, checked=checked)
@@ -297,8 +287,9 @@ def refit_models(run: Run, labelled: Days, config: MgtvConfig, early: DayModels)
 
 
 def predict_day(
-    run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], scores: Result[Floats], models: DayModels
+    run: Run, config: MgtvConfig, name: str, day: Result[DayFeatures], models: DayModels
 ) -> Result[Predictions]:
-    """The ranker's scores of a day's rows, and the expected reward of each row."""
+    """P(watch) of a day's rows, and the expected reward of each row."""
+    chances = run.step(click_ranker.predict, day, models.ranker, name=f"{name}.watch")
     rewards = run.step(decision.expect_rewards, day, models.completion, config.truth.no_duration, name=f"{name}.value")
-    return derive(Predictions, day, scores, rewards)
+    return derive(Predictions, day, chances, rewards)

@@ -17,13 +17,11 @@ from common.io.submission import (
     read_truth,
     refuse,
 )
-from common.learning.conditional_logit import Logit
 from common.learning.metrics import average
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.schema import SUBMISSION_COLUMNS
 from competitions.mgtv.io.tables import DEVICE, PAIR, read_table
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.models.click_ranker import mix
 from competitions.mgtv.models.decision import EXPECTED, Predictions, decide
 from competitions.mgtv.split import Slates
 
@@ -45,15 +43,13 @@ FILE = "result.csv"  # the name in the public baseline; nothing shows that anoth
 def answer(
     slates: Slates,
     predictions: Predictions,
-    blend: Logit,
     fallback: tuple[int, float],
     codes: reader.Codes,
     picked_by: str = EXPECTED,
 ) -> pl.DataFrame:
     """The submission frame of the test day: did, vid, completion_rate, one row per device in the order of the file."""
-    day, rewards = predictions.day, predictions.rewards
-    rows = decide(day, mix(blend, predictions.scores, day), rewards, picked_by)
-    chosen = slates.rows[rows].select("query", "video", answer=pl.Series(rewards.answer[rows]))
+    rows = decide(predictions, picked_by)
+    chosen = slates.rows[rows].select("query", "video", answer=pl.Series(predictions.rewards.answer[rows]))
     return build_submission(slates.queries, chosen, fallback, codes)
 
 

@@ -12,7 +12,6 @@ from competitions.mgtv.competition import COMPETITION
 from competitions.mgtv.config import BLOCKS
 from competitions.mgtv.io import schema
 from competitions.mgtv.models import decision
-from competitions.mgtv.models.dataset import DayFeatures
 from tests.contract.contract import BadInput, Chain, Change, Contract, Mutation, Results
 from tests.contract.edits import DROP_LAST, REPEAT_LAST, edit_file, edit_lines, edit_row
 from tests.contract.mgtv_planted import (
@@ -49,8 +48,8 @@ SMALL = (
 QUICK = ("watch.rounds=1", "completion.rounds=1")
 VALID = tuple(f"day{day}" for day in range(DAYS - VALID_DAYS + 1, DAYS + 1))
 LABELLED = tuple(f"day{day:02d}" for day in range(DAYS - VALID_DAYS - TRAIN_DAYS + 1, DAYS + 1))
-AFTER_FITS = {f"{day}.score" for day in VALID} | {"find_blend", "mix_across", "judge", "measure", "answer"}
-AFTER_FITS |= {"test.score", "insight.importance"}
+AFTER_FITS = {f"{day}.watch" for day in (*VALID, "test")} | {"judge", "measure", "answer"}
+AFTER_FITS |= {"insight.importance"}
 EARLY = f"{VALID[0]}-{VALID[-1][3:]}"
 WATCH = {f"{EARLY}.fit.lightgbm_softmax", "refit.lightgbm_softmax"}
 FITS = {f"{EARLY}.fit.completion", "refit.completion", *WATCH}
@@ -136,9 +135,9 @@ def find_answers(results: Results) -> pl.DataFrame:
 ORDER = decision.order_videos
 
 
-def turn_round(day: DayFeatures, probabilities: Floats, rewards: decision.ExpectedReward, answer: str) -> Floats:
+def turn_round(part: decision.Predictions, answer: str) -> Floats:
     """The expected scores upside down."""
-    values = ORDER(day, probabilities, rewards, answer)
+    values = ORDER(part, answer)
     return -values if answer == decision.EXPECTED else values
 
 

@@ -1,6 +1,6 @@
 """Baselines that pick a video out of a slate: by its position, by what was watched together.
 
-Each gives one score a row, (rows,), which ``click_ranker.mix_across`` calibrates.
+Each gives one score a row, (rows,), which ``scoring.mix_across`` calibrates.
 """
 
 from collections.abc import Sequence

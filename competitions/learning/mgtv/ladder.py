@@ -123,8 +123,7 @@ def boost(bench: MgtvBench, blocks: tuple[str, ...]) -> Probabilities:
     known = tuple(block for block in blocks if block in config.features.blocks)
     recipe = replace(click_ranker.make_recipe(config.watch, config.seed), blocks=known)
     ranker = fit_ranker(bench.run, labelled, recipe, valid)
-    scores = {day: step(click_ranker.score, labelled[day], ranker, name=f"day{day:02d}.score") for day in valid}
-    return bench.mix(scores, labelled)
+    return collect([step(click_ranker.predict, labelled[day], ranker, name=f"day{day:02d}.watch") for day in valid])
 
 
 def list_calibrated() -> Iterator[Rung]:

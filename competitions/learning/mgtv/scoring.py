@@ -1,5 +1,6 @@
 """What the methods of the ladder begin with, and how probabilities are scored: by the full decision."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -11,12 +12,12 @@ from msgspec.structs import replace as put
 from common.arrays import Floats
 from common.day.record_schema import CLUSTER
 from common.engine.run import Result, collect
+from common.learning.listwise_softmax import fit_temperatures, softmax_within
 from competitions.learning.ladder import Bench
 from competitions.learning.mgtv import calibration
 from competitions.mgtv.config import MgtvConfig
 from competitions.mgtv.io import reader
 from competitions.mgtv.metrics import judge
-from competitions.mgtv.models import click_ranker
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import Predictions, decide, expect_rewards, score_answers
 from competitions.mgtv.pipeline import Days, Prepared, build_day, fit_completion, prepare
@@ -78,26 +79,43 @@ class MgtvBench(Bench[reader.RawFiles, MgtvConfig]):
     def mix(self, scores: Scores, days: Days) -> Result[list[Floats]]:
         """The probabilities of each validation day, calibrated by the other one."""
         own = collect([scores[day] for day in self.ready.plan.valid])
-        return self.run.step(click_ranker.mix_across, self.take_valid(days), own)
+        return self.run.step(mix_across, self.take_valid(days), own)
 
     def record(self, answer: list[Floats]) -> tuple[pl.DataFrame, dict[str, float]]:
         """The full decision, and beside it what simpler decisions make of the same probabilities."""
+        given = [replace(part, chances=chances) for part, chances in zip(self.predictions, answer, strict=True)]
         even, finished = [], []
-        for part in self.predictions:
-            ones = np.ones(len(part.day.completions))
+        for part in given:
+            ones = np.ones(len(part.chances))
             even.append(replace(part, rewards=replace(part.rewards, expected=ones)))
             finished.append(replace(part, rewards=replace(part.rewards, expected=ones, answer=ones)))
-        scored = [
-            score_answers(part.day, decide(part.day, chances, part.rewards), part.rewards.answer)[1]
-            for part, chances in zip(self.predictions, answer, strict=True)
-        ]
-        likeliest = judge(even, answer)
+        scored = [score_answers(part.day, decide(part), part.rewards.answer)[1] for part in given]
+        likeliest = judge(even)
         more = {
             "hit rate": likeliest["hit_rate"],
-            "p = 1": judge(finished, answer)["score"],
+            "p = 1": judge(finished)["score"],
             "P(watch), max E[s]": likeliest["score"],
             "log likelihood": likeliest["log_likelihood"],
             "calibration error": calibration.calibration_error(np.concatenate(answer), self.labels),
         }
         devices = np.concatenate([part.day.devices for part in self.predictions])
         return pl.DataFrame({"score": np.concatenate(scored), CLUSTER: devices}), more
+
+
+def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> list[Floats]:
+    """Probabilities of any scores: the softmax of each day at the temperature that suits the other days best; a single
+    day has to judge itself.
+    """
+    mixed = []
+    for i, (day, score) in enumerate(zip(days, scores, strict=True)):
+        others = [other for other in range(len(days)) if other != i] or [i]
+        known, labels, sizes = (
+            np.concatenate(parts)
+            for parts in zip(
+                *((scores[other], days[other].rows.labels, days[other].rows.group_sizes) for other in others),
+                strict=True,
+            )
+        )
+        (temperature,) = fit_temperatures(known[:, None], labels, sizes)
+        mixed.append(softmax_within(score * temperature, day.rows.group_sizes))
+    return mixed

@@ -1,4 +1,4 @@
-"""What a blend takes of an mgtv run, and how it answers: the mixed P(watch) times the mean expected score picks the
+"""What a blend takes of an mgtv run, and how it answers: the mean P(watch) times the mean expected score picks the
 video, the mean share is answered.
 """
 
@@ -16,20 +16,18 @@ from competitions.mgtv.day.validation import describe_picks
 from competitions.mgtv.io import reader
 from competitions.mgtv.io.tables import DEVICE, read_table
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.models.click_ranker import mix
 from competitions.mgtv.models.decision import pick
 from competitions.mgtv.pipeline import Outcome
 
 
 def list_test(outcome: Outcome) -> pl.DataFrame:
     """A row a video that is shown to a test device; one that is shown nothing has what it is answered."""
-    codes, test, shown = outcome.ready.tables.codes.value, outcome.test.value, outcome.ready.test_slates.value.rows
-    chances = mix(outcome.blend.value, test.scores, test.day)
+    codes, shown = outcome.ready.tables.codes.value, outcome.ready.test_slates.value.rows
     names = {
         "query": codes.devices["did"].gather(shown["device"]),
         "item": codes.videos["vid"].gather(shown["video"]),
     }
-    listed = pl.DataFrame(names | describe_picks(test, chances, outcome.chain.value.answer))
+    listed = pl.DataFrame(names | describe_picks(outcome.test.value, outcome.chain.value.answer))
     rest = outcome.answers.value.join(listed, left_on="did", right_on="query", how="anti")
     alone = {"score": pl.lit(0.0), "expected": pl.lit(1.0), "answer": pl.col("completion_rate")}
     return pl.concat([listed, rest.select(query="did", item="vid", **alone)])

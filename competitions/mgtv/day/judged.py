@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.arrays import Floats
 from common.day.hosts import TRUTH
 from common.day.judged import Judged, measure_drift, measure_importance
 from common.day.record_schema import Scored
@@ -14,7 +12,6 @@ from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
 from common.io.notes import Note, pool_notes
 from common.learning.adversarial_validation import find_drift
-from common.learning.conditional_logit import Logit
 from common.learning.diagnostics import Calibration
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
@@ -97,28 +94,24 @@ def explain(judged: Judged, outcome: Outcome) -> Judged:
     return replace(
         judged,
         submissions=[outcome.checked],
-        importance=(measure_importance, valid, rankers, *SHUFFLED, mix, outcome.blend),
+        importance=(measure_importance, valid, rankers, *SHUFFLED),
         drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
         curves=lambda: curves({MODEL: outcome.early.ranker.value}),
         calibration=lambda: calibrate_days(outcome),
     )
 
 
-def mix(blend: Logit, scores: Floats, sizes: NDArray[np.int32]) -> Floats:
-    """The calibrated utilities (rows,) of the ranker's scores."""
-    return blend.predict((MODEL,), scores.astype(np.float32))
-
-
 def calibrate_days(outcome: Outcome) -> list[Calibration]:
     """P(watch) beside the share that was watched, and the expected score of a right answer beside its score."""
-    watched, expected, scores = [], [], []
+    chances, watched, expected, scores = [], [], [], []
     for part in (kept.value for kept in outcome.valid):
         day, rewards = part.day, part.rewards
         right = day.rows.labels > 0
+        chances.append(part.chances)
         watched.append(right.astype(np.float64))
         expected.append(rewards.expected[right])
         scores.append(score_rates(day.completions[right], rewards.answer[right]))
     return [
-        calibrate("P(watch)", np.concatenate(outcome.mixed.value), np.concatenate(watched)),
+        calibrate("P(watch)", np.concatenate(chances), np.concatenate(watched)),
         calibrate("E[s] of the right video", np.concatenate(expected), np.concatenate(scores)),
     ]

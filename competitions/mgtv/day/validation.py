@@ -4,14 +4,13 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.evidence import BLEND, Evidence, list_rivals, score_random
+from common.day.evidence import Evidence, list_rivals, score_random
 from common.day.record_schema import CLUSTER, PART, Example, Row
 from common.learning.blending import FLOOR
 from common.learning.dataset import RankingDataset, gather
 from common.learning.listwise_softmax import find_starts
 from common.learning.metrics import rank_answers
 from competitions.mgtv.labels import score_rates
-from competitions.mgtv.models.click_ranker import MODEL
 from competitions.mgtv.models.decision import EXPECTED, WATCH, Predictions, order_videos
 from competitions.mgtv.pipeline import Validated
 
@@ -41,7 +40,7 @@ def collect_evidence(outcome: Validated) -> Evidence:
     videos, sizes = outcome.ready.tables.videos.value.frame, data.group_sizes
     ranks, starts = rank_answers(slates[answer].to_numpy(), data.labels, sizes), find_starts(sizes)
     known = "query", "item", "label", "completion", "answer", "expected", "score"
-    listed = list(dict.fromkeys((*known, MODEL, BLEND, EXPECTED, answer)))
+    listed = list(dict.fromkeys((*known, WATCH, EXPECTED, answer)))
     scores = score_rates(slates["completion"].to_numpy(), slates["answer"].to_numpy())  # with the run's own share
     random = score_random(data, np.add.reduceat(scores * data.labels, starts)[:, None])
     return Evidence(
@@ -63,13 +62,11 @@ def join_days(outcome: Validated) -> RankingDataset:
 
 def list_slates(outcome: Validated) -> pl.DataFrame:
     """One row per video shown to a device on a validation day: query (day and device), the day as ``fold`` and the
-    device as ``cluster``, item (the video); the model's score, ``blend``: P(watch), the expected score, and what the
-    video is picked by; see ``describe_picks``; the share that was watched (NaN: not known); the video's code and its
-    label.
+    device as ``cluster``, item (the video); P(watch), the expected score, and what the video is picked by; see
+    ``describe_picks``; the share that was watched (NaN: not known); the video's code and its label.
     """
     codes, picked_by, parts = outcome.ready.tables.codes.value, outcome.chain.value.answer, []
-    for predicted, mixed in zip(outcome.valid, outcome.mixed.value, strict=True):
-        part = predicted.value
+    for part in (predicted.value for predicted in outcome.valid):
         slate, day = outcome.ready.slates[part.day.day].value.rows, f"{part.day.day:02d}"
         device = codes.devices["did"].gather(slate["device"]).cast(pl.String)
         columns = {
@@ -78,10 +75,8 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
             CLUSTER: device,
             PART: pl.repeat(outcome.folds[part.day.day], len(slate), eager=True),
             "item": codes.videos["vid"].gather(slate["video"]),
-            MODEL: part.scores,
-            BLEND: mixed,
-            **{stage: order_videos(part.day, mixed, part.rewards, stage) for stage in (EXPECTED, picked_by)},
-            **describe_picks(part, mixed, picked_by),
+            **{stage: order_videos(part, stage) for stage in (WATCH, EXPECTED, picked_by)},
+            **describe_picks(part, picked_by),
             "completion": part.day.completions.astype(np.float64),
             "video": slate["video"],
             "label": part.day.rows.labels,
@@ -90,12 +85,12 @@ def list_slates(outcome: Validated) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def describe_picks(part: Predictions, chances: Floats, picked_by: str) -> dict[str, Floats]:
+def describe_picks(part: Predictions, picked_by: str) -> dict[str, Floats]:
     """What picks a video, exp(score) x expected, and its ``answer``, the share: the score is log P(watch), or a plain
     rule's where that picks; ``expected`` is 1 where P(watch) alone or a rule picks.
     """
     ruled = picked_by not in (EXPECTED, WATCH)
-    score = order_videos(part.day, chances, part.rewards, picked_by) if ruled else np.log(np.maximum(chances, FLOOR))
+    score = order_videos(part, picked_by) if ruled else np.log(np.maximum(part.chances, FLOOR))
     expected = part.rewards.expected if picked_by == EXPECTED else np.ones(len(score))
     return {"score": score, "expected": expected, "answer": part.rewards.answer}
 

@@ -1,11 +1,8 @@
-"""Which of the shown videos is the answer: a ranker fitted within the lists, and its calibrated probabilities."""
-
-from collections.abc import Sequence
+"""Which of the shown videos is the answer: a ranker fitted within the lists, whose softmax is P(watch)."""
 
 import numpy as np
 
 from common.arrays import Floats
-from common.learning.conditional_logit import Logit, fit_logit
 from common.learning.dataset import RankingDataset, gather
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, score_rows
@@ -16,7 +13,6 @@ from competitions.mgtv.models.dataset import DayFeatures
 MODEL = "lightgbm_softmax"  # what was mixed with it never raised the score, see LOG.md
 SLICE_ROWS = 100_000
 MIN_SLATE = 2  # videos: a slate of one says nothing about choice
-BLEND_L2 = 0.03
 
 
 def make_recipe(settings: WatchSettings, seed: int) -> Recipe:
@@ -42,37 +38,16 @@ def thin(rows: RankingDataset, recipe: Recipe) -> RankingDataset:
     return gather([rows], recipe.blocks, recipe.min_group_size, recipe.negatives, recipe.seed)
 
 
-def score(day: DayFeatures, ranker: Ranker) -> Floats:
-    """The ranker's raw scores of the day's rows: (rows,)."""
+def predict(day: DayFeatures, ranker: Ranker) -> Floats:
+    """P(the row is its list's answer), summing to 1 in each list: (rows,).
+
+    The ranker is fitted as the softmax of a list, so that its own scores need no calibration (LOG.md).
+    """
     parts = [
         score_rows(day.rows.names, np.asarray(day.rows.features[start : start + SLICE_ROWS]), [ranker])[:, 0]
         for start in range(0, max(len(day.rows.features), 1), SLICE_ROWS)
     ]
-    return np.concatenate(parts)
-
-
-def find_blend(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> Logit:
-    """Calibrate the scores: a conditional logit whose one feature they are, so that its softmax is a probability."""
-    parts = [
-        RankingDataset((MODEL,), score.astype(np.float32)[:, None], day.rows.labels, day.rows.group_sizes)
-        for day, score in zip(days, scores, strict=True)
-    ]
-    return fit_logit(gather(parts), BLEND_L2)
-
-
-def mix(blend: Logit, scores: Floats, day: DayFeatures) -> Floats:
-    """P(the row is its list's answer), summing to 1 in each list."""
-    return softmax_within(blend.predict((MODEL,), scores.astype(np.float32)[:, None]), day.rows.group_sizes)
-
-
-def mix_across(days: Sequence[DayFeatures], scores: Sequence[Floats]) -> list[Floats]:
-    """``mix`` of every day as calibrated on the other days, for measuring; a single day has to judge itself."""
-    mixed = []
-    for i, (day, score) in enumerate(zip(days, scores, strict=True)):
-        others = [other for other in range(len(days)) if other != i] or [i]
-        blend = find_blend([days[other] for other in others], [scores[other] for other in others])
-        mixed.append(mix(blend, score, day))
-    return mixed
+    return softmax_within(np.concatenate(parts), day.rows.group_sizes)
 
 
 def mean_log_likelihood(probabilities: Floats, day: DayFeatures) -> float:

@@ -36,10 +36,10 @@ class ExpectedReward:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the models say of a ``day``: the ranker's ``scores`` (rows,), and the ``rewards`` of its rows."""
+    """What the models say of a ``day``: P(watch) of its rows, ``chances`` (rows,), and their ``rewards``."""
 
     day: DayFeatures
-    scores: Floats
+    chances: Floats
     rewards: ExpectedReward
 
 
@@ -60,19 +60,17 @@ def expect_rewards(day: DayFeatures, model: Completion, no_duration: str) -> Exp
     return ExpectedReward(answer, expected, mean, median)
 
 
-def decide(
-    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, answer: str = EXPECTED
-) -> NDArray[np.int64]:
+def decide(part: Predictions, answer: str = EXPECTED) -> NDArray[np.int64]:
     """The row that is answered of each slate: that with the largest P(watch) * E[s], or the first of another order."""
-    return pick(order_videos(day, probabilities, rewards, answer), day.rows.group_sizes)
+    return pick(order_videos(part, answer), part.day.rows.group_sizes)
 
 
-def order_videos(day: DayFeatures, probabilities: Floats, rewards: ExpectedReward, answer: str) -> Floats:
+def order_videos(part: Predictions, answer: str) -> Floats:
     """The values (rows,) whose largest is picked."""
     if answer in RULES:
-        return score_rule(day.rows, RULES[answer])
+        return score_rule(part.day.rows, RULES[answer])
     # Powers of E[s] other than 1 earned no more, see LOG.md.
-    return probabilities if answer == WATCH else probabilities * rewards.expected
+    return part.chances if answer == WATCH else part.chances * part.rewards.expected
 
 
 def find_stages(names: Sequence[str]) -> list[str]:
@@ -80,17 +78,14 @@ def find_stages(names: Sequence[str]) -> list[str]:
     return [EXPECTED, WATCH, *(rule for rule, order in RULES.items() if order is None or order[0] in names)]
 
 
-def judge_picks(valid: Sequence[Predictions], mixed: Sequence[Floats], answer: str) -> Chain:
+def judge_picks(valid: Sequence[Predictions], answer: str) -> Chain:
     """How the video is picked, by the scores of the ``valid`` days with the share that the run answers.
 
     A device is a cluster: on both days it likes the same.
     """
     scores, devices = {}, np.concatenate([part.day.devices for part in valid])
     for stage in find_stages(valid[0].day.rows.names):
-        parts = [
-            score_answers(part.day, decide(part.day, chances, part.rewards, stage), part.rewards.answer)[1]
-            for part, chances in zip(valid, mixed, strict=True)
-        ]
+        parts = [score_answers(part.day, decide(part, stage), part.rewards.answer)[1] for part in valid]
         scores[stage] = np.concatenate(parts)
     return judge_chain(("watch.answer", answer), scores, clusters=devices)
 
@@ -132,15 +127,13 @@ def score_answers(day: DayFeatures, rows: NDArray[np.int64], answers: Floats) ->
     return hit.astype(np.float64), np.where(hit, score_rates(day.completions[rows], answers[rows]), 0.0)
 
 
-def climb(
-    day: DayFeatures, probabilities: Floats, rewards: ExpectedReward
-) -> dict[tuple[str, str], tuple[Floats, Floats]]:
+def climb(part: Predictions) -> dict[tuple[str, str], tuple[Floats, Floats]]:
     """The ladder of the decision layer: for every pick and every answer, hits and s of each slate."""
-    count, sizes = len(probabilities), day.rows.group_sizes
+    count, rewards = len(part.chances), part.rewards
     answers = (np.zeros(count), np.ones(count), rewards.mean, rewards.median, rewards.answer)
-    picks = pick(probabilities, sizes), decide(day, probabilities, rewards)
+    picks = decide(part, WATCH), decide(part)
     return {
-        (picked, answered): score_answers(day, rows, tried)
+        (picked, answered): score_answers(part.day, rows, tried)
         for picked, rows in zip(PICKS, picks, strict=True)
         for answered, tried in zip(ANSWERS, answers, strict=True)
     }

@@ -9,9 +9,9 @@ from competitions.mgtv.models.decision import ANSWERS, PICKS, ExpectedReward, Pr
 from tests.unit.mgtv.mgtv_world import Floats, make_day
 
 
-def predict(day: DayFeatures, rate: list[float], expected: list[float]) -> Predictions:
+def predict(day: DayFeatures, chances: list[float], rate: list[float], expected: list[float]) -> Predictions:
     rates = np.array(rate)
-    return Predictions(day, np.empty(0), ExpectedReward(rates, np.array(expected), rates + 1, rates + 2))
+    return Predictions(day, np.array(chances), ExpectedReward(rates, np.array(expected), rates + 1, rates + 2))
 
 
 # --- scores ---
@@ -47,16 +47,13 @@ def test_the_ladder_pools_devices_not_days() -> None:
 
 def test_the_decision_weighs_what_is_expected_and_days_by_their_devices() -> None:
     day = make_day([2, 2], [0, 1], completions=[0.5, np.nan, np.nan, 0.2])
-    probabilities = np.array([0.4, 0.6, 0.5, 0.5])
-    predictions = [predict(day, [0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])]
-    scores = judge(predictions, [probabilities])
+    scores = judge([predict(day, [0.4, 0.6, 0.5, 0.5], [0.5, 0.1, 0.3, 0.0], [0.9, 0.5, 0.5, 0.6])])
     assert scores["hit_rate"] == 1
     assert scores["score"] == pytest.approx(0.75)
     assert scores["log_likelihood"] == pytest.approx(np.log([0.4, 0.5]).mean())
     # Days count by their devices.
     few, many = make_day([2], [0]), make_day([2, 2, 2], [0, 0, 1])
-    one, other = np.array([0.9, 0.1]), np.array([0.2, 0.8] * 3)
-    predictions = [predict(few, [1.0] * 2, [1.0] * 2), predict(many, [1.0] * 6, [1.0] * 6)]
-    scores = judge(predictions, [one, other])
+    ones = [1.0] * 6
+    scores = judge([predict(few, [0.9, 0.1], ones[:2], ones[:2]), predict(many, [0.2, 0.8] * 3, ones, ones)])
     assert scores["hit_rate"] == scores["score"] == 0.5
     assert scores["log_likelihood"] == pytest.approx(np.log([0.9, 0.2, 0.2, 0.8]).mean())

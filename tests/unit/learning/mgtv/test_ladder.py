@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from competitions.learning.mgtv import baselines
+from competitions.learning.mgtv.scoring import mix_across
 from tests.unit.mgtv.mgtv_world import draw_log, make_day, make_log, make_slates, row
 
 VIDEOS = 12
@@ -54,3 +55,13 @@ def test_a_position_scores_how_often_it_was_the_answer() -> None:
     scores = baselines.score_positions(before, day, prior=4.0)
     # Place 0: 3 of 4 shown; place 1: 1 of 4; place 2 was never shown; the mean share is a half.
     assert np.exp(scores) == pytest.approx([(3 + 2) / (4 + 4), (1 + 2) / (4 + 4), 0.5])
+
+
+def test_a_day_is_calibrated_by_the_other_days() -> None:
+    """Of two videos the one scored 1 above the other is watched three times in four, on the last day once in four."""
+    days = [make_day([2] * 4, answers) for answers in ([0, 0, 0, 1], [0, 0, 0, 1], [1, 1, 1, 0])]
+    scores = [np.tile([1.0, 0.0], 4)] * 3
+    mixed = mix_across(days, scores)
+    assert mixed[2][:2] == pytest.approx([0.75, 0.25], abs=0.01)
+    assert mixed[0][:2] == pytest.approx([0.5, 0.5], abs=0.01)
+    assert mix_across(days[:1], scores[:1])[0][:2] == pytest.approx([0.75, 0.25], abs=0.01)

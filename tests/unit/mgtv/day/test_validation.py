@@ -23,10 +23,8 @@ def test_a_query_is_a_device_on_a_day_of_any_number(number: int) -> None:
         tables=SimpleNamespace(codes=as_result(codes)),
         slates={number: as_result(make_slates(number, {0: [0, 1], 1: [1, 0]}))},
     )
-    chain = as_result(judge_picks([part], [even], "auto"))
-    outcome = SimpleNamespace(
-        ready=ready, valid=[as_result(part)], mixed=as_result([even]), chain=chain, folds={number: 0}
-    )
+    chain = as_result(judge_picks([part], "auto"))
+    outcome = SimpleNamespace(ready=ready, valid=[as_result(part)], chain=chain, folds={number: 0})
     queries = list_queries(cast(Any, outcome))
     name = f"{number:02d}"
     assert queries.select("query", "fold", "cluster").rows() == [

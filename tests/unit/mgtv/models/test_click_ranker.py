@@ -1,18 +1,17 @@
-"""The model of the choice: what it is fitted on, what it learns, and how it is calibrated."""
+"""The model of the choice: what it is fitted on, what it learns, and how sure it says it is."""
 
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from common.learning.fitters import Recipe
 from common.learning.gbdt import fit, refit
-from common.learning.listwise_softmax import softmax_within
+from common.learning.listwise_softmax import find_starts, softmax_within
 from common.learning.model_diagnostics import share_gains
 from competitions.mgtv.config import WatchSettings
 from competitions.mgtv.models import click_ranker
-from competitions.mgtv.models.click_ranker import find_blend, make_recipe, mix, mix_across, score
+from competitions.mgtv.models.click_ranker import make_recipe, mean_log_likelihood, predict
 from competitions.mgtv.models.dataset import DayFeatures
 from competitions.mgtv.models.decision import pick
 from tests.unit.mgtv.mgtv_world import Floats, make_day
@@ -36,9 +35,6 @@ def draw_day(number: int) -> DayFeatures:
     return make_day(sizes.tolist(), answers, features, day=number)
 
 
-# --- fits ---
-
-
 def make(**changes: Any) -> Recipe:
     """The recipe of a small fit on the two blocks that do not tell the answer."""
     plain: dict[str, Any] = {"blocks": ("video", "pair"), "rounds": 60, "negatives": 100, "patience": 8}
@@ -52,45 +48,17 @@ def test_a_planted_choice_is_learned() -> None:
     model = fit(make(), [day.rows for day in train], valid.rows)
     assert list(share_gains([model])) == ["pair_taste", "video_noise"]
     assert 1 <= model.rounds <= 60
-    scores, truth = score(fresh, model), fresh.rows.features[:, 1].astype(float)
-    hits = [fresh.rows.labels[pick(values, fresh.rows.group_sizes)].mean() for values in (scores, truth)]
+    chances, truth = predict(fresh, model), fresh.rows.features[:, 1].astype(float)
+    hits = [fresh.rows.labels[pick(values, fresh.rows.group_sizes)].mean() for values in (chances, truth)]
     assert hits[0] > hits[1] - 0.08
+    law = softmax_within(2 * truth, fresh.rows.group_sizes)
+    assert mean_log_likelihood(chances, fresh) > mean_log_likelihood(law, fresh) - 0.15
+    np.testing.assert_allclose(np.add.reduceat(chances, find_starts(fresh.rows.group_sizes)), 1)
     again = refit(make(), [model], [day.rows for day in train])
-    np.testing.assert_allclose(score(fresh, again), scores, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(predict(fresh, again), chances, rtol=1e-5, atol=1e-5)
 
 
 def test_lists_of_one_are_no_training_rows() -> None:
     rows = click_ranker.thin(make_day([1, 2, 1, 3], [0, 1, 0, 2]).rows, make(blocks=("video",)))
     assert (rows.group_sizes.tolist(), rows.labels.tolist()) == ([2, 3], [0, 1, 0, 0, 1])
     assert rows.features[:, 0].tolist() == [1, 2, 4, 5, 6]
-
-
-# --- the calibration ---
-
-
-def draw_scored(seed: int, lists: int = 1500, size: int = 5) -> tuple[DayFeatures, Floats]:
-    """A day chosen by a softmax of utilities, and a model's scores: these, scaled and moved."""
-    rng = np.random.default_rng(seed)
-    utilities = rng.normal(size=lists * size)
-    answers = choose(utilities, np.full(lists, size), rng)
-    return make_day([size] * lists, answers, day=seed), 7 * utilities + 3
-
-
-def test_probabilities_are_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scale of the law that made the choices is found, so that a fifth of the rows at .2 are answers."""
-    monkeypatch.setattr(click_ranker, "BLEND_L2", 0.0)
-    (day, scores), (fresh, unseen) = draw_scored(1), draw_scored(2)
-    mixed = mix(find_blend([day], [scores]), unseen, fresh)
-    np.testing.assert_allclose(mixed, softmax_within(unseen / 7, fresh.rows.group_sizes), atol=0.06)
-    order = np.argsort(mixed)
-    for rows in np.array_split(order, 5):
-        assert fresh.rows.labels[rows].mean() == pytest.approx(mixed[rows].mean(), abs=0.04)
-
-
-def test_a_day_is_calibrated_by_the_other_days() -> None:
-    days = [draw_scored(seed, 200 * seed) for seed in (5, 6, 7)]
-    mixed = mix_across([day for day, _ in days], [scores for _, scores in days])
-    for i, (day, scores) in enumerate(days):
-        others = [days[other] for other in range(3) if other != i]
-        blend = find_blend([other for other, _ in others], [other_scores for _, other_scores in others])
-        np.testing.assert_array_equal(mixed[i], mix(blend, scores, day))

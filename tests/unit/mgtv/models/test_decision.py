@@ -38,13 +38,14 @@ def test_a_plain_rule_picks_where_the_models_know_less() -> None:
     day = make_day([5] * 200, answers.tolist(), {"video_own_click_14d": clicks.ravel()})
     even, lots = np.full(1_000, 0.5), rng.random(1_000)
     rewards = ExpectedReward(np.ones(1_000), even, even, even)
-    chain = judge_picks([Predictions(day, lots, rewards)], [lots], "auto")
+    part = Predictions(day, lots, rewards)
+    chain = judge_picks([part], "auto")
     assert chain.answer == "popularity"
-    assert decide(day, lots, rewards, chain.answer).tolist() == (5 * np.arange(200) + clicks.argmax(1)).tolist()
+    assert decide(part, chain.answer).tolist() == (5 * np.arange(200) + clicks.argmax(1)).tolist()
     assert chain.earned.tolist() == (clicks.argmax(1) == answers).tolist()
-    assert decide(day, lots, rewards).tolist() == pick(lots, day.rows.group_sizes).tolist()
+    assert decide(part).tolist() == pick(lots, day.rows.group_sizes).tolist()
     sure = np.where(day.rows.labels > 0, 0.9, 0.1)
-    assert judge_picks([Predictions(day, sure, rewards)], [sure], "auto").answer == "expected score"
+    assert judge_picks([Predictions(day, sure, rewards)], "auto").answer == "expected score"
 
 
 # --- what a row would earn ---
@@ -115,7 +116,7 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
         mean=np.array([0.31, 0.41, 0.71, 0.11, 0.21]),
         median=np.array([0.32, 0.42, 0.72, 0.12, 0.22]),
     )
-    rewards = climb(day, probabilities, values)
+    rewards = climb(Predictions(day, probabilities, values))
     assert set(rewards) == {(picked, answered) for picked in PICKS for answered in ANSWERS}
     assert {key: rewards[key][0].tolist() for key in rewards} == {
         (picked, answered): hits
@@ -132,9 +133,9 @@ def test_the_ladder_has_every_pick_with_every_answer() -> None:
 def test_a_device_of_both_days_is_one_cluster_of_the_judgement() -> None:
     features = {f"video_own_click_{HALF_LIVES[-1]:g}d": np.zeros(4)}
     days = [make_day([2, 2], [0, 1], features, devices=np.array(own)) for own in ([3, 7], [7, 9])]
-    ones, even = np.ones(4), np.full(4, 0.5)
+    ones = np.ones(4)
     valid = [Predictions(day, ones, ExpectedReward(ones, ones, ones, ones)) for day in days]
-    assert judge_picks(valid, [even, even], "auto").clusters.tolist() == [3, 7, 7, 9]
+    assert judge_picks(valid, "auto").clusters.tolist() == [3, 7, 7, 9]
 
 
 # --- devices that were shown nothing ---
