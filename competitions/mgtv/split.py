@@ -34,12 +34,14 @@ class DayPlan:
 @dataclass(frozen=True)
 class Slates:
     """What devices were shown on ``day``. ``rows``: query, device, video, position; a query's rows together, in the
-    order shown. ``queries``: query (0 ..), device. A query may have no rows.
+    order shown. ``queries``: query (0 ..), device. A query may have no rows. ``shares``: video, share: of the rows of
+    all lists of the day that could be asked, drawn or not, so that a day with fewer lists drawn is no noisier.
     """
 
     day: int
     queries: pl.DataFrame
     rows: pl.DataFrame
+    shares: pl.DataFrame
 
     @property
     def group_sizes(self) -> pl.Series:
@@ -75,16 +77,18 @@ def draw_slates(log: pl.DataFrame, plan: DayPlan, day: int, settings: SplitSetti
     answered = counted.filter("right")
     as_long = answered.filter(pl.col("len") >= plan.least)  # where none is, the lists of the test are of another kind
     devices = (as_long if as_long.height else answered).select("device").sort("device")
+    shown = today.select("device", "video", "position").join(devices, on="device", how="semi")
     if devices.height > most:
         devices = devices[np.sort(np.random.default_rng([seed, day]).permutation(devices.height)[:most])]
-    return build_slates(day, devices, today.select("device", "video", "position"))
+    return build_slates(day, devices, shown)
 
 
 def build_slates(day: int, devices: pl.DataFrame, shown: pl.DataFrame) -> Slates:
     """One query for each of the ``devices`` (column device), in their order, with the videos that it was ``shown``."""
     queries = devices.select("device").with_row_index("query").cast({"query": pl.Int32})
     rows = shown.join(queries, on="device").sort("query", "position", "video")
-    return Slates(day, queries.select("query", "device"), rows.select("query", "device", "video", "position"))
+    shares = shown.group_by("video").agg(share=pl.len() / shown.height).sort("video")
+    return Slates(day, queries.select("query", "device"), rows.select("query", "device", "video", "position"), shares)
 
 
 def hide_outcome(slates: Slates) -> pl.DataFrame:

@@ -31,13 +31,14 @@ def describe_lists(
 def describe_positions(slates: Slates, videos: pl.DataFrame) -> pl.DataFrame:
     """The part of the block that looks at no rate: position, videos of the same kind, share of all that is shown."""
     rows = attach(slates.rows, videos.select("video", *ATTRIBUTES), ["video"])
+    rows = attach(rows, slates.shares, ["video"])
     size = pl.len().over("query")
     same = {name: pl.when(pl.col(name).is_not_null()).then(pl.len().over("query", name) - 1) for name in ATTRIBUTES}
     return rows.select(
         list_size=size.cast(pl.Float32),
         list_position=pl.col("position").cast(pl.Float32),
         list_position_share=(pl.col("position").rank("ordinal").over("query") / size).cast(pl.Float32),
-        list_share_today=(pl.len().over("video") / pl.len() * 1e3).log1p().cast(pl.Float32),
+        list_share_today=(pl.col("share") * 1e3).log1p().cast(pl.Float32),
         **{f"list_same_{name}": count.cast(pl.Float32) for name, count in same.items()},
     )
 

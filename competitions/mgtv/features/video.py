@@ -18,7 +18,7 @@ def describe_videos(
     tally: pl.DataFrame, videos: pl.DataFrame, day: int, half_lives: Sequence[float] = HALF_LIVES
 ) -> pl.DataFrame:
     """One row per video code, in code order: video, and the block's features as of the start of ``day``."""
-    parts = [videos.select("video"), _describe_facts(videos), _describe_age(tally, videos, day)]
+    parts = [videos.select("video"), _describe_facts(tally, videos, day)]
     for half_life in half_lives:
         levels = [level for level in LEVELS if half_life == half_lives[-1] or level not in BROAD]
         parts.append(_describe_rates(tally, videos, day, half_life, levels))
@@ -27,9 +27,13 @@ def describe_videos(
     return frame.with_columns(video_trend=pl.col(short) - pl.col(long)).cast({pl.Float64: pl.Float32})
 
 
-def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
-    most = _of_kind(pl.col("serial").max())
-    return videos.select(
+def _describe_facts(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
+    """What the table says of a video, its place among the episodes that were shown before the day, and its age."""
+    ages = _find_ages(tally, day)
+    # The table holds what came later, too: on a training day the episodes of the days to come, on the test day none.
+    known, shown = attach(videos, ages, ["video"]), pl.col("video_age").is_not_null()
+    most = _of_kind(pl.when(shown).then("serial").max())
+    return known.select(
         video_duration=pl.col("duration"),
         video_type="type",
         video_source="source",
@@ -38,8 +42,10 @@ def _describe_facts(videos: pl.DataFrame) -> pl.DataFrame:
         video_stype="stype",
         video_serial=pl.col("serial").cast(pl.Float32),
         video_serial_share=(pl.col("serial") / most.clip(lower_bound=1)).cast(pl.Float32),
-        video_episodes=_of_kind(pl.len()).cast(pl.Float32),
+        video_episodes=_of_kind(shown.sum()).cast(pl.Float32),
         video_known=pl.col("known"),
+        **{name: pl.col(name) for name in ages.columns if name != "video"},
+        video_newest_age=_of_kind(pl.col("video_age").min()),
     )
 
 
@@ -48,20 +54,17 @@ def _of_kind(value: pl.Expr) -> pl.Expr:
     return pl.when(pl.col("collection").is_not_null()).then(value.over("collection", "intact"))
 
 
-def _describe_age(tally: pl.DataFrame, videos: pl.DataFrame, day: int) -> pl.DataFrame:
-    """Days since the video was first shown, last shown, last clicked, and impressions of the last day."""
+def _find_ages(tally: pl.DataFrame, day: int) -> pl.DataFrame:
+    """Of each video seen before the day: days since it was first shown, last shown, last clicked; its last day's counts."""
     history = tally.filter(pl.col("day") < day)
     clicked = pl.col("day").filter(pl.col("clicks") > 0)
-    ages = history.group_by("video").agg(
+    return history.group_by("video").agg(
         video_age=(day - pl.col("day").min()).cast(pl.Float32),
         video_shown_ago=(day - pl.col("day").max()).cast(pl.Float32),
         video_clicked_ago=(day - clicked.max()).cast(pl.Float32),
         video_log_shows_yesterday=pl.col("shows").filter(pl.col("day") == day - 1).sum().log1p(),
         video_log_clicks_yesterday=pl.col("clicks").filter(pl.col("day") == day - 1).sum().log1p(),
     )
-    joined = attach(videos.select("video", "collection", "intact"), ages, ["video"])
-    newest = _of_kind(pl.col("video_age").min())
-    return joined.with_columns(video_newest_age=newest).drop("video", "collection", "intact")
 
 
 def _describe_rates(

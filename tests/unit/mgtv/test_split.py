@@ -141,6 +141,14 @@ def test_more_devices_than_the_settings_allow_are_thinned_by_their_day() -> None
     assert find_devices(CROWD, 7, train=1, valid=40) == list(range(40))
 
 
+def test_shares_are_of_all_lists_that_could_be_drawn() -> None:
+    """Device 40 has no answer and device 41 too short a list: neither could be asked."""
+    odd = make_log(row(7, 40, 2), row(7, 40, 3, position=1), row(7, 41, 4, 0.5))
+    settings = SplitSettings(valid_days=1, folds=1, train_days=2, train_queries=9, valid_queries=5)
+    slates = draw_slates(pl.concat([CROWD, odd]), PLAN, 7, settings, 0)
+    assert (slates.queries.height, slates.shares.rows()) == (5, [(0, 0.5), (1, 0.5)])
+
+
 def test_the_slates_of_the_test_keep_the_files_order_and_devices_that_were_shown_nothing() -> None:
     shown = pl.DataFrame({"device": [1, 4, 4, 6], "video": [5, 7, 2, 3], "position": [0, 1, 0, 0]})
     slates = build_slates(8, pl.DataFrame({"device": [6, 9, 4]}), shown)

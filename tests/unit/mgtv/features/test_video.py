@@ -97,10 +97,21 @@ def test_ages_by_hand() -> None:
 def test_facts_of_a_series_are_of_videos_of_one_kind() -> None:
     """Two episodes, the trailer of the fifth, and a video without a collection."""
     videos = make_videos(collection=[0, 0, 0, None], serial=[1, 4, 5, 2], intact=[1, 1, 3, 1])
-    described = describe(make_log(*shows(2, 0, 1, 0), *shows(3, 2, 1, 0)), videos, 4)
+    log = make_log(*shows(2, 0, 1, 0), *shows(3, 1, 1, 0), *shows(3, 2, 1, 0))
+    described = describe(log, videos, 4)
     assert described["video_episodes"].to_list() == [2, 2, 1, None]
     assert described["video_serial_share"].to_list() == [0.25, 1, 1, None]
-    assert described["video_newest_age"].to_list() == [2, 2, 1, None]
+    assert described["video_newest_age"].to_list() == [1, 1, 1, None]
+
+
+def test_a_later_release_changes_nothing() -> None:
+    """Episode 3 is first shown on the day itself, episode 4 behind it; then neither is in the table."""
+    log = make_log(*shows(2, 0, 1, 0), *shows(3, 1, 1, 0), *shows(4, 2, 1, 0), *shows(5, 3, 1, 0))
+    described = describe(log, make_videos(collection=[0] * 4, serial=[1, 2, 3, 4]), 4)
+    assert described["video_episodes"].to_list() == [2] * 4
+    assert described["video_serial_share"].to_list() == [0.5, 1, 1.5, 2]
+    earlier = describe(log.filter(pl.col("video") < 2), make_videos(collection=[0] * 2, serial=[1, 2]), 4)
+    assert described.head(2).equals(earlier)
 
 
 # --- devices ---
