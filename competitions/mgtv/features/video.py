@@ -55,7 +55,7 @@ def _of_kind(value: pl.Expr) -> pl.Expr:
 
 
 def _find_ages(tally: pl.DataFrame, day: int) -> pl.DataFrame:
-    """Of each video seen before the day: days since it was first shown, last shown, last clicked; its last day's counts."""
+    """Days since each video seen before the day was first shown, last shown, last clicked; counts of its last day."""
     history = tally.filter(pl.col("day") < day)
     clicked = pl.col("day").filter(pl.col("clicks") > 0)
     return history.group_by("video").agg(
