@@ -37,13 +37,12 @@ class TruthSettings(Settings, frozen=True):
 class SplitSettings(Settings, frozen=True):
     """``valid_days``: the last days, predicted from the days before the first of them. ``folds``: 1 scores these alone;
     of more, each fold of the labelled days is scored by a fit on the others. ``train_days``: days before the last ones
-    that give training rows, "auto": as many as a log of this size is worth. ``train_queries``, ``valid_queries``: at
-    most so many devices of a day, drawn evenly.
+    that give training rows. ``train_queries``, ``valid_queries``: at most so many devices of a day, drawn evenly.
     """
 
     valid_days: Count
     folds: Count
-    train_days: Count | Literal["auto"]
+    train_days: Count
     train_queries: Count
     valid_queries: Count
 

@@ -21,7 +21,6 @@ from competitions.mgtv.io.tables import PLAY_TIME, VIDEO, read_table
 
 LOOPED, LOOPING = 1.5, 0.02  # a play of so many durations was a loop; of so many plays: the videos loop
 LOOKED_DAYS = 7  # the last ones, whose plays show whether videos loop
-LISTS, FEWEST_DAYS, MOST_DAYS = 60_000, 5, 12
 FEW_LISTS, MANY_SEEDS = 30_000, 5  # to learn from, below which one fit is a draw; fits whose scores are averaged then
 
 
@@ -86,8 +85,7 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
     """
     replace = msgspec.structs.replace
     clip, clip_why = decide_clip(facts.looped, config.truth.clip)
-    count, count_why = decide_train_days(min(facts.lists, config.split.train_queries), config.split.train_days)
-    trained = min(count, facts.days - config.split.valid_days - 1)  # the first day has no past
+    trained = min(config.split.train_days, facts.days - config.split.valid_days - 1)  # the first day has no past
     seeds, seeds_why = decide_seeds(min(facts.lists, config.split.train_queries) * trained, config.watch.seeds)
     taken = [
         choose_names(settings.blocks, (*usual, *EXTRA_BLOCKS))
@@ -101,14 +99,12 @@ def settle(config: MgtvConfig, facts: Facts) -> tuple[MgtvConfig, tuple[Decision
     settled = replace(
         config,
         truth=replace(config.truth, clip=clip),
-        split=replace(config.split, train_days=count),
         features=replace(config.features, blocks=blocks),
         watch=replace(config.watch, blocks=watch, seeds=seeds),
         completion=replace(config.completion, blocks=completion),
     )
     return settled, (
         Decision("truth.clip", f"{clip:g}", clip_why),
-        Decision("split.train_days", str(count), count_why),
         Decision("watch.seeds", str(seeds), seeds_why),
         Decision("features.blocks", ", ".join(blocks), blocks_why),
     )
@@ -120,14 +116,6 @@ def decide_clip(looped: float, given: float | str) -> tuple[float, str]:
         return given, "set"
     why = f"{looped:.1%} of the plays last longer than {LOOPED:g} times the video"
     return (1.0, f"{why}: videos loop") if looped >= LOOPING else (0.0, why)
-
-
-def decide_train_days(lists: float, given: int | str) -> tuple[int, str]:
-    """As many days as give ``LISTS`` lists to learn from: where a day gives few, older ones are worth their time."""
-    if not isinstance(given, str):
-        return given, "set"
-    count = int(np.clip(np.ceil(LISTS / max(lists, 1.0)), FEWEST_DAYS, MOST_DAYS))
-    return count, f"about {lists:,.0f} lists with a click per day"
 
 
 def decide_seeds(lists: float, given: int | str) -> tuple[int, str]:

@@ -52,7 +52,6 @@ class Slates:
 def plan_days(log: pl.DataFrame, shown: pl.DataFrame, settings: SplitSettings) -> DayPlan:
     """The last days validate, the days before them train; the first day of the log has no past and is left out."""
     answered = log.filter(pl.col("answer") & pl.col("shown") & (pl.col("t") > 0))["day"].unique().sort().to_list()
-    assert isinstance(settings.train_days, int), "the plan decides"
     days = [day for day in answered if day > log["day"].min()]
     valid = days[-settings.valid_days :]
     train = days[: -settings.valid_days][-settings.train_days :]

@@ -59,13 +59,6 @@ def test_a_play_of_a_second_too_many_is_no_loop_and_one_without_a_length_says_no
     assert plan.share_looped([], pl.DataFrame()) == 0.0
 
 
-@pytest.mark.parametrize(("lists", "days"), [(50, 12), (6_000, 10), (10_000, 6), (12_000, 5), (90_000, 5)])
-def test_where_a_day_gives_few_lists_more_days_are_learned_from(lists: int, days: int) -> None:
-    assert settle(lists=lists).split.train_days == days
-    assert settle("split.train_days=3", lists=lists).split.train_days == 3
-    assert settle("split.train_queries=10_000", lists=lists).split.train_days == max(days, 6)
-
-
 @pytest.mark.parametrize(("lists", "days", "seeds"), [(2_000, 9, 5), (6_000, 9, 1), (6_000, 5, 5)])
 def test_several_fits_are_averaged_where_there_are_few_lists_to_learn_from(lists: int, days: int, seeds: int) -> None:
     """Of five days two validate and one has no past."""
