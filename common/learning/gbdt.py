@@ -128,8 +128,9 @@ def _first_line(error: Exception) -> str:
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:
-    """The ranker as it was after so many rounds."""
-    return replace(ranker, rounds=rounds, others=tuple(replace(other, rounds=rounds) for other in ranker.others))
+    """The ranker, and its fits by further seeds, after so many rounds, or all that one has."""
+    others = tuple(shorten(other, rounds) for other in ranker.others)
+    return replace(ranker, rounds=min(rounds, ranker.rounds), others=others)
 
 
 def refit(recipe: Recipe, early: Ranker | Sequence[Ranker], parts: Datasets) -> Ranker:

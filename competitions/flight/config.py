@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from common.engine.config import Count, NotNegativeInt, Positive, RunSettings, Settings
-from common.engine.decisions import refuse_unknown
+from common.engine.decisions import choose_names, refuse_choice
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 MODELS = ("lightgbm_softmax", "catboost_softmax")
+NONE, XGBOOST = "none", "xgboost"  # the model of a second file
 
 
 class SplitSettings(Settings, frozen=True):
@@ -35,7 +36,8 @@ class SampleSettings(Settings, frozen=True):
 
 
 class RankSettings(Settings, frozen=True):
-    """``models``: what is fitted and blended; ``patience`` 0: no early stop; ``seeds``: fits of each, averaged.
+    """``models``: what is fitted and blended, auto: all, of a large log those that a trial finds worth a full fit;
+    ``patience`` 0: no early stop; ``seeds``: fits of each, averaged. ``second``: the model of a second file.
 
     ``answer``: whose order is handed in, "auto": the blend's, unless that of a model, or of a plain rule
     (ranking/submitted_order.py), is clearly better.
@@ -48,14 +50,21 @@ class RankSettings(Settings, frozen=True):
     blocks: tuple[str, ...]
     seeds: Count | Literal["auto"]
     answer: str
+    second: Literal["none", "xgboost"]
     sample: SampleSettings
     rounds: Count
     patience: NotNegativeInt | Literal["auto"]
     lightgbm_softmax: dict[str, Any]
     catboost_softmax: dict[str, Any]
+    xgboost: dict[str, Any]
+
+    @property
+    def known_models(self) -> tuple[str, ...]:
+        """Of ``MODELS`` those that may be fitted."""
+        return choose_names(self.models, MODELS)
 
     def parameters_of(self, model: str) -> dict[str, Any]:
-        """The parameters of one of ``MODELS``."""
+        """The parameters of one of ``MODELS``, or of ``XGBOOST``."""
         parameters: dict[str, Any] = getattr(self, model)
         return parameters
 
@@ -68,7 +77,7 @@ class FlightConfig(RunSettings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse names of no model."""
-        refuse_unknown("rank.models", self.rank.models, MODELS)
+        refuse_choice("rank.models", self.rank.models, MODELS)
 
 
 CONFIG = FlightConfig  # the same name in all: the command line checks settings before it imports the rest

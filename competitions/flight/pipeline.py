@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 
 from common.arrays import Floats
-from common.engine.decisions import say_decisions
+from common.engine.decisions import Decision, say_decisions
 from common.engine.resources import find_total_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
@@ -22,7 +23,7 @@ from common.learning.chain import Chain
 from common.learning.dataset import Matrix
 from common.learning.gbdt import Ranker
 from competitions.flight import submission
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import NONE, FlightConfig
 from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
 from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.io.agreement import compare_files
@@ -33,12 +34,14 @@ from competitions.flight.ranking.rankers import (
     CrossFit,
     cross_fit,
     list_recipes,
+    make_second_recipe,
     refit_all,
     score_test,
     stack_scores,
 )
 from competitions.flight.ranking.submitted_order import RULES, judge_orders, order_test, order_test_by_rule
 from competitions.flight.ranking.training_data import TrainingData, build_histories, build_training_data
+from competitions.flight.ranking.trial import try_models
 from competitions.flight.split import Snapshots, Split, make_split, take_test_snapshot
 
 
@@ -64,13 +67,16 @@ class Prepared(Sessions):
 class Validated(Prepared):
     """What a run knows once it has validated, read from disk on access.
 
-    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``chain``:
-    whether the blend's order is handed in. ``snapshots``: what the sessions of the test look back on.
+    ``tried``: which models a trial chose, and why. ``names``: the rankers, which are the columns of ``scores`` (of the
+    validation rows, by ``crosses``). ``chain``: whether the blend's order is handed in. ``second``: the model of a
+    second file. ``snapshots``: what the sessions of the test look back on.
     """
 
     files: RawFiles
+    tried: Sequence[Decision]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
+    second: Result[CrossFit] | None
     scores: Result[Floats]
     blend: Result[Blend]
     chain: Result[Chain]
@@ -135,23 +141,33 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     prepared = prepare(files, config, run)
     data, split = prepared.data, prepared.split
 
-    # 6. Rankers: the folds choose the rounds.
-    recipes = list_recipes(config, prepared.plan)
-    crosses = [step(cross_fit, recipe, data.field("folds"), name=f"fit.{name}") for name, recipe in recipes.items()]
+    # 6. Rankers: of a large log a trial says which are worth a full fit; the folds choose the rounds.
+    recipes, folds, negatives = list_recipes(config, prepared.plan), data.field("folds"), config.rank.sample.negatives
+    names, tried = list(recipes), list[Decision]()
+    if prepared.plan.trial:
+        searches = prepared.train.field("sessions"), split.field("searches")
+        trial = step(try_models, recipes, folds, *searches, negatives, name="trial").value
+        names, tried = list(trial.models), [trial.decision]
+        say_decisions(tried)
+    crosses = [step(cross_fit, recipes[name], folds, negatives, name=f"fit.{name}") for name in names]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, split.field("searches"))
-    orders = list(recipes), scores, blend, split.field("searches"), config.rank.answer
+    orders = names, scores, blend, split.field("searches"), config.rank.answer
     chain = step(judge_orders, data, *orders, name="judge")
     chain.value.say()
 
+    # A model for a second file, where one is wanted; it is in no blend.
+    second, recipe = config.rank.second, make_second_recipe(config, prepared.plan)
     both = prepared.train.field("sessions"), prepared.test.field("sessions")
     return Validated(
         **vars(prepared),
         files=files,
-        names=list(recipes),
+        tried=tried,
+        names=names,
         crosses=crosses,
+        second=None if second == NONE else step(cross_fit, recipe, folds, negatives, name=f"fit.{second}"),
         scores=scores,
         blend=blend,
         chain=chain,
@@ -170,10 +186,10 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
 
     # 8. The last fit is on everything, for the models that the blend weighs or whose order is handed in.
     answer, weights, final = judged.chain.value.answer, judged.blend.value.weights, judged.data.field("final")
-    recipes = list_recipes(config, plan).items()
+    recipes = list_recipes(config, plan)
     fits = [
-        step(refit_all, recipe, cross, final, weight > 0 or name == answer, name=f"refit.{name}")
-        for cross, weight, (name, recipe) in zip(judged.crosses, weights, recipes, strict=True)
+        step(refit_all, recipes[name], cross, final, weight > 0 or name == answer, name=f"refit.{name}")
+        for cross, weight, name in zip(judged.crosses, weights, judged.names, strict=True)
     ]
 
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.
@@ -184,7 +200,14 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
     else:
         submitted = derive(order_test, test, judged.names, test_scores, judged.blend, answer)
     ranks = step(rank_test, test, submitted)
-    paths = submission.write_submission(ranks.value, files.test, run.folder)
+    paths = [*submission.write_submission(ranks.value, files.test, run.folder)]
+
+    # 10. The second file in the same way, from one model alone.
+    if judged.second:
+        alone = step(refit_all, make_second_recipe(config, plan), judged.second, final, name="refit.second")
+        column = step(score_test, test, history, collect([alone]), plan.blocks, name="score_second")
+        ranks = step(rank_test, test, derive(np.ravel, column), name="rank_second")
+        paths += submission.write_submission(ranks.value, files.test, run.folder, submission.SECOND)
     return Outcome(
         **vars(judged),
         final_rankers=fits,

@@ -25,7 +25,8 @@ FOLDS, MOST_BLOCKS = 5, 3
 LARGE_LOG, SMALL_LOG = 20_000, 2_000  # sessions
 DEALT_TWICE = 2_000  # sessions up to which folds are repeated
 MANY_SEEDS = 3
-PATIENCE, LONG_PATIENCE = 100, 200
+# Rounds without a better likelihood that end a fit, by size of the log: the fewer judge, the rougher is the curve.
+LONG_PATIENCE, PATIENCE, SHORT_PATIENCE = 200, 100, 30
 # GiB of any run, of reading the host's sessions, and of a million training rows: peaks of whole runs, see FIGURES.md.
 OTHER_GIB, READ_GIB, HOST_SESSIONS, MILLION_GIB = 1.0, 3.1, 105_539, 1.05
 SYSTEM_SHARE = 0.2  # of the memory, which other programs take
@@ -58,13 +59,15 @@ class Survey:
 @dataclass(frozen=True)
 class Plan:
     """``blocks`` of features, and the one that scores start from, if any; ``parameters`` of each model, and ``seeds``
-    fits of it; ``rows`` of ``sessions`` train, see ``cap_rows``.
+    fits of it; whether a ``trial`` comes before its full fits (ranking/trial.py); ``rows`` of ``sessions`` train, see
+    ``cap_rows``.
     """
 
     validation: Validation
     blocks: tuple[str, ...]
     base_margin: str | None
     parameters: dict[str, dict[str, Any]]
+    trial: bool
     patience: int
     seeds: int
     rows: int
@@ -98,11 +101,12 @@ def make_plan(train: pl.DataFrame, test: pl.DataFrame, config: FlightConfig, ext
     kind, folds, repeats, way = decide_validation(survey, config)
     lags, ages = decide_lags(train, test, kind, config)
     blocks, margin, features = decide_blocks(survey, config, extra)
+    trial, models = decide_models(survey, config)
     parameters, trees = decide_parameters(survey, config)
     patience, seeds, fits = decide_fits(survey, config)
     validation, rows = Validation(kind, folds, repeats, lags), count_training_rows(train, config.rank.sample)
-    decisions = (way, *ages, features, trees, fits)
-    return Plan(validation, blocks, margin, parameters, patience, seeds, rows, survey.sessions, decisions)
+    decisions = (way, *ages, features, *models, trees, fits)
+    return Plan(validation, blocks, margin, parameters, trial, patience, seeds, rows, survey.sessions, decisions)
 
 
 def decide_validation(survey: Survey, config: FlightConfig) -> tuple[str, int, int, Decision]:
@@ -155,11 +159,21 @@ def decide_blocks(
     return blocks, margin, Decision("rank.blocks", " ".join(blocks), "set" if is_set else why)
 
 
+def decide_models(survey: Survey, config: FlightConfig) -> tuple[bool, list[Decision]]:
+    """Whether a trial chooses the models; where it does it says so itself."""
+    given, many = config.rank.models, survey.sessions >= LARGE_LOG
+    is_set = config.rank.known_models == given
+    if many and not is_set and len(config.rank.known_models) > 1:
+        return True, []
+    why = "set" if is_set else f"{survey.sessions:,} sessions with a booking: there is time for all"
+    return False, [Decision("rank.models", ", ".join(config.rank.known_models), why)]
+
+
 def decide_parameters(survey: Survey, config: FlightConfig) -> tuple[dict[str, dict[str, Any]], Decision]:
     """Every model's parameters, with the size of its trees."""
     trees = LARGE_TREES if survey.sessions >= LARGE_LOG else SMALL_TREES
     rates = {model: own[survey.sessions >= SMALL_LOG] for model, own in RATES.items()}
-    given = {model: config.rank.parameters_of(model) for model in config.rank.models}
+    given = {model: config.rank.parameters_of(model) for model in config.rank.known_models}
     for model, own in given.items():
         if unknown := [key for key, value in own.items() if value == AUTO and key not in {*trees, RATE}]:
             known = ", ".join((*trees, RATE))
@@ -180,7 +194,8 @@ def decide_fits(survey: Survey, config: FlightConfig) -> tuple[int, int, Decisio
     On a small log a fold's likelihood is no smooth curve: it must be given time before the folds can be compared.
     """
     few, given = survey.sessions < SMALL_LOG, config.rank
-    patience = (LONG_PATIENCE if few else PATIENCE) if given.patience == AUTO else int(given.patience)
+    patience = SHORT_PATIENCE if survey.sessions >= LARGE_LOG else LONG_PATIENCE if few else PATIENCE
+    patience = patience if given.patience == AUTO else int(given.patience)
     seeds = (MANY_SEEDS if few else 1) if given.seeds == AUTO else int(given.seeds)
     why = f"{survey.sessions:,} sessions with a booking" if AUTO in (given.patience, given.seeds) else "set"
     return patience, seeds, Decision("rank.seeds, rank.patience", f"{seeds}, {patience}", why)

@@ -23,7 +23,7 @@ from competitions.flight.io.reader import RawFiles
 from competitions.flight.metrics import CUTOFF, CUTOFFS, LARGE, measure_ranks
 
 COLUMNS = ("Id", "ranker_id", "selected")
-SUBMISSION = "submission"
+SUBMISSION, SECOND = "submission", "submission_xgboost"
 SHOWN = 3
 LONGEST = max(CUTOFFS)
 
@@ -36,11 +36,11 @@ PERMUTATION = "the ranks of a session of N options are 1 .. N, each once"
 RULES = (FORMAT, NAMES, INTEGERS, AS_MANY, SAME_ORDER, PERMUTATION)
 
 
-def write_submission(ranks: pl.Series, test: Path, folder: Path) -> tuple[Path, Path]:
-    """Write ``ranks`` (1 is best; one per row of ``test``, in its order) as submission.parquet and submission.csv."""
+def write_submission(ranks: pl.Series, test: Path, folder: Path, name: str = SUBMISSION) -> tuple[Path, Path]:
+    """Write ``ranks`` (1 is best; one per row of ``test``, in its order) as ``name``.parquet and ``name``.csv."""
     rows = open_source(test, labelled=False).collect("Id", "ranker_id")
     frame = rows.with_columns(ranks.cast(pl.Int64).alias("selected"))
-    parquet, csv = folder / f"{SUBMISSION}.parquet", folder / f"{SUBMISSION}.csv"
+    parquet, csv = folder / f"{name}.parquet", folder / f"{name}.csv"
     return write_whole(parquet, frame.write_parquet), write_whole(csv, frame.write_csv)
 
 

@@ -23,6 +23,6 @@ SOURCE = Source(
     host="kaggle",
     dataset=COMPETITION,
     layouts=(FILES,),
-    submission_files=("submission.parquet", "submission.csv"),
+    submission_files=("submission.parquet", "submission.csv", "submission_xgboost.parquet"),
     upload=f"upload submission.parquet at https://www.kaggle.com/competitions/{COMPETITION}/submit",
 )

@@ -24,13 +24,13 @@ from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 from competitions.flight import submission
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import XGBOOST, FlightConfig
 from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
 from competitions.flight.features.booking_history import LOOK_BACK, History
 from competitions.flight.features.build import build_features
 from competitions.flight.io.reader import Searches
 from competitions.flight.io.schema import TEST
-from competitions.flight.metrics import CUTOFF, LARGE
+from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.plan import LARGE_LOG
 from competitions.flight.ranking.blending import measure_test
@@ -38,6 +38,7 @@ from competitions.flight.ranking.rankers import CrossFit
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import find_test_start
 
+SECOND = f"{XGBOOST}, the second file"
 METRIC = f"HitRate@{CUTOFF}"
 METRIC_KEY = f"hit_rate@{CUTOFF}"
 MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
@@ -56,13 +57,27 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],
-        plan=lambda: [*outcome.plan.decisions, outcome.chain.value.decision],
-        tables=lambda: [(f"HitRate@3 on validation ({outcome.split.value.name}), by group size", list_models(models))],
+        plan=lambda: [*outcome.plan.decisions, *outcome.tried, outcome.chain.value.decision],
+        tables=lambda: [
+            (
+                f"HitRate@3 on validation ({outcome.split.value.name}), by group size",
+                list_models(models | measure_second(outcome)),
+            )
+        ],
         notes=lambda: [*outcome.train.value.notes, *outcome.test.value.notes, *note_early(outcome)],
         features=lambda: outcome.data.value.folds[0].valid.names,
         summary=lambda: {"blend": {"models": list(outcome.names), **asdict(outcome.blend.value)}},
     )
     return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
+
+
+def measure_second(outcome: Validated) -> dict[str, Rates]:
+    """The hit rates of the model of a second file, where there is one."""
+    if outcome.second is None:
+        return {}
+    data, scores = outcome.data.value, np.concatenate(outcome.second.value.scores)
+    own = outcome.split.value.searches[data.valid_sessions]
+    return {SECOND: measure(scores, data.labels, data.group_sizes, own)}
 
 
 def list_models(models: Mapping[str, Rates]) -> list[Row]:
@@ -99,6 +114,11 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     rates = {name: rate for name, rate in oracle.details.items() if name in scores}
     best = {"oracle": rates | {"error": oracle.error}}
     error = measured[-1]["error"]  # of the submission's own scores, whose twins count as one
+    if outcome.second is not None:
+        own = submission.score_submission(outcome.checked[-1].path, truth)
+        best = {
+            SECOND: {key: own[key] for key in measured[-1] if key in own} | {"error": own["hit_rate@3_error"]}
+        } | best
     rows = list_models(dict(zip([*outcome.names, BLEND], measured, strict=True)) | best)
     return SimulatedTruth(
         scores["hit_rate@3"],
@@ -147,9 +167,9 @@ def explain(judged: Judged, outcome: Outcome) -> Judged:
 
 def calibrate_bookings(outcome: Validated) -> Calibration:
     """P(booked) by the blend beside the share that was booked."""
-    valid = outcome.data.value.valid
-    booked = np.exp(blend_scores(outcome.blend.value, outcome.scores.value, valid.group_sizes))
-    return calibrate("P(booked)", booked, valid.labels.astype(np.float64))
+    data = outcome.data.value
+    booked = np.exp(blend_scores(outcome.blend.value, outcome.scores.value, data.group_sizes))
+    return calibrate("P(booked)", booked, data.labels.astype(np.float64))
 
 
 def drop_look_back(rows: RankingDataset) -> RankingDataset:

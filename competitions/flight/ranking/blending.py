@@ -22,8 +22,8 @@ def find_blend(data: TrainingData, scores: Floats, searches: Ints) -> Blend:
     ``searches``: the number of each session's search; twins, and what repeated folds judge again, stay in one half and
     count as one in the error.
     """
-    counted = data.valid.group_sizes > LARGE
-    valid = blending.take_queries(scores, data.valid.labels, data.valid.group_sizes, counted)
+    counted = data.group_sizes > LARGE
+    valid = blending.take_queries(scores, data.labels, data.group_sizes, counted)
     return blending.find_blend(*valid, searches[data.valid_sessions[counted]])
 
 
@@ -38,7 +38,7 @@ def measure_all(data: TrainingData, scores: Floats, blend: Blend, searches: Ints
     ``searches``: by session of the train file.
     """
     own = searches[data.valid_sessions]
-    return _measure_columns(scores, data.valid.labels, data.valid.group_sizes, blend, own)
+    return _measure_columns(scores, data.labels, data.group_sizes, blend, own)
 
 
 def measure_test(test: Searches, scores: Matrix, booked: pl.Series, blend: Blend) -> list[dict[str, float]]:

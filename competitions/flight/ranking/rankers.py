@@ -14,10 +14,10 @@ import polars as pl
 
 from common.arrays import Floats
 from common.engine.progress import track
-from common.learning.dataset import Matrix, RankingDataset, to_matrix
+from common.learning.dataset import Matrix, RankingDataset, gather, to_matrix
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows, shorten
-from competitions.flight.config import FlightConfig
+from competitions.flight.config import XGBOOST, FlightConfig
 from competitions.flight.features.booking_history import History
 from competitions.flight.features.build import build_features
 from competitions.flight.features.option_attributes import slice_sessions
@@ -61,25 +61,40 @@ def make_recipe(config: FlightConfig, plan: Plan, kind: str, parameters: Mapping
 
 def list_recipes(config: FlightConfig, plan: Plan) -> dict[str, Recipe]:
     """The recipes of a run by name."""
-    return {kind: make_recipe(config, plan, kind) for kind in config.rank.models}
+    return {kind: make_recipe(config, plan, kind) for kind in plan.parameters}
+
+
+def make_second_recipe(config: FlightConfig, plan: Plan) -> Recipe:
+    """How the model of a second file is fitted."""
+    return make_recipe(config, plan, XGBOOST, config.rank.xgboost)
 
 
 # --- the folds, and everything ---
 
 
-def cross_fit(recipe: Recipe, folds: Sequence[FoldData]) -> CrossFit:
+def cross_fit(recipe: Recipe, folds: Sequence[FoldData], negatives: int) -> CrossFit:
     """Fit a recipe on each fold and choose the rounds by the mean curve, weighed by queries.
 
     A fit ends ``recipe.patience`` rounds after its own best; with patience 0 there is no curve, and all rounds are
-    taken. One seed a fold: only ``refit_all`` averages over seeds.
+    taken. What it watches is thinned to ``negatives`` a query, as the rows are that it learns from: the same rounds are
+    best, and long lists cost no more than short ones. Every row is scored once, in the end, by the mean of all seeds,
+    as the test will be.
     """
-    one = replace(recipe, seeds=1)
-    fitted = [fit(one, fold.train, fold.valid, whole=True) for fold in track(folds, recipe.kind)]
-    curve = average_curves([ranker.curve for ranker in fitted], [len(fold.valid.group_sizes) for fold in folds])
+    fitted = [
+        fit(recipe, fold.train, thin(fold.valid, negatives, recipe.seed), whole=True)
+        for fold in track(folds, recipe.kind)
+    ]
+    curves = [each.curve for ranker in fitted for each in (ranker, *ranker.others)]
+    curve = average_curves(curves, [len(fold.valid.group_sizes) for fold in folds for _ in range(recipe.seeds)])
     rounds = int(np.argmax(curve)) + 1 if len(curve) else fitted[0].rounds
-    rankers = tuple(shorten(ranker, min(rounds, ranker.rounds)) for ranker in fitted)
+    rankers = tuple(shorten(ranker, rounds) for ranker in fitted)
     scores = tuple(score_valid(fold.valid, ranker) for ranker, fold in zip(rankers, folds, strict=True))
     return CrossFit(rankers, rounds, scores, tuple(curve.tolist()), fitted[0].metric)
+
+
+def thin(rows: RankingDataset, negatives: int, seed: int) -> RankingDataset:
+    """The booked option of every query, and at most so many of its others."""
+    return gather([rows], negatives=negatives, seed=seed)
 
 
 def refit_all(recipe: Recipe, cross: CrossFit, rows: RankingDataset, needed: bool = True) -> Ranker:

@@ -10,6 +10,7 @@ from common.arrays import Bools, Ints
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.dataset import Matrix, RankingDataset, check_columns, gather, pick_queries, to_matrix
+from common.learning.listwise_softmax import Labels, Sizes
 from competitions.flight.config import SampleSettings
 from competitions.flight.features.booking_history import BookingLog, History, build_history
 from competitions.flight.features.build import build_views
@@ -26,12 +27,13 @@ Kept = tuple[RankingDataset, Ints]  # rows, and the session of each query
 class FoldData:
     """Rows of a fold: ``train`` has the booked option and sampled others of each session, ``valid`` every option.
 
-    ``sessions`` (queries of ``valid``,): of the train file.
+    ``sessions`` (queries of ``valid``,) and ``learned`` (queries of ``train``,): of the train file.
     """
 
     train: RankingDataset
     valid: RankingDataset
     sessions: Ints
+    learned: Ints
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,18 @@ class TrainingData:
 
     @property
     def valid(self) -> RankingDataset:
-        """The validation rows of all folds, one fold after the other."""
+        """The validation rows of all folds, one fold after the other: a copy of all their features."""
         return gather([fold.valid for fold in self.folds])
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of ``valid``."""
+        return np.concatenate([fold.valid.labels for fold in self.folds])
+
+    @property
+    def group_sizes(self) -> Sizes:
+        """The rows of each query of ``valid``."""
+        return np.concatenate([fold.valid.group_sizes for fold in self.folds])
 
     @property
     def valid_sessions(self) -> Ints:
@@ -86,14 +98,15 @@ def build_training_data(
     refuse_none(split.name, "train session of more than 1 option", sessions)
     hidden = hide_values(final, sample.missing_share, rng)
     folds = []
-    for fold, ((train, _), (valid, judged)) in zip(split.folds, built, strict=True):
+    for fold, ((train, learned), (valid, judged)) in zip(split.folds, built, strict=True):
         if split.cross_fitted:
-            learned = hide_values(train, sample.missing_share, rng)
+            train = hide_values(train, sample.missing_share, rng)
         else:
-            learned = pick_queries(hidden, fold.roles["role"].eq("train").to_numpy()[sessions])
-        refuse_none(split.name, "train session of more than 1 option", learned.group_sizes)
+            own = fold.roles["role"].eq("train").to_numpy()[sessions]
+            train, learned = pick_queries(hidden, own), sessions[own]
+        refuse_none(split.name, "train session of more than 1 option", learned)
         refuse_none(split.name, "valid session with a booking", judged)
-        folds.append(FoldData(learned, valid, judged))
+        folds.append(FoldData(train, valid, judged, learned))
     return TrainingData(hidden, sessions, tuple(folds))
 
 

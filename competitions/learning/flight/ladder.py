@@ -80,14 +80,14 @@ class FlightBench(Bench[RawFiles, FlightConfig]):
     def record(self, answer: Answer) -> tuple[pl.DataFrame, dict[str, float]]:
         """What several fits judge counts once, twin sessions as one search."""
         data, scores = answer.data, np.ascontiguousarray(answer.scores)
-        valid = data.valid
-        counted = valid.group_sizes > LARGE
+        labels, sizes = data.labels, data.group_sizes
+        counted = sizes > LARGE
         searches = self.sessions.split.value.searches[data.valid_sessions[counted]]
         unit = np.unique(searches, return_inverse=True)[1]
-        hit = find_hits(scores, valid.labels, valid.group_sizes)[counted]
+        hit = find_hits(scores, labels, sizes)[counted]
         judged = np.bincount(unit)
         share = np.bincount(unit, hit) / judged
-        rates = measure(scores, valid.labels, valid.group_sizes)
+        rates = measure(scores, labels, sizes)
         more = {f"HitRate@{k}": rates[f"hit_rate@{k}"] for k in (1, 10)}
         return pl.DataFrame({"score": share, WEIGHT: judged}), more
 
@@ -148,12 +148,12 @@ def score_peer(peer: Peer, folds: Sequence[FoldData], seed: int) -> Floats:
 
 def list_models(config: FlightConfig) -> Iterator[Rung]:
     """The first model on block after block, then every model alone, then their blend."""
-    first = config.rank.models[0]
+    first = config.rank.known_models[0]
     for count, block in enumerate(ORDER, 1):
         key, title = f"{first}-{block}", f"{first} on {block}" if count == 1 else f"+ {block} features"
         args, below = (first, count), RANDOM if count == 1 else None
         yield Rung(key, title, BOOSTING, answer_by_model, cross_fit, args, below, lacks=lack_block)
-    for name in config.rank.models:
+    for name in config.rank.known_models:
         title, below = (f"{name} as submitted", None) if name == first else (name, first)
         yield Rung(name, title, BOOSTING, answer_by_model, cross_fit, (name, 0), below)
     yield Rung("blend", "the models, blended", BLEND, blend_models, find_blend, (), first)
@@ -177,7 +177,7 @@ def cross_fit_model(bench: FlightBench, name: str, count: int = 0) -> Result[Cro
     if count:
         known = tuple(block for block in ORDER[:count] if block in plan.blocks)
         recipe = replace(recipe, blocks=known, base_margin=None)
-    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), name=step)
+    return bench.run.step(cross_fit, recipe, bench.data.field("folds"), bench.config.rank.sample.negatives, name=step)
 
 
 def join_scores(cross: CrossFit) -> Floats:
@@ -187,8 +187,8 @@ def join_scores(cross: CrossFit) -> Floats:
 
 def blend_models(bench: FlightBench) -> Result[Answer]:
     """The mixture of the models' probabilities."""
-    data, step, models = bench.data, bench.run.step, bench.config.rank.models
+    data, step, models = bench.data, bench.run.step, bench.config.rank.known_models
     scores = step(stack_scores, collect([cross_fit_model(bench, name) for name in models]))
     found = step(find_blend, data, scores, bench.sessions.split.field("searches"))
-    blended = derive(blend_scores, found, scores, data.field("valid").field("group_sizes"))
+    blended = derive(blend_scores, found, scores, data.field("group_sizes"))
     return derive(Answer, data, blended)

@@ -212,7 +212,8 @@ def make_fold(
     columns = features or {"a": [0.0] * len(labels)}
     matrix = np.column_stack([*columns.values()]).astype(np.float32)
     rows = RankingDataset(tuple(columns), matrix, labels, np.array(sizes, np.int32))
-    return FoldData(rows, rows, np.arange(len(sizes)) if sessions is None else np.array(sessions))
+    numbers = np.arange(len(sizes)) if sessions is None else np.array(sessions)
+    return FoldData(rows, rows, numbers, numbers)
 
 
 def join_folds(*folds: FoldData) -> TrainingData:

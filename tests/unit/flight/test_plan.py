@@ -23,6 +23,7 @@ from competitions.flight.plan import (
     count_training_rows,
     decide_blocks,
     decide_fits,
+    decide_models,
     decide_parameters,
     decide_validation,
     make_plan,
@@ -134,7 +135,7 @@ def test_a_registered_block_is_there_and_can_be_left_out(monkeypatch: pytest.Mon
 def test_auto_is_replaced_by_the_size_of_the_log(sessions: int, trees: dict[str, Any]) -> None:
     config = load("rank.lightgbm_softmax.extra_trees=false")  # what is set stays
     parameters, decision = decide_parameters(survey(sessions), config)
-    assert list(parameters) == list(config.rank.models)
+    assert list(parameters) == list(config.rank.known_models)
     for model, decided in parameters.items():
         auto = trees | {"learning_rate": RATES[model][1]}
         given = config.rank.parameters_of(model)
@@ -153,9 +154,25 @@ def test_few_sessions_are_learned_from_slowly(sessions: int, rates: list[float])
 
 
 @pytest.mark.parametrize(
+    ("sessions", "given", "trial", "why"),
+    [
+        (20_000, (), True, None),
+        (19_999, (), False, "19,999 sessions with a booking: there is time for all"),
+        (20_000, ('rank.models=["lightgbm_softmax", "catboost_softmax"]',), False, "set"),
+        (20_000, ("rank.models=-catboost_softmax",), False, "20,000 sessions with a booking: there is time for all"),
+    ],
+)
+def test_a_large_log_tries_its_models_unless_they_are_set(
+    sessions: int, given: tuple[str, ...], trial: bool, why: str | None
+) -> None:
+    tried, decisions = decide_models(survey(sessions), load(*given))
+    assert (tried, [each.reason for each in decisions]) == (trial, [] if why is None else [why])
+
+
+@pytest.mark.parametrize(
     ("sessions", "given", "patience", "seeds"),
     [
-        *((100, (), 200, 3), (1_999, (), 200, 3), (2_000, (), 100, 1)),
+        *((100, (), 200, 3), (1_999, (), 200, 3), (2_000, (), 100, 1), (19_999, (), 100, 1), (20_000, (), 30, 1)),
         *((100, ("rank.patience=0",), 0, 3), (100, ("rank.seeds=2",), 200, 2)),
         (100, ("rank.seeds=2", "rank.patience=7"), 7, 2),
     ],
@@ -174,10 +191,11 @@ def test_a_small_log_has_time_and_seeds_where_they_are_not_set(
 def test_a_plan_has_every_decision_with_its_reason() -> None:
     plan = make_plan(log(range(40)), log(range(100, 110)), load())
     assert plan.validation == Validation("folds", 5, 2, (0,))
-    assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.models)
+    assert (plan.patience, plan.seeds, tuple(plan.parameters)) == (200, 3, load().rank.known_models)
     assert [(each.setting, each.value) for each in plan.decisions] == [
         ("split.validation", "5 folds of whole sessions, repeated 2 times"),
         ("rank.blocks", "core pair lift"),
+        ("rank.models", "lightgbm_softmax, catboost_softmax"),
         ("trees", "12 leaves, at rates of 0.05, 0.1"),
         ("rank.seeds, rank.patience", "3, 200"),
     ]

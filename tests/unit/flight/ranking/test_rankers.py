@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from common.learning.dataset import RankingDataset, gather, to_matrix
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit, predict, score_rows
+from common.learning.listwise_softmax import log_likelihoods
+from common.learning.metrics import average
 from competitions.flight.competition import COMPETITION
 from competitions.flight.features.build import build_features
 from competitions.flight.plan import make_plan
@@ -21,6 +23,7 @@ from competitions.flight.ranking.rankers import (
     list_recipes,
     make_recipe,
     refit_all,
+    thin,
 )
 from competitions.flight.ranking.training_data import FoldData
 from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
@@ -28,7 +31,7 @@ from tests.unit.flight.flight_world import NO_HISTORY, draw_searches
 
 def test_a_recipe_has_the_plans_settings_and_features() -> None:
     config, sessions = COMPETITION.load_config(["rank.rounds=9", "seed=4"]), draw_searches(1, count=12).sessions
-    parameters = {model: {"depth": number} for number, model in enumerate(config.rank.models)}
+    parameters = {model: {"depth": number} for number, model in enumerate(config.rank.known_models)}
     chosen: dict[str, Any] = {"blocks": ("core", "taste"), "base_margin": "taste_total"}
     plan = replace(make_plan(sessions, sessions, config), parameters=parameters, patience=3, seeds=7, **chosen)
     expected = {model: Recipe(model, own, 9, 3, 4, cutoff=3, seeds=7, **chosen) for model, own in parameters.items()}
@@ -47,7 +50,7 @@ def plant(queries: int, seed: int, size: int = 8) -> RankingDataset:
 
 
 def make_fold(train: RankingDataset, valid: RankingDataset) -> FoldData:
-    return FoldData(train, valid, np.arange(len(valid.group_sizes)))
+    return FoldData(train, valid, np.arange(len(valid.group_sizes)), np.arange(len(train.group_sizes)))
 
 
 # --- every fold, and everything ---
@@ -79,7 +82,8 @@ def test_the_rounds_are_where_the_mean_of_the_curves_weighed_by_queries_is_highe
 ) -> None:
     """One fold is best at round 2, the other at 6: with equal weights all between are alike, and the first is taken."""
     calls: list[tuple[int, bool, bool]] = []
-    fits = iter(Ranker("x", None, 8, {"pair_signal": 1.0}, rise_to(best), "likelihood") for best in (2, 6))
+    single = [Ranker("x", None, 8, {"pair_signal": 1.0}, rise_to(best), "likelihood") for best in (2, 6)]
+    fits = iter(replace(ranker, others=(ranker,)) for ranker in single)
 
     def give(recipe: Recipe, train: Any, valid: RankingDataset | None = None, *, whole: bool = False) -> Ranker:
         calls.append((recipe.seeds, valid is not None, whole))
@@ -87,11 +91,11 @@ def test_the_rounds_are_where_the_mean_of_the_curves_weighed_by_queries_is_highe
 
     monkeypatch.setattr(rankers, "fit", give)
     monkeypatch.setattr(rankers, "score_valid", lambda valid, ranker: np.zeros(len(valid.features)))
-    cross = cross_fit(recipe(seeds=5), [make_fold(FRESH, plant(count, 1)) for count in queries])
+    cross = cross_fit(recipe(seeds=2), [make_fold(FRESH, plant(count, 1)) for count in queries], 50)
     assert [cross.rounds, *(ranker.rounds for ranker in cross.rankers)] == [rounds] * 3
     assert cross.curve == pytest.approx(np.array(queries) / sum(queries) @ [rise_to(2), rise_to(6)])
     assert cross.metric == "likelihood"
-    assert calls == [(1, True, True)] * 2
+    assert calls == [(2, True, True)] * 2
 
 
 def test_the_curve_of_a_fold_that_has_not_fallen_stays_at_its_best() -> None:
@@ -107,7 +111,7 @@ def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
 ) -> None:
     """And it scores the fold's validation rows, slice by slice."""
     monkeypatch.setattr(rankers, "SLICE_ROWS", rows)
-    cross, fresh = cross_fit(recipe(kind), FOLDS), list[NDArray[np.float64]]()
+    cross, fresh = cross_fit(recipe(kind), FOLDS, 50), list[NDArray[np.float64]]()
     assert 1 < cross.rounds < 40
     assert int(np.argmax(cross.curve)) + 1 == cross.rounds
     for fold, ranker, scores in zip(FOLDS, cross.rankers, cross.scores, strict=True):
@@ -117,6 +121,35 @@ def test_a_folds_ranker_is_the_one_of_so_many_rounds_on_its_training_rows(
             np.testing.assert_allclose(own, predict(alone, rows_of.names, rows_of.features), rtol=1e-5, atol=1e-6)
     assert not np.allclose(fresh[0], fresh[1])
     assert refit_all(recipe(kind), cross, FRESH, needed=False) is cross.rankers[-1]  # no order needs another fit
+
+
+def test_what_is_promised_is_the_mean_of_as_many_fits_as_are_handed_in() -> None:
+    """Every validation row is scored by all seeds, each fit after the rounds that all of them chose together."""
+    given = replace(recipe(seeds=3), parameters=SETTINGS["lightgbm_softmax"] | {"feature_fraction": 0.5})
+    cross = cross_fit(given, FOLDS, 50)
+    last = refit_all(given, cross, FRESH)
+    for fold, ranker, scores in zip(FOLDS, cross.rankers, cross.scores, strict=True):
+        assert len(ranker.others) == len(last.others) == 2
+        alone = [
+            fit(replace(given, rounds=cross.rounds, patience=0, seed=seed, seeds=1), fold.train) for seed in (3, 4, 5)
+        ]
+        each = [predict(single, fold.valid.names, fold.valid.features) for single in alone]
+        np.testing.assert_allclose(scores, np.mean(each, axis=0), rtol=1e-5, atol=1e-6)
+        assert not np.allclose(each[0], each[1])
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_fit_that_watches_thinned_lists_ends_near_where_it_would_and_scores_every_row(kind: str) -> None:
+    long = [make_fold(plant(60, 1, size=10), plant(300, 2, size=80))]
+    whole, thinned = (cross_fit(recipe(kind), long, negatives) for negatives in (79, 10))
+    assert len(thinned.scores[0]) == len(long[0].valid.labels)
+    assert abs(whole.rounds - thinned.rounds) <= 4
+    judged = [
+        log_likelihoods(cross.scores[0], long[0].valid.labels, long[0].valid.group_sizes) for cross in (whole, thinned)
+    ]
+    assert average(judged[0] - judged[1])[0] < 0.02
+    watched = thin(long[0].valid, 10, 3)
+    assert (watched.group_sizes.tolist(), watched.labels.sum()) == ([11] * 300, 300)
 
 
 def test_the_last_fit_takes_the_folds_rounds_and_every_seed_on_everything() -> None:
