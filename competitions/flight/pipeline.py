@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from common.arrays import Floats
-from common.engine.decisions import Decision, say_decisions
+from common.engine.decisions import say_decisions
 from common.engine.resources import find_total_gib
 from common.engine.run import Result, Run, collect, derive
 from common.io.submission import Checked
@@ -67,13 +67,12 @@ class Prepared(Sessions):
 class Validated(Prepared):
     """What a run knows once it has validated, read from disk on access.
 
-    ``tried``: which models a trial chose, and why. ``names``: the rankers, which are the columns of ``scores`` (of the
-    validation rows, by ``crosses``). ``chain``: whether the blend's order is handed in. ``second``: the model of a
-    second file. ``snapshots``: what the sessions of the test look back on.
+    ``names``: the rankers, which are the columns of ``scores`` (of the validation rows, by ``crosses``). ``chain``:
+    whether the blend's order is handed in. ``second``: the model of a second file. ``snapshots``: what the sessions of
+    the test look back on.
     """
 
     files: RawFiles
-    tried: Sequence[Decision]
     names: Sequence[str]
     crosses: Sequence[Result[CrossFit]]
     second: Result[CrossFit] | None
@@ -142,30 +141,28 @@ def validate(files: RawFiles, config: FlightConfig, run: Run) -> Validated:
     data, split = prepared.data, prepared.split
 
     # 6. Rankers: of a large log a trial says which are worth a full fit; the folds choose the rounds.
-    recipes, folds, negatives = list_recipes(config, prepared.plan), data.field("folds"), config.rank.sample.negatives
-    names, tried = list(recipes), list[Decision]()
-    if prepared.plan.trial:
+    plan, folds, negatives = prepared.plan, data.field("folds"), config.rank.sample.negatives
+    if plan.trial:
         searches = prepared.train.field("sessions"), split.field("searches")
-        trial = step(try_models, recipes, folds, *searches, negatives, name="trial").value
-        names, tried = list(trial.models), [trial.decision]
-        say_decisions(tried)
-    crosses = [step(cross_fit, recipes[name], folds, negatives, name=f"fit.{name}") for name in names]
+        plan = step(try_models, plan, list_recipes(config, plan), folds, *searches, negatives, name="trial").value
+        say_decisions(plan.decisions[-1:])
+    recipes = list_recipes(config, plan)
+    crosses = [step(cross_fit, recipe, folds, negatives, name=f"fit.{name}") for name, recipe in recipes.items()]
 
     # 7. Blend: temperatures, and weights where these pay, are fitted on out-of-fold scores.
     scores = step(stack_scores, collect(crosses))
     blend = step(find_blend, data, scores, split.field("searches"))
-    orders = names, scores, blend, split.field("searches"), config.rank.answer
+    orders = list(recipes), scores, blend, split.field("searches"), config.rank.answer
     chain = step(judge_orders, data, *orders, name="judge")
     chain.value.say()
 
     # A model for a second file, where one is wanted; it is in no blend.
-    second, recipe = config.rank.second, make_second_recipe(config, prepared.plan)
+    second, recipe = config.rank.second, make_second_recipe(config, plan)
     both = prepared.train.field("sessions"), prepared.test.field("sessions")
     return Validated(
-        **vars(prepared),
+        **vars(prepared) | {"plan": plan},
         files=files,
-        tried=tried,
-        names=names,
+        names=list(recipes),
         crosses=crosses,
         second=None if second == NONE else step(cross_fit, recipe, folds, negatives, name=f"fit.{second}"),
         scores=scores,
@@ -186,10 +183,10 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
 
     # 8. The last fit is on everything, for the models that the blend weighs or whose order is handed in.
     answer, weights, final = judged.chain.value.answer, judged.blend.value.weights, judged.data.field("final")
-    recipes = list_recipes(config, plan)
+    recipes = list_recipes(config, plan).items()
     fits = [
-        step(refit_all, recipes[name], cross, final, weight > 0 or name == answer, name=f"refit.{name}")
-        for cross, weight, name in zip(judged.crosses, weights, judged.names, strict=True)
+        step(refit_all, recipe, cross, final, weight > 0 or name == answer, name=f"refit.{name}")
+        for cross, weight, (name, recipe) in zip(judged.crosses, weights, recipes, strict=True)
     ]
 
     # 9. Score the test, write the submission in the order of its rows, read it back from disk and check it.

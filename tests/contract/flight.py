@@ -157,6 +157,7 @@ FLIGHT = Contract(
         "rank.nope=1": ("rank.nope",),
         "rnk.rounds=9": ("rnk", "rank"),
         'rank.models=["lightgbm_softmx"]': ("rank.models", "lightgbm_softmx", "lightgbm_softmax"),
+        "rank.second=catboost": ("rank.second", "catboost", "xgboost"),
         "rank.blocks=['core', 'history']": ("rank.blocks", "history", "taste"),
         "rank.blocks=['core', 'core']": ("rank.blocks", "core", "twice"),
         "rank.blocks=['auto', 'core']": ("rank.blocks", "auto", "core"),  # auto stands alone

@@ -8,7 +8,7 @@ import pytest
 from competitions.flight.io import schema
 from tests.conftest import Call
 from tests.contract.contract import Finished, count, refusal, solve, solve_again
-from tests.contract.flight import FLIGHT
+from tests.contract.flight import FLIGHT, MODELS
 from tests.contract.flight_planted import SINGLES, edit_parquet
 
 ONLY = (FLIGHT,)
@@ -51,6 +51,28 @@ def test_the_last_fit_learns_from_every_session(finished: Finished, tmp_path: Pa
     data = dict(again.results)["train.features"].value
     learned = again.args("refit.lightgbm_softmax")[2].value
     assert len(learned.labels) == len(data.final.labels) > len(data.folds[-1].train.labels)
+
+
+def test_a_second_file_has_the_order_of_xgboost_alone_and_is_checked_like_the_first(
+    folder: Path, call: Call, tmp_path: Path
+) -> None:
+    """The first is what it is without; the report names the hold-out score of both."""
+    given = ("rank.second=xgboost", "rank.xgboost.max_depth=3", "rank.rounds=9")
+    finished = solve(call, FLIGHT, folder, tmp_path / "build", *given)
+    first, second = (finished.folder / f"{name}.parquet" for name in ("submission", "submission_xgboost"))
+    for path in (first, second):
+        assert call("check", "flight", path, "--raw", folder)[0] == 0
+    keys = ["Id", "ranker_id"]
+    both = [pl.read_parquet(path) for path in (first, second)]
+    assert both[0].select(keys).equals(both[1].select(keys))
+    assert not both[0].equals(both[1])
+    assert [Path(path).name for path in finished.record["submission"]["paths"]] == [
+        f"{name}.{kind}" for name in ("submission", "submission_xgboost") for kind in ("parquet", "csv")
+    ]
+    assert "xgboost, the second file" in str(finished.record["tables"])
+    assert [row["name"] for row in finished.record["ranking"]] == [*MODELS, "blend"]  # it is in no blend
+    plain = solve(call, FLIGHT, folder, tmp_path / "build", "rank.rounds=9")
+    assert pl.read_parquet(plain.folder / first.name).equals(both[0])
 
 
 # --- files that are small ---

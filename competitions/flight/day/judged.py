@@ -57,7 +57,7 @@ def judge(outcome: Validated, config: FlightConfig) -> Judged:
         queries=list_queries(outcome),
         evidence=lambda: collect_evidence(outcome),
         ranking=[Scored(name, row["hit_rate@3"], row["error"]) for name, row in models.items()],
-        plan=lambda: [*outcome.plan.decisions, *outcome.tried, outcome.chain.value.decision],
+        plan=lambda: [*outcome.plan.decisions, outcome.chain.value.decision],
         tables=lambda: [
             (
                 f"HitRate@3 on validation ({outcome.split.value.name}), by group size",

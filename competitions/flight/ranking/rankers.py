@@ -65,8 +65,8 @@ def list_recipes(config: FlightConfig, plan: Plan) -> dict[str, Recipe]:
 
 
 def make_second_recipe(config: FlightConfig, plan: Plan) -> Recipe:
-    """How the model of a second file is fitted."""
-    return make_recipe(config, plan, XGBOOST, config.rank.xgboost)
+    """How the model of a second file is fitted: once."""
+    return replace(make_recipe(config, plan, XGBOOST, config.rank.xgboost), seeds=1)
 
 
 # --- the folds, and everything ---

@@ -1,12 +1,13 @@
 """Before the full fits of a large log: which models are worth one.
 
 On the host's files CatBoost takes several times as long as LightGBM. Any second fit makes a mixture likelier, another
-one by LightGBM as well; a model earns its full fit where the mixture with it is clearly likelier than that. Fits on the
-latest tenth of the training searches say so in a minute, for the rows to come: what they learn from is the nearest.
+one by LightGBM as well: a model earns its full fit where the mixture with it is clearly likelier than that, and where
+none does LightGBM is fitted once more in its place. Fits on the latest tenth of the training searches, which are the
+nearest to those to come, say so at a tenth of the cost.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from common.learning.gbdt import fit, predict
 from common.learning.listwise_softmax import log_likelihoods
 from common.learning.metrics import average
 from competitions.flight.metrics import LARGE
+from competitions.flight.plan import Plan
 from competitions.flight.ranking.rankers import thin
 from competitions.flight.ranking.training_data import FoldData
 
@@ -27,41 +29,43 @@ SHARE = 0.1  # of the training searches, the latest
 MIN_ERRORS = 2.0  # paired, by which a mixture is likelier
 
 
-@dataclass(frozen=True)
-class Trial:
-    """The ``models`` that are fitted in full, and the ``decision`` in words."""
-
-    models: tuple[str, ...]
-    decision: Decision
-
-
 def try_models(
-    recipes: Mapping[str, Recipe], folds: Sequence[FoldData], sessions: pl.DataFrame, searches: Ints, negatives: int
-) -> Trial:
-    """The first of the recipes, and those of the others whose even mixture with it is likelier than that of two fits of
-    the first, by ``MIN_ERRORS`` errors. ``searches``: by session of the train file; twins count as one in the error.
+    plan: Plan,
+    recipes: Mapping[str, Recipe],
+    folds: Sequence[FoldData],
+    sessions: pl.DataFrame,
+    searches: Ints,
+    negatives: int,
+) -> Plan:
+    """The plan with the first of the recipes, and with those of the others whose even mixture with it is likelier than
+    that of two fits of the first, by ``MIN_ERRORS`` errors. For each that is left out the first is fitted once more.
+
+    ``sessions`` of the train file, and ``searches``, the number of each one's search; twins count as one in the error.
     """
     first, *others = recipes
     times = sessions["time"].to_numpy()
     rows = [(take_latest(fold, times), thin(fold.valid, negatives, 0)) for fold in folds]
-    again = replace(recipes[first], seed=recipes[first].seed + recipes[first].seeds)
-    base, second = score_trial(recipes[first], rows), score_trial(again, rows)
-    valid = [valid for _, valid in rows]
-    labels, sizes = (np.concatenate([getattr(own, name) for own in valid]) for name in ("labels", "group_sizes"))
+    labels, sizes = (np.concatenate([getattr(valid, name) for _, valid in rows]) for name in ("labels", "group_sizes"))
     counted = np.concatenate([fold.valid.group_sizes for fold in folds]) > LARGE
-    numbers = searches[np.concatenate([fold.sessions for fold in folds])]
+    clusters = searches[np.concatenate([fold.sessions for fold in folds])[counted]]
+    base = score_trial(recipes[first], rows)
 
-    def judge(scores: Floats) -> Floats:
-        rows = take_queries(np.column_stack([base, scores]), labels, sizes, counted)
-        return log_likelihoods(cross_blend(*rows, numbers[counted])[0], *rows[1:])
+    def mix(other: Recipe) -> Floats:
+        """The log likelihood of each scored session by the even mixture of the first recipe and another."""
+        own = take_queries(np.column_stack([base, score_trial(other, rows)]), labels, sizes, counted)
+        return log_likelihoods(cross_blend(*own, clusters)[0], *own[1:])
 
-    plain, models, reasons = judge(second), [first], []
+    twice = mix(replace(recipes[first], seed=recipes[first].seed + recipes[first].seeds))
+    chosen, reasons = [first], []
     for name in others:
-        gain, error = average(judge(score_trial(recipes[name], rows)) - plain, clusters=numbers[counted])
-        models += [name] if gain > MIN_ERRORS * error else []
-        reasons.append(f"with {name} the mixture is likelier by {gain:+.4f} ± {error:.4f} than with {first} twice")
+        gain, error = average(mix(recipes[name]) - twice, clusters=clusters)
+        chosen += [name] if gain > MIN_ERRORS * error else []
+        reasons.append(f"with {name} in place of a second fit of {first} {gain:+.4f} ± {error:.4f} of log likelihood")
+    seeds = plan.seeds * (1 + len(recipes) - len(chosen))
     why = f"fits on the latest {SHARE:.0%} of the searches: {'; '.join(reasons)}"
-    return Trial(tuple(models), Decision("rank.models", ", ".join(models), why))
+    decision = Decision("rank.models", f"{', '.join(chosen)}, fits of each: {seeds}", why)
+    parameters = {name: plan.parameters[name] for name in chosen}
+    return replace(plan, parameters=parameters, seeds=seeds, decisions=(*plan.decisions, decision))
 
 
 def take_latest(fold: FoldData, times: Ints) -> RankingDataset:

@@ -1,19 +1,24 @@
 """A trial before the full fits: a model that earns beside the first is fitted, one that does not is left."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from common.arrays import Floats
 from common.learning import gbdt
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker
+from competitions.flight.competition import COMPETITION
+from competitions.flight.plan import make_plan
 from competitions.flight.ranking import trial
 from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.ranking.trial import take_latest, try_models
+from tests.unit.flight.flight_world import draw_searches
 
 SIZE = 12
 LIGHTGBM = {"num_leaves": 2, "learning_rate": 0.3, "num_threads": 1, "min_data_in_leaf": 5}
@@ -33,6 +38,8 @@ LEARNED, JUDGED = 400, 300
 FOLD = FoldData(plant(LEARNED, 1), plant(JUDGED, 2), np.arange(LEARNED, LEARNED + JUDGED), np.arange(LEARNED))
 SESSIONS = pl.DataFrame({"time": np.random.default_rng(0).permutation(LEARNED + JUDGED)})
 ALONE = np.arange(LEARNED + JUDGED)
+FEW = draw_searches(1, count=12).sessions
+PLAN = replace(make_plan(FEW, FEW, COMPETITION.load_config()), trial=True, seeds=1)
 
 
 def list_recipes(**catboost: Any) -> dict[str, Recipe]:
@@ -50,32 +57,32 @@ def test_the_trial_learns_from_the_latest_tenth_by_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "models"), [((0,), ("lightgbm_softmax", "catboost_softmax")), ((1,), ("lightgbm_softmax",))]
+    ("feature", "models", "seeds"),
+    [(0, ("lightgbm_softmax", "catboost_softmax"), 1), (1, ("lightgbm_softmax",), 2)],
 )
 def test_a_model_is_fitted_in_full_where_the_mixture_with_it_is_clearly_likelier(
-    names: Sequence[int], models: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    feature: int, models: tuple[str, ...], seeds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second model scores by the signal itself, or by noise; LightGBM has a single round to find it."""
-    own = {"catboost_softmax": names[0]}
-    real_fit, real_predict = gbdt.fit, gbdt.predict
+    """CatBoost scores by the signal itself, or by noise. Where it is left, LightGBM is fitted twice."""
 
     def fit(recipe: Recipe, train: RankingDataset, valid: RankingDataset) -> Ranker:
-        return Ranker(recipe.kind, None, 1, {}) if recipe.kind in own else real_fit(recipe, train, valid)
+        known = recipe.kind == "catboost_softmax"
+        return Ranker(recipe.kind, None, 1, {}) if known else gbdt.fit(recipe, train, valid)
 
-    def predict(ranker: Ranker, names: Sequence[str], features: Any) -> Any:
-        if ranker.kind in own:
-            return 2 * features[:, own[ranker.kind]].astype(np.float64)
-        return real_predict(ranker, names, features)
+    def predict(ranker: Ranker, names: Sequence[str], features: Matrix) -> Floats:
+        known = ranker.kind == "catboost_softmax"
+        return 2 * features[:, feature].astype(np.float64) if known else gbdt.predict(ranker, names, features)
 
     monkeypatch.setattr(trial, "fit", fit)
     monkeypatch.setattr(trial, "predict", predict)
-    found = try_models(list_recipes(), [FOLD], SESSIONS, ALONE, 5)
-    assert (found.models, found.decision.value) == (models, ", ".join(models))
-    assert found.decision.setting == "rank.models"
-    assert "with catboost_softmax the mixture is likelier by" in found.decision.reason
-    assert "than with lightgbm_softmax twice" in found.decision.reason
+    plan = try_models(PLAN, list_recipes(), [FOLD], SESSIONS, ALONE, 5)
+    assert (tuple(plan.parameters), plan.seeds) == (models, seeds)
+    *others, decision = plan.decisions
+    assert tuple(others) == PLAN.decisions
+    assert (decision.setting, decision.value) == ("rank.models", f"{', '.join(models)}, fits of each: {seeds}")
+    assert "with catboost_softmax in place of a second fit of lightgbm_softmax" in decision.reason
 
 
 def test_trees_that_say_what_the_first_model_says_are_not_fitted_in_full() -> None:
     """Both libraries themselves, on a log where one feature tells all."""
-    assert try_models(list_recipes(), [FOLD], SESSIONS, ALONE, 5).models == ("lightgbm_softmax",)
+    assert list(try_models(PLAN, list_recipes(), [FOLD], SESSIONS, ALONE, 5).parameters) == ["lightgbm_softmax"]
