@@ -179,7 +179,11 @@ def test_training_rows_are_drawn_and_lose_values_and_validation_rows_never(
         assert 0.4 < (np.isnan(left.features) & known).sum() / known.sum() < 0.6
     for other in (few, holed):
         np.testing.assert_array_equal(other.valid.features, every.valid.features)
-        assert other.valid.group_sizes.tolist() == every.valid.group_sizes.tolist()
+        assert other.group_sizes.tolist() == other.valid.group_sizes.tolist() == every.group_sizes.tolist()
+        assert other.labels.tolist() == other.valid.labels.tolist()
+    for fold, roles in zip(every.folds, made.folds, strict=True):
+        assert set(roles.roles["role"].gather(fold.learned)) == {"train"}
+        assert len(fold.learned) == len(fold.train.group_sizes)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +206,7 @@ def list_parts(data: TrainingData, split: Split, searches: Searches) -> list[tup
     parts = [(data.final, data.sessions)]
     for fold, rows in zip(split.folds, data.folds, strict=True):
         train = fold.roles.filter(IS_TRAIN & pl.col("session").is_in(large))["session"].to_numpy().astype(np.int64)
+        np.testing.assert_array_equal(rows.learned, train)
         parts += [(rows.train, train), (rows.valid, rows.sessions)]
     return [(rows, np.repeat(sessions, rows.group_sizes)) for rows, sessions in parts]
 
