@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from competitions.flight import plan
 from competitions.flight.io import schema
 from tests.conftest import Call
 from tests.contract.contract import Finished, count, refusal, solve, solve_again
@@ -73,6 +74,31 @@ def test_a_second_file_has_the_order_of_xgboost_alone_and_is_checked_like_the_fi
     assert [row["name"] for row in finished.record["ranking"]] == [*MODELS, "blend"]  # it is in no blend
     plain = solve(call, FLIGHT, folder, tmp_path / "build", "rank.rounds=9")
     assert pl.read_parquet(plain.folder / first.name).equals(both[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen", "fits"),
+    [((), MODELS, 1), (("rank.catboost_softmax.learning_rate=1e-6",), MODELS[:1], 2)],
+)
+def test_a_large_log_fits_in_full_what_the_trial_chose(
+    folder: Path,
+    call: Call,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: tuple[str, ...],
+    chosen: tuple[str, ...],
+    fits: int,
+) -> None:
+    """CatBoost earns on the few sessions of the planted log, unless it learns next to nothing; the run says so."""
+    monkeypatch.setattr(plan, "LARGE_LOG", 10)
+    given = ("rank.models=auto", "rank.seeds=1", "rank.rounds=9", *settings)
+    finished = solve(call, FLIGHT, folder, tmp_path / "build", *given)
+    assert {step for step in finished.computed() if step.startswith("fit.")} == {f"fit.{name}" for name in chosen}
+    (row,) = [row for row in finished.record["summary"]["plan"] if row["setting"] == "rank.models"]
+    assert row["value"] == f"{', '.join(chosen)}, fits of each: {fits}"
+    assert "fits on the latest 10%" in row["why"]
+    assert f"rank.models = {row['value']}" in finished.err
+    assert [model["name"] for model in finished.record["ranking"]] == [*chosen, "blend"]
 
 
 # --- files that are small ---
