@@ -12,6 +12,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from common.engine.resources import count_threads
 from common.learning.conditional_logit import fit_logit
 from common.learning.dataset import RankingDataset, check_columns
 from common.learning.listwise_softmax import softmax_gradients
@@ -20,7 +21,7 @@ Scores = NDArray[np.float64]
 Parameters = dict[str, Any]
 
 COMPARISONS = ("core", "lift")  # the blocks of features that peers learn from
-UNTUNED_ROUNDS = 100  # LightGBM's default
+UNTUNED_ROUNDS, UNTUNED_RATE = 100, 0.1  # LightGBM's defaults, for CatBoost as well
 LOGIT_L2 = 0.03
 SOFTMAX_ROUNDS, SOFTMAX_SEEDS = 300, 4
 LEAST_CURVATURE = 1e-4  # a leaf of rows whose probability is near 0 or 1 takes no step without bound
@@ -31,7 +32,7 @@ class Peer(NamedTuple):
 
     ``score(train, valid, seed)``: fitted on all rows of ``train``, the scores (n,) of the n >= 1 rows of ``valid``,
     finite, higher is better, comparable within a query only. Of ``valid`` only the features are read. Features are
-    finite, or NaN where missing. Training queries without a booked row are allowed.
+    finite, or NaN where missing. Training queries without a booked row are allowed, but not such queries alone.
     """
 
     key: str
@@ -42,6 +43,28 @@ class Peer(NamedTuple):
 def score_untuned_lightgbm(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
     """LambdaRank as LightGBM comes: 100 rounds, learning rate 0.1, 31 leaves. Scores (n,) of the valid rows."""
     return _boost_lightgbm(train, valid, {"objective": "lambdarank", "seed": seed}, UNTUNED_ROUNDS)
+
+
+def score_yetirank(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
+    """CatBoost's ranker as public baselines have it: YetiRank, trees of depth 6, here with as many rounds and the same
+    rate as LightGBM. Scores (n,) of the valid rows.
+    """
+    import catboost
+
+    check_columns(train.names, valid.names, "What a peer is to score")
+    model = catboost.CatBoost(
+        {
+            "loss_function": "YetiRank",
+            "iterations": UNTUNED_ROUNDS,
+            "learning_rate": UNTUNED_RATE,
+            "random_seed": seed,
+            "thread_count": count_threads()["openmp"],  # CatBoost itself does not read OMP_NUM_THREADS
+            "allow_writing_files": False,
+            "verbose": False,
+        }
+    )
+    model.fit(catboost.Pool(train.features, train.labels, group_id=train.query_numbers))
+    return np.asarray(model.predict(valid.features), dtype=np.float64)
 
 
 def score_logit(train: RankingDataset, valid: RankingDataset, seed: int) -> Scores:
@@ -67,6 +90,7 @@ def score_lightgbm_softmax(train: RankingDataset, valid: RankingDataset, seed: i
 
 PEERS = (
     Peer("lightgbm-untuned", "untuned LightGBM lambdarank", score_untuned_lightgbm),
+    Peer("catboost-yetirank", "CatBoost YetiRank", score_yetirank),
     Peer("logit", "conditional logit", score_logit),
     Peer("lightgbm-softmax", f"LightGBM softmax, {SOFTMAX_SEEDS} seeds", score_lightgbm_softmax),
 )
