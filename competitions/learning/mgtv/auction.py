@@ -8,7 +8,8 @@ drawn, and drawn anew several times, as no log here has any.
     python -m competitions.learning.mgtv --raw DIR
 
 The ranking by bid x ctr x deep cvr x 1,000 is that by *eCPM*, the expected earnings of a thousand impressions. The
-winner pays for a deep event what it takes to stay first (generalised second price, see ``calibration.auction``).
+winner pays for a deep event what it takes to stay first (the generalised second price: Edelman, Ostrovsky and Schwarz
+2007).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
 """Calibration: of the shown videos with P(watch) = .2, one in five should be watched.
 
 A recommender needs the order of its scores alone. An advertiser pays by their size: the auction multiplies them with
-bids (``auction``), so that a probability twice too high sells the place to the wrong ad. Both methods learn a rising
-function of the probability, so that the order within a list stays (isotonic: but for ties):
+bids (``auction.hold``), so that a probability twice too high sells the place to the wrong ad. Both methods learn a
+rising function of the probability, so that the order within a list stays (isotonic: but for ties):
 
 - Platt 1999, "Probabilistic outputs for support vector machines": a logistic regression on the logit, two numbers;
 - isotonic regression (Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability
@@ -14,7 +14,6 @@ Each is learned on one day and used on another: on its own rows every calibratio
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.optimise import minimise
@@ -81,22 +80,3 @@ def calibration_error(probabilities: Floats, labels: Floats, bins: int = BINS) -
     parts = [part for part in np.array_split(order, bins) if len(part)]
     apart = [abs(probabilities[part].mean() - labels[part].mean()) * len(part) for part in parts]
     return float(sum(apart) / max(len(order), 1))
-
-
-def auction(bids: Floats, probabilities: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Who wins the place of each query, and what a click costs the winner. Arrays are [queries, ads], two ads at least.
-
-    An ad is worth bid x P(click) to the platform. The winner pays for a click what it takes to stay first: the worth of
-    the second by the winner's own P(click) (the generalised second price; Edelman, Ostrovsky and Schwarz 2007).
-
-    >>> bids, right = np.array([[1.0, 3.0]]), np.array([[0.5, 0.2]])
-    >>> auction(bids, right)  # worth .5 and .6: the second wins, and pays .5 / .2
-    (array([1]), array([2.5]))
-    >>> auction(bids, right**2)  # the same order of P(click), but the distances are wrong: .25 and .12
-    (array([0]), array([0.48]))
-    """
-    worth = bids * probabilities
-    order = np.argsort(-worth, axis=1, kind="stable")
-    first, second = order[:, :1], order[:, 1:2]
-    price = np.take_along_axis(worth, second, 1) / np.take_along_axis(probabilities, first, 1)
-    return first[:, 0], np.asarray(price[:, 0])
