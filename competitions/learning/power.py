@@ -91,6 +91,8 @@ def measure_variances(before: pl.DataFrame, after: pl.DataFrame) -> tuple[float,
 def describe_test(rung: str, base: str, before: pl.DataFrame, after: pl.DataFrame) -> dict[str, str | float | int]:
     """A row of the table: what the hold-out shows, and what it takes to show the same gain with users."""
     gain, variance, apart = measure_variances(before, after)
+    if not gain:
+        raise UserError(f"{rung!r} and {base!r} score alike: no number of users shows a difference of 0.")
     queries = len(before)
     return {
         "rung": rung,
@@ -124,10 +126,7 @@ def main(words: list[str]) -> None:
         base = ladder.climb(rung)[-1][BASE]
         if base is None:
             raise UserError(f"{rung!r} builds on no other step of the ladder: name one that does.")
-        row = describe_test(rung, base, ladder.measured[base], ladder.measured[rung])
-        if not row["gain"]:
-            raise UserError(f"{rung!r} and {base!r} score alike: no number of users shows a difference of 0.")
-        table.append(row)
+        table.append(describe_test(rung, base, ladder.measured[base], ladder.measured[rung]))
     simulated = is_simulated(inputs.folder)
     version = find_room(options.name, "simulator.simulate").VERSION if simulated else None
     key = "power" if simulated else f"power {inputs.folder.name}"
