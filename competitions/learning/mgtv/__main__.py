@@ -40,7 +40,7 @@ def main(words: list[str]) -> None:
     simulated = is_simulated(inputs.folder)
     key, command = ("auction", COMMAND) if simulated else (f"auction {inputs.folder.name}", f"{COMMAND} --raw DIR")
     keep_table("mgtv", key, Figure(command, stamp, VERSION if simulated else None, table))
-    print_table(wide_console(), "Videos as ads: earnings of a thousand lists, bids of mean 1", table)
+    print_table(wide_console(), "Videos as ads: earnings of a list, bids of mean 1", table)
 
 
 def list_auctions(bench: MgtvBench) -> list[Auctions]:

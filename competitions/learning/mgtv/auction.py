@@ -28,7 +28,6 @@ DEEP = 0.9  # of a video's length
 DRAWS, SPREAD = 20, 1.0  # of the bids: how often, and the deviation of their logarithm
 BOLD = 2.0  # what the logits of a model that is too sure of itself are multiplied by
 KEPT = 0.1  # the share of the rows without a deep event that a model learned from
-THOUSAND = 1_000.0
 RIGHT = "bid x ctr x deep cvr"
 
 
@@ -106,27 +105,29 @@ RANKINGS: Mapping[str, Ranking] = {
 }
 
 
-def judge(days: list[Auctions], seed: int) -> list[dict[str, str | float]]:
-    """Of each ranking, for a thousand lists: the ``value`` of the deep events that it won, by the bids, with its error
-    over devices; the same minus that of ``RIGHT``, paired; the ``revenue`` by second prices; and promised / came, the
-    value that it expected over that which came. Bids have a mean of 1.
+def judge(days: list[Auctions], seed: int) -> list[dict[str, str | float | None]]:
+    """Of each ranking, a list: the ``value`` of the deep events that it won, by the bids, with its error over devices;
+    the same minus that of ``RIGHT``, paired; the ``revenue`` by second prices; and promised / came, the value that it
+    expected over that which came. Bids have a mean of 1.
     """
     click = calibrate_across("platt", [ads.click for ads in days], [ads.clicked for ads in days])
     deep = calibrate_deep(days)
     earned = {name: earn(days, ranking, click, deep, seed) for name, ranking in RANKINGS.items()}
     devices = np.concatenate([ads.devices for ads in days])
-    rows: list[dict[str, str | float]] = []
+    rows: list[dict[str, str | float | None]] = []
     for name, (value, revenue, promised) in earned.items():
         mean, error = average(value, clusters=devices)
         loss, its_error = average(value - earned[RIGHT][0], clusters=devices)
+        paid, of_paid = average(revenue, clusters=devices)
         rows.append(
             {
                 "ranked by": name,
                 "value": mean,
                 "value error": error,
-                "minus right": loss,
-                "minus right error": its_error,
-                "revenue": float(revenue.mean()),
+                "minus right": None if name == RIGHT else loss,
+                "minus right error": None if name == RIGHT else its_error,
+                "revenue": paid,
+                "revenue error": of_paid,
                 "promised / came": float(promised.mean() / mean),
             }
         )
@@ -151,7 +152,7 @@ def calibrate_deep(days: list[Auctions]) -> list[Floats]:
 def earn(
     days: list[Auctions], ranking: Ranking, click: list[Floats], deep: list[Floats], seed: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Of a thousand lists like each (lists,), the mean over the draws of the bids: value, revenue, promised value."""
+    """Of each list (lists,), the mean over the draws of the bids: value, revenue, promised value."""
     parts = []
     for day, ads in enumerate(days):
         chances, rng = ranking(ads, click[day], deep[day]), np.random.default_rng([seed, day])  # equal bids for all
@@ -161,6 +162,6 @@ def earn(
             won, price = hold(bids, chances, ads.sizes)
             came = ads.clicked[won] * ads.watched[won]
             sums += np.stack([bids[won] * came, price * came, bids[won] * chances[won]])
-        parts.append(THOUSAND * sums / DRAWS)
+        parts.append(sums / DRAWS)
     value, revenue, promised = np.concatenate(parts, axis=1)
     return value, revenue, promised

@@ -24,7 +24,7 @@ def draw(seed: int, queries: int = 80) -> RankingDataset:
 def test_a_peer_finds_the_booked_rows_of_new_queries_and_refuses_other_columns(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"UNTUNED_ROUNDS": 20, "SOFTMAX_ROUNDS": 60, "SOFTMAX_SEEDS": 2}.items():
+    for name, value in {"UNTUNED_ROUNDS": 20, "YETI_ROUNDS": 20, "SOFTMAX_ROUNDS": 60, "SOFTMAX_SEEDS": 2}.items():
         monkeypatch.setattr(peers, name, value)
     train, valid = draw(1), draw(2)
     scores = peer.score(train, valid, 0)
