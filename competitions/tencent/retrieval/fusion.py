@@ -2,9 +2,10 @@
 
 Each channel says of each candidate how much speaks for it, and each column of its popularity; a fusion weight is what
 that counts for in the sum. The weights are those under which the targets of earlier queries are likeliest among all
-candidates (McFadden 1974). Of all candidates those that the even sum puts first are taken as they are, and of the
-others a draw stands for all (a query's own, each for as many as were left out). A channel of hardly any weight leaves,
-and is not computed again.
+candidates (McFadden 1974). A channel never speaks against an ad; what is popular may, for only so can the sum say that
+what was popular a day ago, and is no longer, is over. Of all candidates those that the even sum puts first are taken as
+they are, and of the others a draw stands for all (a query's own, each for as many as were left out). A channel of
+hardly any weight leaves, and is not computed again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,7 +83,9 @@ class ChannelScores:
 
 
 def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
-    """The weights of the likeliest targets, none below 0, with a small ridge; 0 for a column that does not vary."""
+    """The weights of the likeliest targets, with a small ridge: none below 0 but those of ``popular`` columns; 0 for a
+    column that does not vary.
+    """
     scale = scores.deviations()
     # Of a column without variation every weight is as likely; divided by nothing, it would decide where the column
     # does vary: "unseen" in the organiser's fold alone, say.
@@ -103,7 +106,8 @@ def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
         return RIDGE / 2 * float(weights @ weights) - float(likelihood), gradient + RIDGE * weights
 
     start = np.full(values.shape[2], 0.1)
-    weights = minimise(loss, start, what, [(0.0, None)] * len(start))
+    bounds = [(None if name in scores.popular else 0.0, None) for name in scores.names]
+    weights = minimise(loss, start, what, bounds)
     return np.asarray(weights / scale, np.float32)
 
 
@@ -135,7 +139,7 @@ def choose_channels(
         return float(scores.find_within(alone, length).mean())
 
     return Fusion(
-        weights={name: each for name, each in final.items() if each > 0 or (keep and name not in scores.popular)},
+        weights={name: each for name, each in final.items() if each or (keep and name not in scores.popular)},
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(

@@ -9,6 +9,7 @@ import pytest
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Int64s
+from competitions.tencent.features.popularity import ALWAYS
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import BETA, of_embedding
 from competitions.tencent.retrieval.fusion import (
@@ -26,7 +27,7 @@ from competitions.tencent.retrieval.registry import name_channels
 from tests.unit.tencent.training_inputs import CONFIG
 
 QUERIES, POOL = 1_500, 400
-LIVELY = "events 24 h behind"
+LIVELY, HOUR, DAY = "events 24 h behind", "events 1 h before", "events 24 h before"
 PLANTED = {"content": 1.5, "counts": 0.5, LIVELY: 1.0}
 
 
@@ -45,13 +46,21 @@ def draw(weights: dict[str, float], possible: float = 1.0) -> ChannelScores:
     each = np.arange(QUERIES)
     for part in (values, allowed):
         part[each, target], part[:, 0] = part[:, 0].copy(), part[each, target].copy()
-    popular = tuple(name for name in weights if name in POPULAR)
+    popular = tuple(name for name in weights if name.startswith("events"))
     return ChannelScores(tuple(weights), values, allowed.astype(np.float32), popular)
 
 
 @pytest.mark.parametrize("possible", [1.0, 0.5])
 def test_the_planted_weights_are_found_whatever_was_seen(possible: float) -> None:
     assert fit_weights(draw(PLANTED, possible)) == pytest.approx(list(PLANTED.values()), abs=0.1)
+
+
+def test_what_is_popular_may_speak_against_an_ad_and_a_channel_may_not() -> None:
+    """Targets are popular within the hour and were not a day ago: the sum of both windows says nothing of them."""
+    planted = {"counts": -1.0, HOUR: 1.5, DAY: -1.0}
+    fusion = choose_channels(draw(planted), {"counts": ("counts",)}, {}, 40, keep=False)
+    assert fusion.channels == ()
+    assert fusion.weights == pytest.approx({HOUR: 1.5, DAY: -1.0}, abs=0.1)
 
 
 def test_a_draw_of_the_candidates_gives_the_weights_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +130,9 @@ def test_before_anything_is_learned_all_count_alike() -> None:
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_parts_of_no_weight_stay_where_channels_are_set_and_windows_of_none_never(keep: bool) -> None:
-    """What speaks against a target weighs 0; a channel weighs what its best part does."""
-    evidence = draw({"values": 1.2, "values shown": -1.0, "against": -1.0, LIVELY: 0.5, "events in all": -1.0})
+    """A part of a channel that speaks against a target weighs 0; a channel weighs what its best part does."""
+    evidence = draw({"values": 1.2, "values shown": -1.0, "against": -1.0, LIVELY: 0.5, ALWAYS: 0.0})
+    evidence.values[:, :, -1] = 1.0
     members = {"values": ("values", "values shown"), "against": ("against",)}
     fusion = choose_channels(evidence, members, {}, 40, keep=keep)
     rows = {row["channel"]: row["weight x deviation"] for row in fusion.rows}
