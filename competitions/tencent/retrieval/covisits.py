@@ -16,13 +16,7 @@ from common.arrays import Floats, Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.io.schema import MAX_SECONDS
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, log_share
-from competitions.tencent.retrieval.sparse_history import (
-    CLICK_WEIGHTS,
-    RANKER_WEIGHTS,
-    Log,
-    flatten_log,
-    weight_actions,
-)
+from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, Log, flatten_log
 from competitions.tencent.sequences import Histories
 
 NAME = "covisits"
@@ -95,14 +89,14 @@ class Covisits:
         return source, self.order[at].astype(np.int64)
 
 
-def fit(history: Histories, catalogue: Catalogue, counted: str) -> Covisits:
-    """The events of these histories, in order; those that ``counts`` takes, see ``counts.COUNTED``."""
-    weights, events = CLICK_WEIGHTS if counted == "clicks" else RANKER_WEIGHTS, history.events()
-    log = flatten_log(history, weights)
-    time = history.sequences.time[events[weight_actions(history.sequences.action[events], weights) > 0]]
+def fit(history: Histories, catalogue: Catalogue) -> Covisits:
+    """The events of these histories, in order: all of them, also where ``counts`` has to do with the clicks, since what
+    others are shown just then says most and no pair is stored.
+    """
+    log, time = flatten_log(history, RANKER_WEIGHTS), history.sequences.time[history.events()]
     keys = log.item * SECONDS + time
     order = np.argsort(keys, kind="stable")
     return Covisits(log, time, keys[order], order.astype(np.int32), len(catalogue.oid))
 
 
-CHANNEL = Channel(NAME, fit, ("history", "catalogue", "counted"), {NAME: log_share})
+CHANNEL = Channel(NAME, fit, ("history", "catalogue"), {NAME: log_share})

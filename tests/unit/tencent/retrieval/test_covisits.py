@@ -5,15 +5,14 @@ import pytest
 
 from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.retrieval import covisits
-from competitions.tencent.retrieval.covisits import BACKWARD, FADE, NAME, REACH, SOURCES, closeness, fit
-from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, RANKER_WEIGHTS
+from competitions.tencent.retrieval.covisits import BACKWARD, CHANNEL, FADE, NAME, REACH, SOURCES, closeness, fit
+from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import draw_log, make_catalogue
 
 ITEMS = 9
 ROWS = CatalogueRows(np.array([2, 3, 5, 8, 9]))
-WEIGHTS = {"clicks": CLICK_WEIGHTS, "events": RANKER_WEIGHTS}
 
 
 def draw_timed_log(seed: int) -> Histories:
@@ -27,16 +26,16 @@ def draw_timed_log(seed: int) -> Histories:
     return whole(Sequences(log.offsets, log.item, log.action, time))
 
 
-def score(history: Histories, queries: Histories, counted: str) -> np.ndarray:
-    table = fit(history, make_catalogue(ITEMS), counted)
+def score(history: Histories, queries: Histories) -> np.ndarray:
+    table = fit(history, make_catalogue(ITEMS))
     return table.prepare(ROWS, 0.0)(make_block(queries, events=20))[NAME]
 
 
-def score_by_loops(history: Histories, queries: Histories, counted: str) -> np.ndarray:
+def score_by_loops(history: Histories, queries: Histories) -> np.ndarray:
     """The docstring of ``score_block``, read aloud."""
     log, table = history.sequences, np.zeros((len(queries), ITEMS + 1))
-    value = np.where(log.action >= 1, WEIGHTS[counted].clicked, WEIGHTS[counted].shown)
-    parts = [[at for at in range(*log.offsets[user : user + 2]) if value[at]] for user in range(len(log))]
+    value = np.where(log.action >= 1, RANKER_WEIGHTS.clicked, RANKER_WEIGHTS.shown)
+    parts = [range(*log.offsets[user : user + 2]) for user in range(len(log))]
     for query, (user, stop) in enumerate(zip(queries.users, queries.ends, strict=True)):
         past = list(range(log.offsets[user], stop))[::-1]
         for back, source in enumerate(past[:SOURCES]):
@@ -60,11 +59,22 @@ def score_by_loops(history: Histories, queries: Histories, counted: str) -> np.n
     return table[:, ROWS]
 
 
-@pytest.mark.parametrize("counted", ["events", "clicks"])
-def test_scores_are_those_of_plain_loops(counted: str) -> None:
+def test_scores_are_those_of_plain_loops() -> None:
     history = draw_timed_log(3)
     queries = history.take(np.arange(20))
-    np.testing.assert_allclose(score(history, queries, counted), score_by_loops(history, queries, counted), rtol=1e-5)
+    np.testing.assert_allclose(score(history, queries), score_by_loops(history, queries), rtol=1e-5)
+
+
+def test_what_was_shown_speaks_where_nothing_was_clicked() -> None:
+    """Of a large log ``counts`` takes the clicks alone; here all events are looked up, whatever it counts."""
+    history = two_days()
+    log = history.sequences
+    shown = whole(Sequences(log.offsets, log.item, np.zeros_like(log.action), log.time))
+    asked = np.array([60, 61])
+    found, clicked = score(shown, shown.take(asked)), score(history, history.take(asked))
+    assert ROWS[found.argmax(1)].tolist() == [3, 5]
+    np.testing.assert_allclose(found, RANKER_WEIGHTS.shown * clicked, rtol=1e-5)
+    assert "counted" not in CHANNEL.takes
 
 
 def two_days() -> Histories:
@@ -79,7 +89,7 @@ def two_days() -> Histories:
 def test_the_visits_nearest_in_time_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(covisits, "VISITS", 2)
     history = two_days()
-    table = fit(history, make_catalogue(ITEMS), "events")
+    table = fit(history, make_catalogue(ITEMS))
     source, visit = table.find_visits(np.array([1, 7]), np.array([865_810] * 2))
     assert source.tolist() == [0] * 4  # nobody has seen ad 7
     assert sorted(table.time[visit].tolist()) == [865_800, 865_800, 865_920, 866_040]  # the first of them: who asks
