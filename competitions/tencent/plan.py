@@ -18,11 +18,13 @@ from competitions.tencent.features.pair_features import BLOCKS
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval import content, counts, covisits, sequence
 from competitions.tencent.retrieval.registry import CHANNELS
-from competitions.tencent.split import Rewind, find_reference
+from competitions.tencent.split import Rewind, find_reference, measure_lags
 
 EARLIER = {"days": 2, "clicks": 1}  # folds
 REFERENCE_SHARE = 0.5  # of the users with events but no click behind the reference, and more
 QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
+SLOW = 0.8  # of the test's queries that lie no more than these days behind their own references
+FAR_APART = 1 / 3  # of the test's: so much less or more is another question
 SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
 MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread, or a tenth of what the answers take:
 ANSWERED = 150  # queries a second
@@ -33,15 +35,17 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 
 @dataclass(frozen=True)
 class Plan:
-    """What is held out (``rewind``); whether ``times`` say more than the order; whether there are ``exposures`` beside
-    the clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the
-    ``list_length`` that it returns; the settings of the ``sequence`` model and of the ranker's ``trees``, with how many
-    fits are averaged; what was decided, and why.
+    """What is held out (``rewind``), and how ``slow`` the queries of the hold-out and of the test are (``find_slow``),
+    where it goes back by days; whether ``times`` say more than the order; whether there are ``exposures`` beside the
+    clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the ``list_length``
+    that it returns; the settings of the ``sequence`` model and of the ranker's ``trees``, with how many fits are
+    averaged; what was decided, and why.
 
     Decided once, of the whole log: a fold that chose for itself would give the ranker other columns.
     """
 
     rewind: Rewind
+    slow: tuple[float, float] | None
     times: bool
     exposures: bool
     counted: str
@@ -50,6 +54,13 @@ class Plan:
     sequence: SequenceSettings
     trees: FitSettings
     decisions: tuple[Decision, ...]
+
+    @property
+    def other_question(self) -> str:
+        """How the hold-out's question differs from the test's, in words; nothing where it hardly does."""
+        if self.slow is None or self.slow[0] >= (1 - FAR_APART) * self.slow[1]:
+            return ""
+        return f"but the hold-out asks another question: {say_slow(self.slow)}"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -71,7 +82,8 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     times, of_times = decide_times(corpus.train)
     counted, of_counts = decide_counted(corpus.train, config.ranker.counted)
     # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
-    rewind, of_rewind = decide_rewind(corpus.train, times, actions, config.split)
+    rewind, of_rewind = decide_rewind(corpus.train, corpus.test, times, actions, config.split)
+    slow = measure_slow(corpus, rewind)
     channels, of_channels = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
     length, of_length = decide_list_length(len(corpus.candidates), config.ranker.list_length)
     (networks, trees), of_seeds = decide_seeds(len(corpus.test_users), config.sequence.seeds, config.ranker.fit.seeds)
@@ -82,13 +94,13 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
         Decision("times", "used" if times else "not used", of_times),
         Decision("clicks and exposures", "counted apart" if exposures else "counted alike", of_clicks),
         Decision("ranker.counted", counted, of_counts),
-        Decision("split.kind", rewind.kind, of_rewind),
+        Decision("split.kind", rewind.kind, f"{of_rewind}{f'; {say_slow(slow)}' if slow else ''}"),
         Decision("ranker.channels", ", ".join(channels), of_channels),
         Decision("ranker.list_length", str(length), of_length),
         Decision("sequence.seeds, ranker.fit.seeds", f"{networks}, {trees}", of_seeds),
     )
     averaged = structs.replace(config.sequence, seeds=networks), structs.replace(config.ranker.fit, seeds=trees)
-    return Plan(rewind, times, exposures, counted, channels, length, *averaged, decisions)
+    return Plan(rewind, slow, times, exposures, counted, channels, length, *averaged, decisions)
 
 
 def decide_times(train: Sequences) -> tuple[bool, str]:
@@ -111,9 +123,11 @@ def decide_counted(train: Sequences, given: str) -> tuple[str, str]:
     return "events" if pairs <= most else "clicks", f"{pairs:,} pairs of events: all are counted up to {most:,}"
 
 
-def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSettings) -> tuple[Rewind, str]:
+def decide_rewind(
+    train: Sequences, test: Sequences, times: bool, actions: bool, given: SplitSettings
+) -> tuple[Rewind, str]:
     """Days where the files show when the organiser asks, clicks where not, and where times only give the order.
-    ``actions``: see ``Rewind``.
+    ``test``: the histories of the organiser's queries; ``actions``: see ``Rewind``.
     """
     (reference, share), kind, why = find_reference(train), given.kind, "set"
     if kind == AUTO and not times:
@@ -133,8 +147,11 @@ def decide_rewind(train: Sequences, times: bool, actions: bool, given: SplitSett
     why = f"{share:.0%} of the users have events but no click behind {moment:%Y-%m-%d %H:%M} UTC: the reference time"
     if not isinstance(given.days, str):
         return Rewind(kind, queries, reference, given.days, actions), f"{why}; {given.days} days a step: set"
-    days = next((days for days in range(1, MOST_DAYS) if share_of_users(train, reference, days)), MOST_DAYS)
-    why = f"{why}; all are asked {days} days earlier: {QUERY_SHARE:.0%} click in so many"
+    slow = find_slow(test, reference)
+    reaching = (days for days in range(1, MOST_DAYS) if 24 * days >= slow and share_of_users(train, reference, days))
+    days = next(reaching, MOST_DAYS)
+    why = f"{why}; all are asked {days} days earlier, the fewest up to {MOST_DAYS} in which {QUERY_SHARE:.0%} click"
+    why = f"{why} and {SLOW:.0%} of the test's users are asked"
     return Rewind(kind, queries, reference, days, actions), why
 
 
@@ -143,6 +160,26 @@ def share_of_users(train: Sequences, reference: int, days: int) -> bool:
     inside = (train.time >= reference - days * DAY_S) & (train.time < reference) & (train.action >= schema.CLICK)
     owner = np.searchsorted(train.offsets, np.flatnonzero(inside), side="right")
     return bool(len(np.unique(owner)) >= QUERY_SHARE * len(train))
+
+
+def find_slow(log: Sequences, reference: int, days: int = 0) -> float:
+    """The hours within which ``SLOW`` of the queries lie, see ``measure_lags``; -inf where nobody is asked."""
+    lags = measure_lags(log, reference, days)
+    return float(np.quantile(lags, SLOW)) if len(lags) else -np.inf
+
+
+def measure_slow(corpus: Corpus, rewind: Rewind) -> tuple[float, float] | None:
+    """``find_slow`` of the hold-out and of the test; None where a rewind goes by clicks, or nobody is asked."""
+    if rewind.kind != "days":
+        return None
+    slow = find_slow(corpus.train, rewind.reference, rewind.days), find_slow(corpus.test, rewind.reference)
+    return slow if np.isfinite(slow).all() else None
+
+
+def say_slow(slow: tuple[float, float]) -> str:
+    """Both in words."""
+    of_test = f"of the test's within {slow[1]:,.0f} h"
+    return f"{SLOW:.0%} of the hold-out's queries lie within {slow[0]:,.0f} h of their own references, {of_test}"
 
 
 def decide_channels(

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from common.arrays import Floats
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.time_units import DAY_S
+from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.corpus import Bools, CatalogueRows, Int8s, Int64s, Sequences
 from competitions.tencent.io import schema
@@ -135,6 +136,30 @@ def _last_click(train: Sequences) -> Int64s:
     return np.where(stop > first, np.append(events, -1)[np.maximum(stop - 1, 0)], -1)
 
 
+def own_references(log: Sequences, reference: int) -> Int64s:
+    """The second behind which each user's next click is the target, int64 [users]: the common ``reference``, or where
+    the user clicks behind that, behind the last click.
+    """
+    last = _last_click(log)
+    return np.where(last >= 0, np.maximum(reference, np.append(log.time, 0)[last] + 1), reference)
+
+
+def measure_lags(log: Sequences, reference: int, days: int = 0) -> Floats:
+    """Hours from each user's own reference to the query, float64 [queries]: of the organiser's queries, whose histories
+    are the ``log``; or of the hold-out that asks ``days`` earlier.
+
+    >>> log = Sequences(np.array([0, 3]), np.int32([1, 2, 3]), np.int8([0, 1, 0]), 3_600 * np.array([70, 80, 91]))
+    >>> measure_lags(log, 90 * 3_600).tolist()  # shown something an hour behind the reference
+    [1.0]
+    >>> measure_lags(log, 90 * 3_600, days=1).tolist()  # asked for the click behind hour 66: last seen at hour 70
+    [4.0]
+    """
+    own = own_references(log, reference) - days * DAY_S
+    ends = _end_at_click(log, own, log.offsets[1:]) if days else log.offsets[1:]
+    asked = np.flatnonzero((ends > log.offsets[:-1]) & ((ends < log.offsets[1:]) | (days == 0)))
+    return np.asarray((log.time[ends[asked] - 1] - own[asked]) / HOUR_S)
+
+
 def rewind(train: Sequences, test: Fold, how: Rewind, seed: int) -> list[Fold]:
     """The hold-out and, behind it, the earlier folds that fusion and ranker learn on; none that nobody can be asked in
     but the hold-out, which then has no queries, so that a submission is written all the same.
@@ -168,9 +193,7 @@ def _rewind_clicks(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iter
 
 def _rewind_days(train: Sequences, test: Fold, how: Rewind, seed: int) -> Iterator[Fold]:
     """Everybody's reference some days earlier, again and again; what the step before shows is all that there is."""
-    last = _last_click(train)
-    # A click behind the common reference says that the user's own is later: it lies behind that click.
-    own = np.where(last >= 0, np.maximum(how.reference, train.time[last] + 1), how.reference)
+    own = own_references(train, how.reference)
     mix = measure_mix(test.candidates, whole(train), how.reference)
     visible = train.offsets[1:]
     for back, most in enumerate(how.queries, 1):

@@ -25,6 +25,7 @@ from competitions.tencent.day.validation import collect_evidence, list_queries, 
 from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.io.schema import CLICK, TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
+from competitions.tencent.plan import FAR_APART
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 
@@ -42,7 +43,6 @@ AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
 COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
 MANY_USERS = 100_000  # to answer: another fit takes half an hour
-FAR_APART = 1 / 3  # of the test's: so much more or less is another question
 
 
 def judge(outcome: Validated, config: TencentConfig) -> Judged:

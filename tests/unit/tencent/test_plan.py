@@ -14,6 +14,7 @@ from competitions.tencent.plan import (
     FEW_USERS,
     LONG,
     MANY,
+    MOST_DAYS,
     SHORT,
     decide_channels,
     decide_counted,
@@ -55,37 +56,70 @@ def test_times_that_only_count_steps_inside_histories_are_not_used() -> None:
 
 def test_everybody_is_asked_days_earlier_where_the_files_show_when_the_host_asks() -> None:
     """Half of the users click within two days of the reference, not within one."""
-    rewind, why = decide_rewind(draw_users(), True, False, CONFIG.split)
+    rewind, why = decide_rewind(draw_users(), draw_users(), True, False, CONFIG.split)
     assert (rewind.kind, rewind.days) == ("days", 2)
     assert NOW - HOUR_S < rewind.reference <= NOW
     assert "100% of the users have events but no click behind 19" in why
-    assert why.endswith("all are asked 2 days earlier: 50% click in so many")
+    assert why.endswith(
+        "asked 2 days earlier, the fewest up to 7 in which 50% click and 80% of the test's users are asked"
+    )
     set_days = msgspec.structs.replace(CONFIG.split, days=5)
-    assert decide_rewind(draw_users(), True, False, set_days)[0].days == 5
+    assert decide_rewind(draw_users(), draw_users(), True, False, set_days)[0].days == 5
+
+
+def write_users(behind_h: int) -> Sequences:
+    """Ten users who click nine and two days before the reference, and in the minute before it what they are then shown;
+    behind it seven see an ad within the hour, three so many hours later.
+    """
+    clicks = [(1, 1, NOW - 9 * DAY_S), (2, 1, NOW - 2 * DAY_S), (3, 0, NOW - 60), (4, 1, NOW - 1)]
+    return make_sequences(*([*clicks, (5, 0, NOW + hours * HOUR_S)] for hours in [1] * 7 + [behind_h] * 3))
+
+
+@pytest.mark.parametrize(("behind", "days"), [(0, 1), (24, 1), (25, 2), (72, 3), (24 * 30, MOST_DAYS)])
+def test_slow_queries_of_the_test_are_asked_in_the_hold_out_as_well(behind: int, days: int) -> None:
+    """A test whose log ends a month before it is asked by the most days."""
+    rewind = decide_rewind(write_users(1), write_users(behind), True, False, CONFIG.split)[0]
+    assert (rewind.kind, rewind.reference, rewind.days) == ("days", NOW, days)
+
+
+def test_where_the_hold_out_asks_quicker_users_than_the_test_the_run_says_so() -> None:
+    """A day earlier all are asked at the end of that day; nobody was seen a week before the reference."""
+    for behind, differs in ((1, False), (24 * 30, True)):
+        plan = make_plan(make_corpus(write_users(1), 12, test=write_users(behind)), 0, CONFIG)
+        said = f"of their own references, of the test's within {behind} h"
+        (of_kind,) = [decision.reason for decision in plan.decisions if decision.setting == "split.kind"]
+        assert said in of_kind
+        assert (said in plan.other_question) == bool(plan.other_question) == differs
+    assert make_plan(make_corpus(STEADY, 12), 0, CONFIG).slow is None
+    nobody = make_sequences([(1, 0, NOW), (2, 0, NOW + 5)], [(1, 0, NOW), (2, 0, NOW + 7)])
+    assert make_plan(make_corpus(nobody, 12), 0, load_settings("split.kind=days")).slow is None
 
 
 def test_some_are_asked_a_click_earlier_where_everybody_ends_elsewhere() -> None:
     ends = np.random.default_rng(0).integers(0, 60 * DAY_S, 80).tolist()
     natural = make_sequences(*([(1, 1, end), (2, 1, end + 900), (3, 0, end + 7_200)] for end in ends))
-    rewind, why = decide_rewind(natural, True, False, CONFIG.split)
+    rewind, why = decide_rewind(natural, natural, True, False, CONFIG.split)
     assert rewind == Rewind("clicks", (FEW_USERS, FEW_USERS))
     assert why.endswith("some users are asked a click earlier")
     ordered = make_sequences(*([(1, 1, 0), (2, 0, DAY_S), (3, 0, 2 * DAY_S)] for _ in range(20)))  # placeholders
-    assert decide_rewind(ordered, False, False, CONFIG.split)[0] == Rewind("clicks", (25_000, 15_000))
+    assert decide_rewind(ordered, ordered, False, False, CONFIG.split)[0] == Rewind("clicks", (25_000, 15_000))
     forced = msgspec.structs.replace(CONFIG.split, kind="clicks")
-    assert decide_rewind(draw_users(), True, False, forced) == (Rewind("clicks", (FEW_USERS, FEW_USERS)), "set")
+    assert decide_rewind(draw_users(), draw_users(), True, False, forced) == (
+        Rewind("clicks", (FEW_USERS, FEW_USERS)),
+        "set",
+    )
     # Where nobody has events behind the last click, days go back from the end of the log.
     clicks = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in ends))
-    days = decide_rewind(clicks, True, False, msgspec.structs.replace(CONFIG.split, kind="days"))[0]
+    days = decide_rewind(clicks, clicks, True, False, msgspec.structs.replace(CONFIG.split, kind="days"))[0]
     assert (days.kind, days.reference) == ("days", clicks.time.max() + 1)
 
 
 def test_a_timed_log_stays_dense_around_the_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("competitions.tencent.plan.FEW_USERS", 10)
     log = make_sequences(*([(1, 1, end), (2, 1, end + 900)] for end in range(0, 100_000, 1_000)))
-    assert decide_rewind(log, True, False, CONFIG.split)[0].queries == (20, 20)  # of 100 users
+    assert decide_rewind(log, log, True, False, CONFIG.split)[0].queries == (20, 20)  # of 100 users
     few = msgspec.structs.replace(CONFIG.split, kind="clicks", queries=15)
-    assert decide_rewind(log, True, False, few)[0].queries == (15, 20)
+    assert decide_rewind(log, log, True, False, few)[0].queries == (15, 20)
 
 
 def test_the_plan_leaves_nothing_to_decide_and_asks_days_and_clicks_as_often_as_they_are_worth() -> None:
