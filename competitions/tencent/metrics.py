@@ -23,7 +23,7 @@ from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 
 HIT_WEIGHT, NDCG_WEIGHT = 0.31, 0.69
-FEWEST_LEARNED = 1_000  # queries, below which a ranker grows with each that it learns from
+FEWEST_LEARNED = 1_000  # lists, below which a ranker grows with each that it learns from
 EVENT_STEP = 0.11  # of a Score, from one event to the next
 ACTION_WEIGHTS = (0.0, 1.0, 2.5)  # of round 2: exposure, click, conversion; the setting host.weights
 
@@ -103,14 +103,15 @@ def evaluate_ways(fold: Fold, answers: FoldAnswers, host: HostSettings) -> dict[
 def judge_ways(fold: Fold, answers: FoldAnswers, host: HostSettings, answer: str, learned: int) -> Chain:
     """Which way to answer is handed in; users who click one ad are right or wrong together.
 
-    ``learned``: the queries that the hold-out's ranker learned from. The test's learns from the hold-out as well: where
-    the one had few, it says little of the other, and the ranker stays.
+    ``learned``: the lists that the hold-out's ranker learned from, of queries whose target was retrieved. The test's
+    learns from the hold-out's as well: where the one had few, it says little of the other, and the ranker stays.
     """
     scores = {name: score_answers(rank_targets(fold, top)) for name, top in answers.ways.items()}
     chain = judge_chain(("ranker.answer", answer), scores, list_weights(fold, host), fold.target)
     if answer != AUTO or learned >= FEWEST_LEARNED:
         return chain
-    reason = f"the hold-out's ranker learned from {learned:,} queries, the test's from {learned + len(fold.users):,}"
+    test = learned + int((answers.known_rank > 0).sum())
+    reason = f"the hold-out's ranker learned from {learned:,} lists that hold the target, the test's from {test:,}"
     reason += f": not judged below {FEWEST_LEARNED:,}"
     return replace(chain, answer=chain.last, decision=Decision("ranker.answer", chain.last, reason))
 

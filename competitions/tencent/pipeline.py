@@ -50,12 +50,15 @@ class Folds:
 
 @dataclass(frozen=True)
 class RankedFold:
-    """A fold and its recommendations: its ``tables``, the ``fusion`` weights of its channels, the ``ranker``."""
+    """A fold and its recommendations: its ``tables``, the ``fusion`` weights of its channels, the ``ranker``, and how
+    many lists that ``learned`` from.
+    """
 
     fold: Result[Fold]
     tables: Result[FoldTables]
     fusion: Result[Fusion]
     ranker: Result[Ranker | None]
+    learned: Result[int]
     answers: Result[FoldAnswers]
 
     def submit(self, way: str) -> "RankedFold":
@@ -94,8 +97,7 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
     # 3. Train on the earlier folds, answer the held-out queries.
     early = rank(ready, ready.valid, ready.earlier, config, run, "valid")
     answer, host = config.ranker.answer, config.host
-    learned = sum(len(fold.value.users) for fold in ready.earlier)
-    chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, learned, name="judge")
+    chain = run.step(metrics.judge_ways, ready.valid, early.answers, host, answer, early.learned, name="judge")
     chain.value.say()
     early, second = early.submit(chain.value.answer), None
     if config.split.folds > 1 and ready.earlier:
@@ -200,7 +202,7 @@ def rank(
         for group in range(len(pools.value.rows))
     ]
     answers = step(ranking.join_answers, fold, pools, collect(parts), name=f"{name}.answer")
-    return RankedFold(fold, tables, fusion, ranker, answers)
+    return RankedFold(fold, tables, fusion, ranker, derive(ranking.count_lists, collect(lists)), answers)
 
 
 def fit_tables(

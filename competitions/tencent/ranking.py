@@ -103,10 +103,15 @@ def find_hits(candidates: Candidates, target: Int64s) -> Bools:
     return np.asarray((candidates.item == target[:, None]) & np.isfinite(candidates.scores))
 
 
+def count_lists(lists: Sequence[RankingDataset | None]) -> int:
+    """How many there are: a query whose target was not retrieved has none."""
+    return sum(len(part.group_sizes) for part in lists if part is not None)
+
+
 def fit(lists: Sequence[RankingDataset | None], settings: FitSettings, seed: int) -> gbdt.Ranker | None:
     """The trees of all earlier folds' lists; None where there are too few: then retrieval's order is the answer."""
     parts = [each for each in lists if each is not None]
-    if sum(len(part.group_sizes) for part in parts) < FEWEST:
+    if count_lists(parts) < FEWEST:
         return None
     parameters = {
         "learning_rate": settings.rate,

@@ -76,17 +76,19 @@ def test_round_two_has_both_forms_and_a_user_without_a_weight_counts_in_neither(
         ("popularity", 0, "popularity"),
     ],
 )
-def test_a_ranker_that_learned_from_few_queries_is_not_judged_by_the_hold_out(
+def test_a_ranker_that_learned_from_few_lists_is_not_judged_by_the_hold_out(
     answer: str, learned: int, chosen: str
 ) -> None:
-    """Sixty users whose ad the popular order has and the ranker's has not."""
+    """Sixty users whose ad the popular order has and the ranker's has not; it was retrieved for all but one."""
     target = np.arange(1, 61)
     ways = {"ranker": top_by(*(target[:, None] + 100).tolist()), "popularity": top_by(*target[:, None].tolist())}
-    chain = judge_ways(make_fold(target, action=2), FoldAnswers(ways), CONFIG.host, answer, learned)
+    answers = FoldAnswers(ways, np.append(0, np.full(59, 20)))
+    chain = judge_ways(make_fold(target, action=2), answers, CONFIG.host, answer, learned)
     assert (chain.answer, chain.decision.value) == (chosen, chosen)
     assert chain.weights.tolist() == [1.0] * 59 + [2.5]  # the last one converts
     if chosen == "ranker":
-        assert chain.decision.reason.startswith("the hold-out's ranker learned from 999 queries, the test's from 1,059")
+        said = "the hold-out's ranker learned from 999 lists that hold the target, the test's from 1,058"
+        assert chain.decision.reason.startswith(said)
 
 
 # Three users whose last click is ad 2, and one whose last is ad 1.
