@@ -12,7 +12,7 @@ from competitions.tencent.candidate_sampling import CLASSES, CandidateMix
 from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.io import schema
 from competitions.tencent.sequences import whole
-from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, rewind
+from competitions.tencent.split import Fold, Rewind, build_test_fold, find_reference, measure_lags, rewind
 from tests.unit.tencent.training_inputs import make_sequences
 
 TWELVE = CatalogueRows(np.arange(1, 13))
@@ -131,6 +131,16 @@ def test_the_reference_time_is_found_where_some_have_a_later_one() -> None:
     found, share = find_reference(make_sequences(*users, [], []))  # who did nothing does not count
     assert share == pytest.approx(0.8, abs=0.02)  # of who clicks days behind it, one did nothing for as long before
     assert latest < found <= NOW
+
+
+def test_how_far_queries_lie_behind_their_own_references() -> None:
+    """Of the fifth user it is the second behind the click; the last one has no history a day earlier."""
+    assert measure_lags(LOG, NOW).tolist() == pytest.approx([1, 2, -20, 1, -1 / 3_600, -5])
+    assert measure_lags(LOG, NOW, days=1).tolist() == pytest.approx([-16, -26, -6, -2 - 1 / 3_600])
+    nobody = make_sequences([], [])
+    assert measure_lags(nobody, NOW).tolist() == measure_lags(nobody, NOW, days=1).tolist() == []
+    latest = replace(LOG, time=LOG.time - NOW + schema.MAX_SECONDS)
+    assert measure_lags(latest, schema.MAX_SECONDS).tolist() == measure_lags(LOG, NOW).tolist()
 
 
 def test_a_log_of_clicks_and_one_of_nobody_have_no_reference_time() -> None:
