@@ -24,7 +24,7 @@ from competitions.tencent.sequences import Histories
 NAME, SHOWN, SAME = "values", "values shown", "values again"
 MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
-MOST_EVENTS = 1_000_000  # of more, evenly spaced histories are counted
+MOST_EVENTS = 10_000_000  # some 20 seconds a fold; of more, evenly spaced histories are counted
 PART_EVENTS = 100_000
 
 
