@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import lookup_rows
 from common.time_units import HOUR_MS
 
-TIME_BITS = 41  # 2^41 ms are 69 years
+TIME_BITS = 41  # 2^41 ms are 69 years; 22 bits are left for keys: number those that may be greater
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class WindowCounts:
 
 
 def count_events(keys: NDArray[Any], times: NDArray[np.int64]) -> WindowCounts:
-    """Counts of events, each with its key (>= 0) and time in ms.
+    """Counts of events, each with its key (from 0 on, under 2^22) and time in ms.
 
     >>> count_events(np.array([7, 7]), np.array([0, 1])).count(np.array([7]), np.array([1]), [(9, 9)]).tolist()
     [[2.0]]
@@ -70,6 +71,7 @@ def count_windows(
     >>> count_windows(log, log, "item", {"last_day": (24, 0), "next_day": (0, 24)}).rows()
     [(1.0, 1.0), (2.0, 0.0), (1.0, 0.0)]
     """
-    events = count_events(log[key].to_numpy(), log["time"].to_numpy())
-    counts = events.count(rows[key].to_numpy(), rows["time"].to_numpy(), list(windows.values()))
+    known, numbers = np.unique(log[key].to_numpy(), return_inverse=True)
+    events = count_events(numbers, log["time"].to_numpy())
+    counts = events.count(lookup_rows(known, rows[key].to_numpy()), rows["time"].to_numpy(), list(windows.values()))
     return pl.DataFrame(dict(zip(windows, counts, strict=True)))

@@ -61,16 +61,16 @@ def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> 
 def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: ItemClicks) -> Columns:
     """The columns of ``item_block``."""
     items, times = pairs.items, queries.histories.times[pairs.rows]
+    article, clicked = lookup_rows(catalogue.items, items), lookup_rows(clicks.items, items)
     order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
     windows = np.empty((len(WINDOWS_HOURS), len(items)), np.float32)
 
     def count(first: int, end: int) -> None:
         rows = order[first:end]
-        windows[:, rows] = clicks.events.count(items[rows], times[rows], list(WINDOWS_HOURS.values()))
+        windows[:, rows] = clicks.events.count(clicked[rows], times[rows], list(WINDOWS_HOURS.values()))
 
     work_side_by_side(count, cut_rows(len(items), COUNTED_ROWS), "item_block")
     counts = dict(zip(WINDOWS_HOURS, windows, strict=True))
-    article, clicked = lookup_rows(catalogue.items, items), lookup_rows(clicks.items, items)
     since = {
         "age": take_known(catalogue.created, article),
         "since_first": take_known(clicks.first, clicked),

@@ -34,7 +34,9 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class ItemClicks:
-    """The clicks of a history by article: their first, last and median time (ms); ``events`` counts windows."""
+    """The clicks of a history by article: their first, last and median time (ms); ``events`` counts windows by the row
+    of ``items``: an article's id may have more bits than a key beside its time.
+    """
 
     items: Int32s
     first: Int64s
@@ -67,7 +69,8 @@ def count_clicks(history: pl.DataFrame) -> ItemClicks:
     time = pl.col("time")
     life = history.group_by("item").agg(first=time.min(), last=time.max(), middle=time.median())
     columns = {column.name: column.to_numpy() for column in life.rename({"item": "items"}).sort("items")}
-    return ItemClicks(**columns, events=count_events(history["item"].to_numpy(), history["time"].to_numpy()))
+    rows = lookup_rows(columns["items"], history["item"].to_numpy())
+    return ItemClicks(**columns, events=count_events(rows, history["time"].to_numpy()))
 
 
 def scale_vectors(given: Embeddings) -> UnitVectors:

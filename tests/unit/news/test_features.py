@@ -74,6 +74,14 @@ def test_rows_stand_beside_their_own_candidates_whatever_the_size_of_a_chunk(
 # --- item ---
 
 
+def test_articles_whose_ids_differ_by_a_power_of_two_share_no_clicks() -> None:
+    far = 10 + 2**23
+    fold = split.build_test_fold(make_log((1, 10, 0), (1, far, 30), (5, 11, 60), test=(5,)))
+    articles = frame(((item, 1, START, 9) for item in (10, 11, far)), ARTICLES)
+    item = features.item_block(fold, articles, frame([(0, 10), (0, 11), (0, far)], PAIRS))
+    assert item["item_clicks_all"].to_list() == [1, 1, 1]
+
+
 def test_clicks_in_windows_agree_with_a_loop(fold: Fold, candidates: pl.DataFrame, blocks: Blocks) -> None:
     events = defaultdict(list)
     for item, time in fold.history.select("item", "time").rows():

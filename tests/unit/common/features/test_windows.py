@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from common.features.in_list import group_rows, rank_within, share_within
-from common.features.windows import count_events
+from common.features.windows import count_events, count_windows
 from common.retrieval.sort_keys import falling_bits
 from common.time_units import HOUR_MS
 
@@ -70,3 +70,8 @@ def test_times_outside_the_range_and_keys_without_events_count_nothing_of_their_
     assert counts.count(queries, at, [(1e6, 1e6)])[0].tolist() == [2, 2, 2, 2, 0]
     none = count_events(keys[:0], at[:0])
     assert none.count(queries[:1], at[-1:], [(5, 5)])[0].tolist() == [0]
+
+
+def test_keys_too_great_to_be_packed_share_no_events() -> None:
+    log = pl.DataFrame({"item": [7, 7 + 2**23], "time": [0, 0]})
+    assert count_windows(log, log, "item", {"all": (9.0, 9.0)})["all"].to_list() == [1, 1]
