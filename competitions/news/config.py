@@ -9,12 +9,14 @@ BLOCKS = ("item", "pair", "channel")
 
 
 class SplitSettings(Settings, frozen=True):
-    """How many users are queries of the labelled fold: each one's click is hidden from the history of all. ``folds``: 1
-    holds out the validation users; of more, each fold is scored by a fit on the others, so that all labelled users are.
+    """How many queries the labelled fold has. ``histories``: they are spread over so many, and each lacks the hidden
+    clicks of its own queries alone. ``folds``: 1 holds out the validation users; of more, each fold is scored by a fit
+    on the others, so that all labelled queries are.
     """
 
     train_queries: Count
     valid_queries: Count
+    histories: Count | Literal["auto"]
     folds: Count
 
 
@@ -32,15 +34,15 @@ class RecallSettings(Settings, frozen=True):
 
 class RankSettings(Settings, frozen=True):
     """``blocks`` of features, "auto": all and your own (features.py); ["+a", "-b"]: these with a and without b.
-    ``negatives`` drawn per training query, or auto; ``seeds``: fits whose scores are averaged; ``answer``: whose order
-    is handed in, "auto": the ranker's, unless one of ``ranking.RULES`` is clearly better; the model's parameters under
-    LightGBM's own names.
+    ``negatives`` drawn per training query, and ``patience`` of a fit, or auto; ``seeds``: fits whose scores are
+    averaged; ``answer``: whose order is handed in, "auto": the ranker's, unless one of ``ranking.RULES`` is clearly
+    better; the model's parameters under LightGBM's own names.
     """
 
     blocks: list[str] | Literal["auto"]
     negatives: Count | Literal["auto"]
     rounds: Count
-    patience: NotNegativeInt
+    patience: NotNegativeInt | Literal["auto"]
     seeds: Count
     answer: Literal["auto", "ranker", "popularity", "retrieval"]
     lightgbm_lambdarank: dict[str, Any]

@@ -7,7 +7,7 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -125,11 +125,13 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
 
     # 3. Retrieval: eight channels, and the weight of each one's vote.
     inputs = FoldInputs("labelled", fold, articles.field("frame"), content)
-    channels = retrieve(inputs, config.recall, run)
-    fusion = step(learn_fusion, fold, channels, config.recall.fusion, seed)
+    parts = spread_queries(inputs, clicks.field("frame"), plan.histories, seed, run)
+    channels = [retrieve(part, config.recall, run) for part in parts]
+    fusion = step(learn_fusion, parts[0].fold, channels[0], config.recall.fusion, seed)
 
     # 4. Features of every candidate.
-    labelled = build_candidates(inputs, channels, fusion, config, run)
+    made = [build_candidates(*part, fusion, config, run) for part in zip(parts, channels, strict=True)]
+    labelled = made[0] if len(made) == 1 else join_candidates(inputs, made)
     return Prepared(
         articles=articles,
         clicks=clicks,
@@ -138,6 +140,29 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
         fusion=fusion,
         labelled=labelled,
         test=test,
+    )
+
+
+def spread_queries(
+    inputs: FoldInputs, clicks: Result[pl.DataFrame], histories: int, seed: int, run: Run
+) -> list[FoldInputs]:
+    """The labelled queries by the history that they are asked of, which lacks the answers of these alone."""
+    if histories == 1:
+        return [inputs]
+    parts = (
+        run.step(split.take_history, clicks, inputs.fold, number, histories, seed, name="label.history")
+        for number in range(histories)
+    )
+    return [replace(inputs, fold=part) for part in parts]
+
+
+def join_candidates(inputs: FoldInputs, parts: Sequence[FoldCandidates]) -> FoldCandidates:
+    """The candidates of all histories, one history's after the other's."""
+    return FoldCandidates(
+        inputs,
+        derive(ranking.join_named, collect([part.channels for part in parts])),
+        derive(ranking.join_frames, collect([part.candidates for part in parts])),
+        derive(ranking.join_named, collect([part.blocks for part in parts])),
     )
 
 
@@ -212,7 +237,7 @@ def fit_part(ready: Prepared, number: int, config: NewsConfig, run: Run) -> Fitt
     )
     negatives, seed = ready.plan.negatives, config.model_seed
     rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, negatives, seed)
-    recipe = ranking.make_recipe(config.rank, seed)
+    recipe = ranking.make_recipe(config.rank, ready.plan.patience, seed)
     ranker = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
     return FittedPart(fold, rows, ranker, step(ranking.score_valid, rows, ranker))
 

@@ -4,6 +4,7 @@ One step decides, prints and records. Whatever config.toml, or ``--set``, gives 
 is given.
 """
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,13 +18,22 @@ from competitions.news.split import GAP_MS, ends_on_gap, terminal_share
 
 MOST_ROWS = 1_500_000  # of candidates of training queries: twice as many take twice the time and gain nothing
 LEAST_NEGATIVES = 20
+LARGE = 20_000  # training queries of a large log
+PATIENCE, PATIENCE_LARGE = 25, 150
+# Each history costs its own channels; fewer queries promise too little to be worth that.
+MOST_HISTORIES, FEWEST_QUERIES = 4, 5_000
+MOST_HIDDEN = 0.05  # of the clicks, from one history
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``negatives`` of a training query; what was decided, and why."""
+    """``histories`` of the labelled queries, ``negatives`` of a training query, ``patience`` of its fits; what was
+    decided, and why.
+    """
 
+    histories: int
     negatives: int
+    patience: int
     decisions: tuple[Decision, ...]
 
 
@@ -40,9 +50,31 @@ def check_names(config: NewsConfig) -> None:
 
 def make_plan(clicks: pl.DataFrame, fold: Fold, config: NewsConfig) -> Plan:
     """Decide what config.toml leaves to the log, and say which clicks and users the split took."""
-    negatives, why = decide_negatives(fold.queries.filter(role="train").height, config)
-    drawn = Decision("rank.negatives", str(negatives), why)
-    return Plan(negatives, (explain_targets(clicks), explain_validation(clicks, fold), drawn))
+    train = fold.queries.filter(role="train").height
+    histories, spread = decide_histories(1 - fold.history.height / max(clicks.height, 1), fold.queries.height, config)
+    negatives, why = decide_negatives(train, config)
+    patience = PATIENCE_LARGE if train >= LARGE else PATIENCE
+    waited = "set" if config.rank.patience != AUTO else f"{train:,} training queries"
+    patience = int(config.rank.patience) if config.rank.patience != AUTO else patience
+    decisions = (
+        explain_targets(clicks),
+        explain_validation(clicks, fold),
+        Decision("split.histories", str(histories), spread),
+        Decision("rank.negatives", str(negatives), why),
+        Decision("rank.patience", str(patience), waited),
+    )
+    return Plan(histories, negatives, patience, decisions)
+
+
+def decide_histories(hidden: float, queries: int, config: NewsConfig) -> tuple[int, str]:
+    """So many that each lacks few of the clicks, as the test's lacks none: ``hidden`` is what one of all would."""
+    if (given := config.split.histories) != AUTO:
+        return int(given), "set"
+    wanted = 1 if queries < FEWEST_QUERIES else min(max(math.ceil(hidden / MOST_HIDDEN), 1), MOST_HISTORIES)
+    return (
+        wanted,
+        f"{queries:,} labelled queries would hide {hidden:.0%} of the clicks from a single history",
+    )
 
 
 def decide_negatives(queries: int, config: NewsConfig) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -73,6 +72,16 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     )
 
 
+def join_frames(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all parts, one after the other, where they lie."""
+    return pl.concat(parts, rechunk=False)
+
+
+def join_named(parts: Sequence[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
+    """The frames of each name, likewise."""
+    return {name: join_frames([part[name] for part in parts]) for name in parts[0]}
+
+
 def order_valid(fold: Fold, candidates: pl.DataFrame) -> pl.DataFrame:
     """The validation queries: those that have candidates, in the order of these, then the others."""
     valid = fold.queries.filter(role="valid")
@@ -96,10 +105,9 @@ def count_group_sizes(candidates: pl.DataFrame) -> NDArray[np.int32]:
     return candidates.group_by("query", maintain_order=True).len()["len"].to_numpy().astype(np.int32)
 
 
-def make_recipe(settings: RankSettings, seed: int, parameters: Mapping[str, Any] | None = None) -> Recipe:
-    """How the model is fitted, with the configured parameters or with those given."""
-    chosen = settings.lightgbm_lambdarank if parameters is None else parameters
-    return Recipe(MODEL, chosen, settings.rounds, settings.patience, seed, seeds=settings.seeds)
+def make_recipe(settings: RankSettings, patience: int, seed: int) -> Recipe:
+    """How the model is fitted."""
+    return Recipe(MODEL, settings.lightgbm_lambdarank, settings.rounds, patience, seed, seeds=settings.seeds)
 
 
 def score_valid(labelled: Labelled, ranker: Ranker) -> NDArray[np.float64]:

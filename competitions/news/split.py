@@ -24,19 +24,20 @@ CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
 def find_targets(clicks: pl.DataFrame) -> pl.DataFrame:
-    """Each user's latest click that can serve as a target, with at least one earlier click of the user.
+    """The clicks that can serve as targets, with at least one earlier click of the user.
 
-    One row per user: user, item, cut (its time in ms), before (clicks before it), is_last (the user's last click),
-    is_test. Targets are the steps of exactly ``GAP_MS`` and the train users' last clicks; if under half of the train
-    users end on such a step the log does not have it, and every last click serves.
+    One row per target: user, item, cut (its time in ms), before (clicks before it), is_last (the user's last click),
+    is_latest (of several targets of a user), is_test. Targets are the train users' last clicks, and of test users,
+    whose last one nobody knows, every step of exactly ``GAP_MS``; if under half of the train users end on such a step
+    the log does not have it, and every last click serves.
     """
     before = pl.int_range(pl.len()).over("user")
     log = clicks.sort("user", "time", "item").with_columns(before=before, is_last=before == pl.len().over("user") - 1)
     is_step = pl.col("time").diff().over("user") == GAP_MS
-    is_target = is_step | (pl.col("is_last") & ~pl.col("is_test")) if ends_on_gap(clicks) else pl.col("is_last")
+    is_target = pl.when("is_test").then(is_step).otherwise("is_last") if ends_on_gap(clicks) else pl.col("is_last")
     targets = log.filter(is_target & (pl.col("before") > 0))
-    latest = targets.unique("user", keep="last", maintain_order=True)
-    return latest.select("user", "item", "before", "is_last", "is_test", cut="time")
+    latest = pl.int_range(pl.len(), 0, -1).over("user") == 1
+    return targets.select("user", "item", "before", "is_last", is_latest=latest, is_test="is_test", cut="time")
 
 
 def ends_on_gap(clicks: pl.DataFrame) -> bool:
@@ -54,38 +55,39 @@ def terminal_share(clicks: pl.DataFrame) -> float:
 def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold:
     """Training and validation queries with their answers, over one history from which all of them are hidden.
 
-    Validation: ``draw_valid``. Training: the latest targets of other users, train and test alike, at most
-    ``train_queries``. ``queries`` carries ``role`` ("train" or "valid") and ``weight``, 1 on average of each; of
-    several folds the weights are those of all labelled users, who are judged together.
+    Validation: ``draw_valid``; training: ``draw_train``. ``queries`` carries ``role`` ("train" or "valid") and
+    ``weight``, 1 on average of each; of several folds the weights are those of all labelled queries, which are judged
+    together.
     """
-    targets, cells = find_targets(clicks), stratify(clicks)
-    users = draw_valid(targets, cells, settings.valid_queries, seed)
-    rest = targets.join(users, on="user", how="anti", maintain_order="left")
-    train = rest.sample(min(settings.train_queries, rest.height), seed=seed, shuffle=True)
+    cells = stratify(clicks)
+    of_last_visible = cells.select("user", *CELL, before=pl.col("index") + 1)
+    targets = find_targets(clicks).join(of_last_visible, on=["user", "before"], maintain_order="left")
+    if settings.folds > 1:  # who is scored is scored once
+        targets = targets.filter("is_latest")
+    test, key = find_cells(cells), ["user", "before"]
+    drawn = draw_valid(targets.filter("is_latest"), test, settings.valid_queries, seed)
+    train = draw_train(targets.join(drawn, on=key, how="anti", maintain_order="left"), test, settings, seed)
     train = train.with_columns(role=pl.lit("train"), weight=pl.lit(1.0))
-    valid = targets.with_columns(role=pl.lit("valid")).join(users, on="user", maintain_order="left")
-    ordered = pl.concat([train, valid]).sort("user", "cut", "item")
+    valid = targets.with_columns(role=pl.lit("valid")).join(drawn, on=key, maintain_order="left")
+    ordered = pl.concat([train, valid]).sort("user", "before")
     if settings.folds > 1:
-        own = ordered.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"]).select("user", *CELL)
-        weights = weigh(own, find_cells(cells)).with_columns(pl.col("weight").clip(upper_bound=MOST_WEIGHT))
-        ordered = ordered.drop("weight").join(weights, on="user", how="left", maintain_order="left")
+        weights = weigh(ordered.select(*key, *CELL), test).with_columns(pl.col("weight").clip(upper_bound=MOST_WEIGHT))
+        ordered = ordered.drop("weight").join(weights, on=key, how="left", maintain_order="left")
     queries = ordered.with_row_index("query").with_columns(pl.col("query").cast(pl.Int32))
     seen = own_past(clicks, queries)
     described = add_context(queries.select("query", "user", "role", "weight"), seen)
-    return Fold(cut_history(clicks, queries), described, seen, queries.select("query", "item"))
+    return Fold(cut_history(clicks, described), described, seen, queries.select("query", "item"))
 
 
-def draw_valid(targets: pl.DataFrame, cells: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    """The validation users (user, weight): as the test users by the cell of the last visible click.
+def draw_valid(latest: pl.DataFrame, test: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    """The validation queries (user, before, weight): as the test users by the cell of the last visible click.
 
     Drawn among the train users whose last click is hidden, at most ``most`` and a quarter of them. In cells that none
     of these has, a test user's own latest visible target stands in. Where the two logs share no block, the session
-    alone is matched. ``cells``: of every click, by ``stratify``.
+    alone is matched. ``latest``: each user's latest target, with its cell; ``test``: the test users' cells.
     """
-    visible = targets.with_columns(index=pl.col("before") - 1).join(cells, on=["user", "index"], maintain_order="left")
-    own, latest = visible.filter(pl.col("is_last") & ~pl.col("is_test")), visible.filter("is_test")
-    pool = pl.concat([own, latest.join(own, on=CELL, how="anti")]).sort("user").select("user", *CELL)
-    test = find_cells(cells)
+    own, others = latest.filter(pl.col("is_last") & ~pl.col("is_test")), latest.filter("is_test")
+    pool = pl.concat([own, others.join(own, on=CELL, how="anti")]).sort("user").select("user", "before", *CELL)
     for by in (CELL, ["session"]):
         drawn = resample_to_match(pool, test, by, min(most, own.height // 4), seed)
         if drawn.height:
@@ -94,6 +96,35 @@ def draw_valid(targets: pl.DataFrame, cells: pl.DataFrame, most: int, seed: int)
         f"No validation users can be drawn: {own.height} train users have two clicks or more, and none has as many "
         "clicks in a session as a test user; give a train log of at least 4 such users."
     )
+
+
+def draw_train(rest: pl.DataFrame, test: pl.DataFrame, settings: SplitSettings, seed: int) -> pl.DataFrame:
+    """At most ``train_queries`` of the targets that do not validate: as the test users by the block of the last visible
+    click, while there are such, then any.
+
+    Every user's latest target, and every step of the test users in blocks that no train user was seen in: these come
+    first, and validation takes most of their latest ones.
+    """
+    train_blocks = rest.filter(~pl.col("is_test"))["block"].unique().implode()
+    pool = rest.filter(pl.col("is_latest") | ~pl.col("block").is_in(train_blocks))
+    drawn = resample_to_match(pool, test, ["block"], settings.train_queries, seed)
+    left = pool.join(drawn, on=["user", "before"], how="anti", maintain_order="left")
+    return pl.concat([drawn, left.sample(min(settings.train_queries - drawn.height, left.height), seed=seed)])
+
+
+def take_history(clicks: pl.DataFrame, fold: Fold, number: int, histories: int, seed: int) -> Fold:
+    """The labelled queries of one of several histories, which they are spread over evenly: it lacks their answers, and
+    has those of all others.
+
+    Where all queries share one history, the more of them there are the less it is like the test's, which nobody thins.
+    """
+    assert fold.answers is not None
+    part = np.random.default_rng([seed, histories]).permutation(fold.queries.height) % histories
+    queries = fold.queries.filter(pl.Series(part == number))
+    seen, answers = (
+        each.join(queries, on="query", how="semi", maintain_order="left") for each in (fold.seen, fold.answers)
+    )
+    return Fold(cut_history(clicks, queries), queries, seen, answers)
 
 
 def find_cells(cells: pl.DataFrame) -> pl.DataFrame:
@@ -111,21 +142,21 @@ def turn_fold(fold: Fold, number: int, folds: int, seed: int) -> Fold:
 
 
 def weigh(users: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
-    """(user, weight): the test's share of the user's cell over the share here; 1 on average.
+    """(user, before, weight): the test's share of the query's cell over the share here; 1 on average.
 
     Where the two logs share no cell every weight is 1.
 
-    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "block": [0, 0, 0, 1], "session": [2, 2, 2, 2]})
+    >>> users = pl.DataFrame({"user": [1, 2, 3, 4], "before": 1, "block": [0, 0, 0, 1], "session": [2, 2, 2, 2]})
     >>> test = pl.DataFrame({"user": [8, 9], "block": [0, 1], "session": [2, 2]})
     >>> [round(weight, 2) for weight in weigh(users, test)["weight"]]  # block 0 is three quarters here, half there
     [0.67, 0.67, 0.67, 2.0]
     """
     here, there = (frame.group_by(CELL).agg(pl.len() / frame.height) for frame in (users, test))
-    shares = users.join(here, on=CELL).join(there.rename({"len": "test"}), on=CELL, how="left").sort("user")
+    shares = users.join(here, on=CELL).join(there.rename({"len": "test"}), on=CELL, how="left").sort("user", "before")
     weight = (pl.col("test") / pl.col("len")).fill_null(0.0)
     if shares["test"].null_count() == shares.height:
         weight = pl.lit(1.0)
-    return shares.select("user", weight=weight / weight.mean())
+    return shares.select("user", "before", weight=weight / weight.mean())
 
 
 def build_test_fold(clicks: pl.DataFrame) -> Fold:
@@ -179,20 +210,21 @@ def count_sessions(clicks: pl.DataFrame) -> pl.DataFrame:
     return log.with_columns(session_clicks=pl.col("index") - first + 1)
 
 
-def cut_history(clicks: pl.DataFrame, first_hidden: pl.DataFrame) -> pl.DataFrame:
-    """Drop, for every user of ``first_hidden`` (user, cut in ms, item), the clicks from its cut on.
+def cut_history(clicks: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """The clicks by user and time, without what the users of ``queries`` (user, clicks: so many it sees) did since the
+    first of their hidden clicks.
 
-    A click at the very millisecond of the cut is kept unless it is the hidden item: the organisers' clocks are coarse.
     Every labelled click leaves the statistics, for all rows alike. (Taking only a row's own click out of each count
     leaks: the label's count is then exactly one lower than the same item's count in any other row.)
 
     >>> clicks = pl.DataFrame({"user": [1, 1, 1, 2], "time": [5, 9, 9, 9], "item": [7, 7, 8, 8]})
-    >>> cut_history(clicks, pl.DataFrame({"user": [1], "cut": [9], "item": [8]})).rows()
+    >>> cut_history(clicks, pl.DataFrame({"user": [1], "clicks": [2]})).rows()
     [(1, 5, 7), (1, 9, 7), (2, 9, 8)]
     """
-    marked = clicks.join(first_hidden.select("user", "cut", hidden="item"), on="user", how="left")
-    late = (pl.col("time") > pl.col("cut")) | ((pl.col("time") == pl.col("cut")) & (pl.col("item") == pl.col("hidden")))
-    return marked.filter(~late.fill_null(False)).drop("cut", "hidden")
+    ends = queries.group_by("user").agg(end=pl.col("clicks").min())
+    log = clicks.sort("user", "time", "item").join(ends, on="user", how="left", maintain_order="left")
+    index = pl.int_range(pl.len()).over("user")
+    return log.filter(pl.col("end").is_null() | (index < pl.col("end"))).drop("end")
 
 
 def resample_to_match(pool: pl.DataFrame, target: pl.DataFrame, by: list[str], size: int, seed: int) -> pl.DataFrame:

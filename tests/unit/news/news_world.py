@@ -88,7 +88,7 @@ def make_world(train: int = 120, test: int = 40, items: int = 80, seed: int = 0)
 
 def label(clicks: pl.DataFrame, train: int = 10_000, valid: int = 25, seed: int = 0) -> Fold:
     """The labelled fold of a log."""
-    return split.label_fold(clicks, SplitSettings(train_queries=train, valid_queries=valid, folds=1), seed)
+    return split.label_fold(clicks, SplitSettings(train_queries=train, valid_queries=valid, histories=1, folds=1), seed)
 
 
 def swap_hidden(clicks: pl.DataFrame, fold: Fold) -> pl.DataFrame:

@@ -109,6 +109,7 @@ def test_training_and_validation_users_are_disjoint_and_train_users_are_validate
 ) -> None:
     assert fold.answers is not None
     roles = {role[0]: set(rows["user"]) for role, rows in fold.queries.group_by("role")}
+    assert not fold.queries.select("user", "clicks").is_duplicated().any()
     assert not roles["train"] & roles["valid"]
     assert roles["train"] | roles["valid"] == set(split.find_targets(log)["user"])
     assert min(roles["valid"]) < TEST_FROM <= max(roles["train"])
@@ -122,6 +123,60 @@ def test_training_and_validation_users_are_disjoint_and_train_users_are_validate
 def test_at_most_so_many_queries_and_a_quarter_of_the_train_users_for_validation(log: pl.DataFrame) -> None:
     roles = label(log, train=17, valid=10_000).queries["role"].value_counts().rows()
     assert dict(roles) == {"train": 17, "valid": 120 // 4}
+
+
+# --- several histories ---
+
+
+def test_a_history_lacks_its_own_answers_alone(log: pl.DataFrame, fold: Fold) -> None:
+    parts = [split.take_history(log, fold, number, 3, 0) for number in range(3)]
+    assert sorted(query for part in parts for query in part.queries["query"]) == fold.queries["query"].to_list()
+    assert max(part.queries.height for part in parts) - min(part.queries.height for part in parts) <= 1
+    clicks = log.with_columns(index=pl.int_range(pl.len()).over("user"))
+    hidden = clicks.join(fold.queries, left_on=["user", "index"], right_on=["user", "clicks"]).select(
+        "user", "time", "query"
+    )
+    for part in parts:
+        own = hidden.join(part.queries, on="query", how="semi")
+        kept = part.history.join(hidden, on=["user", "time"])["query"]
+        assert not set(kept) & set(own["query"])
+        assert {*kept, *own["query"]} == set(hidden["query"])
+        # Nor anything behind its own answers; of all other users, everything.
+        late = part.history.join(own, on="user").filter(pl.col("time") >= pl.col("time_right"))
+        assert late.is_empty()
+        others = log.join(own, on="user", how="anti")
+        assert_frame_equal(part.history.join(own, on="user", how="anti"), others)
+        assert part.answers is not None
+        assert part.answers["query"].to_list() == part.queries["query"].to_list()
+        assert set(part.seen["query"]) == set(part.queries["query"])
+
+
+def test_of_a_user_with_several_queries_the_first_ends_what_is_kept() -> None:
+    day = 86_400
+    rows = [(9, 10, day), (9, 11, day + 30), (9, 12, day + 500), (9, 13, day + 530), (9, 14, day + 900)]
+    fold = label(make_log(*rows, (1, 70, LATER), (1, 71, LATER + 30), *FILL, test=(9, 60)))
+    queries = fold.queries.filter(user=9)
+    assert queries.select("clicks", "role").rows() == [(1, "train"), (3, "train")]  # in hours without train users
+    assert fold.history.filter(user=9)["item"].to_list() == [10]
+    assert fold.seen.join(queries, on="query", how="semi")["item"].to_list() == [10, 10, 11, 12]
+
+
+# --- whom the fit learns from ---
+
+
+def test_training_queries_have_the_hours_of_the_test() -> None:
+    block = split.BLOCK_HOURS * 3600
+    users = [(user, block * (user % 4)) for user in range(400)]  # a quarter in each of four blocks
+    train = [(user, 10 + step, second + 30 * step) for user, second in users for step in (0, 1)]
+    test = [(1_000 + user, 10, block * (user % 10 == 0)) for user in range(100)]  # nine in ten of them in the first
+    fold = label(make_log(*train, *test, test=tuple(range(1_000, 1_100))), train=60, valid=20)
+    rows = fold.queries.filter(role="train").select((pl.col("time") - START) // (1000 * block))["time"].to_list()
+    assert len(rows) == 60
+    assert 45 < rows.count(0) < 60
+    assert rows.count(1) == 60 - rows.count(0)
+    # Where more are wanted than the test's hours have, the others serve.
+    fold = label(make_log(*train, *test, test=tuple(range(1_000, 1_100))), train=10_000, valid=20)
+    assert fold.queries.filter(role="train").height == 400 - 20
 
 
 # --- the test ---
@@ -142,7 +197,7 @@ def test_the_test_fold_sees_everything(log: pl.DataFrame) -> None:
 
 
 def test_of_several_folds_every_labelled_user_is_scored_once_and_weighs_at_most_so_much(log: pl.DataFrame) -> None:
-    fold = split.label_fold(log, SplitSettings(train_queries=10_000, valid_queries=25, folds=2), 0)
+    fold = split.label_fold(log, SplitSettings(train_queries=10_000, valid_queries=25, histories=1, folds=2), 0)
     parts = [split.turn_fold(fold, number, 2, 0).queries.filter(role="valid") for number in range(2)]
     assert sorted(pl.concat(parts)["query"]) == sorted(fold.queries["query"])
     assert abs(parts[0].height - parts[1].height) <= 1
