@@ -4,6 +4,7 @@ A block has one row per candidate, in the order of the candidates, so that block
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -49,6 +50,13 @@ def to_block(columns: Columns) -> pl.DataFrame:
     return pl.DataFrame(
         {name: values.astype(np.float32, copy=False) for name, values in columns.items()}, nan_to_null=True
     )
+
+
+def keep_rows(
+    describe: Callable[..., pl.DataFrame], inputs: Sequence[Any], candidates: pl.DataFrame, kept: Int64s
+) -> pl.DataFrame:
+    """The rows ``kept`` of a block, which compares the candidates of a query with all of that query's others."""
+    return describe(*inputs, candidates)[kept]
 
 
 def item_block(fold: Fold, articles: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:

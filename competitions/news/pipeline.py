@@ -6,8 +6,9 @@ Two folds go through the same functions: ``labelled`` (queries whose hidden clic
 ``test`` (the organiser's). Each call of ``run.step`` is kept on disk until something that it depends on changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -130,7 +131,11 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     fusion = step(learn_fusion, parts[0].fold, channels[0], config.recall.fusion, seed)
 
     # 4. Features of every candidate.
-    made = [build_candidates(*part, fusion, config, run) for part in zip(parts, channels, strict=True)]
+    negatives = plan.negatives if config.split.folds == 1 else None  # of several folds every query validates once
+    made = [
+        build_candidates(part, lists, fusion, config, run, negatives)
+        for part, lists in zip(parts, channels, strict=True)
+    ]
     labelled = made[0] if len(made) == 1 else join_candidates(inputs, made)
     return Prepared(
         articles=articles,
@@ -194,20 +199,38 @@ def retrieve(inputs: FoldInputs, settings: RecallSettings, run: Run) -> Frames:
 
 
 def build_candidates(
-    inputs: FoldInputs, channels: Frames, fusion: Result[dict[str, float]], config: NewsConfig, run: Run
+    inputs: FoldInputs,
+    channels: Frames,
+    fusion: Result[dict[str, float]],
+    config: NewsConfig,
+    run: Run,
+    negatives: int | None = None,
 ) -> FoldCandidates:
-    """The channels' lists fused into one list of candidates a query, and every candidate's features in blocks."""
+    """The channels' lists fused into one list of candidates a query, and every candidate's features in blocks.
+
+    ``negatives``: training queries keep their answer and so many others, of which alone all features are built.
+    """
     step, prefix, fold, articles = run.step, inputs.name, inputs.fold, inputs.articles
-    candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
+    united = candidates = step(fuse_channels, channels, config.recall.candidates, fusion, name=f"{prefix}.unite")
+    if negatives is not None:
+        kept = step(ranking.draw_rows, fold, united, negatives, config.seed, name=f"{prefix}.draw")
+        candidates = derive(ranking.take_rows, united, kept)
+
+    def describe(block: str, function: Callable[..., pl.DataFrame], *args: Any) -> Result[pl.DataFrame]:
+        title = f"{prefix}.{block}_block"
+        if negatives is None:
+            return step(function, *args, united, name=title)
+        return step(features.keep_rows, function, args, united, kept, name=title)
+
     blocks = {
-        "item": step(features.item_block, fold, articles, candidates, name=f"{prefix}.item_block"),
+        "item": describe("item", features.item_block, fold, articles),
         "pair": step(features.pair_block, fold, articles, candidates, inputs.content, name=f"{prefix}.pair_block"),
-        "channel": step(features.channel_block, candidates, name=f"{prefix}.channel_block"),
+        "channel": describe("channel", features.channel_block),
     }
     chosen = choose_names(config.rank.blocks, list_blocks())
-    for name, describe in features.EXTRA_BLOCKS.items():
-        if name in chosen:
-            blocks[name] = step(describe, fold, articles, candidates, name=f"{prefix}.{name}_block")
+    blocks |= {
+        name: describe(name, block, fold, articles) for name, block in features.EXTRA_BLOCKS.items() if name in chosen
+    }
     return FoldCandidates(inputs, channels, candidates, collect({name: blocks[name] for name in chosen}))
 
 

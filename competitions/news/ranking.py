@@ -44,11 +44,11 @@ class Labelled:
     weights: NDArray[np.float64]
 
 
-def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
-    """The labelled fold as matrices.
+def mark_rows(fold: Fold, candidates: pl.DataFrame, negatives: int, seed: int) -> pl.DataFrame:
+    """The candidates (row, query, item) with their label and role; ``is_drawn``: those of a thinned query.
 
-    A thinned query keeps its answer and ``negatives`` of the others, drawn evenly: to keep more of the likely ones
-    would teach the ranker that an unlikely one is the answer more often than it is.
+    It keeps its answer and ``negatives`` of the others, drawn evenly: to keep more of the likely ones would teach the
+    ranker that an unlikely one is the answer more often than it is. One without its answer keeps nothing.
     """
     assert fold.answers is not None
     marked = candidates.select("query", "item").with_row_index("row")
@@ -57,7 +57,20 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
     marked = marked.join(fold.queries.select("query", "role"), on="query", how="left", maintain_order="left")
     marked = marked.with_columns(pl.col("label").fill_null(0.0), draw=np.random.default_rng(seed).random(marked.height))
     order = (pl.col("draw") - pl.col("label")).rank("ordinal").over("query")  # the answer comes first
-    thin = marked.filter((pl.col("label").max().over("query") > 0) & (order <= negatives + 1))
+    is_drawn = (pl.col("label").max().over("query") > 0) & (order <= negatives + 1)
+    return marked.with_columns(is_drawn=is_drawn).drop("draw")
+
+
+def draw_rows(fold: Fold, candidates: pl.DataFrame, negatives: int, seed: int) -> NDArray[np.int64]:
+    """The rows that features are needed of: all of validation, the training queries thinned."""
+    marked = mark_rows(fold, candidates, negatives, seed)
+    return marked.filter(pl.col("is_drawn") | (pl.col("role") == "valid"))["row"].cast(pl.Int64).to_numpy()
+
+
+def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives: int, seed: int) -> Labelled:
+    """The labelled fold as matrices; what is thinned already stays as it is."""
+    marked = mark_rows(fold, candidates, negatives, seed)
+    thin = marked.filter("is_drawn")
     train, stop, valid = thin.filter(role="train"), thin.filter(role="valid"), marked.filter(role="valid")
     if not train.height or not stop.height:
         raise UserError(
@@ -70,6 +83,11 @@ def gather_rows(fold: Fold, candidates: pl.DataFrame, blocks: Blocks, negatives:
         valid=_take(valid, blocks),
         weights=order_valid(fold, valid)["weight"].to_numpy(),
     )
+
+
+def take_rows(candidates: pl.DataFrame, kept: NDArray[np.int64]) -> pl.DataFrame:
+    """Some of the candidates."""
+    return candidates[kept]
 
 
 def join_frames(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -54,6 +54,13 @@ def test_without_embeddings_the_run_goes_on_and_says_so(folder: Path, call: Call
     assert scores["mrr@5"] >= NEWS.floor
 
 
+def test_queries_of_several_histories_are_learned_from_and_judged_as_one(folder: Path, call: Call) -> None:
+    finished = solve(call, NEWS, folder, folder.parent / "build", "rank.rounds=10", "split.histories=3")
+    scores = read_scores(call("score", "news", finished.submission, "--truth", finished.truth))
+    assert scores["mrr@5"] >= NEWS.floor
+    assert finished.record["score"] >= NEWS.floor
+
+
 def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None:
     answers = lists(finished)
     (user,) = [user for user, item in ONE_CLICK.items() if item == 0]

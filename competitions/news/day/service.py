@@ -102,11 +102,11 @@ class NewsService:
         the end of the log where that comes first.
         """
         clicks = self.features.clicks
-        items = clicks.items[self.can_answer(clicks.items, histories)]
-        times = np.full(len(items), min(histories.times[0], clicks.last.max()))
-        counts = clicks.events.count(items, times, POPULAR_HOURS)
-        order = np.lexsort((items, *-counts[::-1]))
-        return [int(item) for item in items[order][: 2 * LENGTH]]
+        rows = np.flatnonzero(self.can_answer(clicks.items, histories))
+        times = np.full(len(rows), min(histories.times[0], clicks.last.max()))
+        counts = clicks.events.count(rows, times, POPULAR_HOURS)
+        order = np.lexsort((rows, *-counts[::-1]))  # rows are in the order of the ids
+        return [int(item) for item in clicks.items[rows[order]][: 2 * LENGTH]]
 
     def retrieve(self, histories: Histories) -> FusedLists:
         """The candidates of the query."""

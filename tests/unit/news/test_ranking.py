@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix, RankingDataset
 from common.learning.gbdt import Ranker
 from common.learning.split import Fold
 from competitions.news import ranking
+from competitions.news.features import keep_rows
 from tests.unit.news.news_world import PAIRS, frame
 
 QUERIES, EACH = 40, 25
@@ -84,6 +86,21 @@ def test_a_thinned_query_keeps_its_answer_and_some_others(prepared: Rows, negati
         sizes = {query: sum(key[0] == query for key in listed) for query, _ in sorted(hits)}
         held = [query for query, size in sizes.items() for _ in range(min(1 + negatives, size))]
         assert [query for query, _ in keys] == held
+
+
+def test_features_are_built_of_validation_and_of_thinned_training_queries_as_among_all_candidates(
+    prepared: Rows,
+) -> None:
+    fold, candidates, blocks = prepared
+    kept = ranking.draw_rows(fold, candidates, 3, 1)
+    few = candidates[kept]
+    valid = fold.queries.filter(role="valid")
+    assert_frame_equal(few.join(valid, on="query", how="semi"), candidates.join(valid, on="query", how="semi"))
+    thinned = {name: keep_rows(lambda block, _: block, (block,), candidates, kept) for name, block in blocks.items()}
+    whole, drawn = gather(prepared, 3), ranking.gather_rows(fold, few, thinned, 3, 1)
+    np.testing.assert_array_equal(drawn.valid.features, whole.valid.features)
+    np.testing.assert_array_equal(drawn.train.features, whole.train.features)
+    np.testing.assert_array_equal(drawn.train.labels, whole.train.labels)
 
 
 def test_validation_keeps_every_candidate_of_every_query(prepared: Rows) -> None:
