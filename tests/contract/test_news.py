@@ -58,7 +58,6 @@ def test_queries_of_several_histories_are_learned_from_and_judged_as_one(folder:
     finished = solve(call, NEWS, folder, folder.parent / "build", "rank.rounds=10", "split.histories=3")
     scores = read_scores(call("score", "news", finished.submission, "--truth", finished.truth))
     assert scores["mrr@5"] >= NEWS.floor
-    assert finished.record["score"] >= NEWS.floor
 
 
 def test_one_click_users_are_answered_by_their_click(finished: Finished) -> None:
