@@ -131,7 +131,9 @@ def prepare(files: reader.RawFiles, config: NewsConfig, run: Run) -> Prepared:
     fusion = step(learn_fusion, parts[0].fold, channels[0], config.recall.fusion, seed)
 
     # 4. Features of every candidate.
-    negatives = plan.negatives if config.split.folds == 1 else None  # of several folds every query validates once
+    # Of several folds every query validates once.
+    few = config.split.folds == 1 and plan.negatives < config.recall.candidates - 1
+    negatives = plan.negatives if few else None
     made = [
         build_candidates(part, lists, fusion, config, run, negatives)
         for part, lists in zip(parts, channels, strict=True)

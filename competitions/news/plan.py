@@ -14,14 +14,14 @@ from common.learning.split import Fold
 from competitions.news.config import BLOCKS, NewsConfig
 from competitions.news.features import EXTRA_BLOCKS
 from competitions.news.retrieval.channels import CHANNELS
-from competitions.news.split import GAP_MS, ends_on_gap, terminal_share
+from competitions.news.split import FEWEST_USERS, GAP_MS, ends_on_gap, terminal_share
 
 MOST_ROWS = 1_500_000  # of candidates of training queries: twice as many take twice the time and gain nothing
 LEAST_NEGATIVES = 20
 LARGE = 20_000  # training queries of a large log
 PATIENCE, PATIENCE_LARGE = 25, 150
 # Each history costs its own channels; fewer queries promise too little to be worth that.
-MOST_HISTORIES, FEWEST_QUERIES = 4, 5_000
+MOST_HISTORIES = 4
 MOST_HIDDEN = 0.05  # of the clicks, from one history
 
 
@@ -70,7 +70,7 @@ def decide_histories(hidden: float, queries: int, config: NewsConfig) -> tuple[i
     """So many that each lacks few of the clicks, as the test's lacks none: ``hidden`` is what one of all would."""
     if (given := config.split.histories) != AUTO:
         return int(given), "set"
-    wanted = 1 if queries < FEWEST_QUERIES else min(max(math.ceil(hidden / MOST_HIDDEN), 1), MOST_HISTORIES)
+    wanted = 1 if queries < FEWEST_USERS else min(max(math.ceil(hidden / MOST_HIDDEN), 1), MOST_HISTORIES)
     return (
         wanted,
         f"{queries:,} labelled queries would hide {hidden:.0%} of the clicks from a single history",

@@ -20,6 +20,7 @@ BLOCK_HOURS = 4
 SESSION_MS = 30 * 60_000  # a longer wait begins a new session
 LONG_SESSION = 4  # so many clicks of a session, and more, are one class
 MOST_WEIGHT = 3.0  # of a labelled user, where all are judged: a few that stand for many are most of an error
+FEWEST_USERS = 5_000  # with a target, of a log where a user may have several queries, and queries several histories
 CONTEXT = ("environment", "device_group", "os", "country", "region", "referrer")
 
 
@@ -62,7 +63,8 @@ def label_fold(clicks: pl.DataFrame, settings: SplitSettings, seed: int) -> Fold
     cells = stratify(clicks)
     of_last_visible = cells.select("user", *CELL, before=pl.col("index") + 1)
     targets = find_targets(clicks).join(of_last_visible, on=["user", "before"], maintain_order="left")
-    if settings.folds > 1:  # who is scored is scored once
+    # Who is scored is scored once; in a small log a user's earlier step hides too much of what others are judged by.
+    if settings.folds > 1 or targets["is_latest"].sum() < FEWEST_USERS:
         targets = targets.filter("is_latest")
     test, key = find_cells(cells), ["user", "before"]
     drawn = draw_valid(targets.filter("is_latest"), test, settings.valid_queries, seed)

@@ -151,7 +151,8 @@ def test_a_history_lacks_its_own_answers_alone(log: pl.DataFrame, fold: Fold) ->
         assert set(part.seen["query"]) == set(part.queries["query"])
 
 
-def test_of_a_user_with_several_queries_the_first_ends_what_is_kept() -> None:
+def test_of_a_user_with_several_queries_the_first_ends_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "FEWEST_USERS", 0)
     day = 86_400
     rows = [(9, 10, day), (9, 11, day + 30), (9, 12, day + 500), (9, 13, day + 530), (9, 14, day + 900)]
     fold = label(make_log(*rows, (1, 70, LATER), (1, 71, LATER + 30), *FILL, test=(9, 60)))
