@@ -7,13 +7,14 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Bools, Catalogue, Int64s
-from competitions.tencent.io import schema
-from competitions.tencent.retrieval.sparse_history import Sparse
+from competitions.tencent.corpus import Bools, Catalogue
+from competitions.tencent.retrieval.pairs import PairSettings, list_pairs
+from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, Sparse, flatten_log, index_rows
 from competitions.tencent.sequences import Histories
 
 Codes = npt.NDArray[np.signedinteger]
 DIRECT_CODES = 10_000  # up to so many, a code is an index into a dense row; among many it is searched
+NEXT = PairSettings(reach=1, backward=0.0)  # the click behind a click
 SHRINK = 20.0  # pairs that are added as chance would have them
 
 
@@ -38,7 +39,7 @@ class Lift:
         if size <= DIRECT_CODES:
             more = np.take_along_axis(own.toarray(), after, 1)
         else:
-            row = np.repeat(np.arange(len(before)), np.diff(own.indptr))
+            row = index_rows(own)
             keys = np.append(row * size + own.indices, len(before) * size)
             pairs = np.arange(len(before))[:, None] * size + after
             at = np.searchsorted(keys, pairs)
@@ -49,16 +50,12 @@ class Lift:
 
 def fit_lifts(history: Histories, catalogue: Catalogue) -> list[Lift]:
     """One per feature, from consecutive clicks of these histories."""
-    events = history.events()
-    owner = np.repeat(np.arange(len(history)), history.lengths)
-    clicked = history.sequences.action[events] >= schema.CLICK
-    item, owner = history.sequences.item[events][clicked], owner[clicked]
-    same = owner[1:] == owner[:-1]
-    before, after = item[:-1][same], item[1:][same]
+    log = flatten_log(history, CLICK_WEIGHTS)
+    before, after, _ = list_pairs(log, NEXT, log.item, np.arange(len(log.item)))
     return [fit_lift(field.codes[before], field.codes[after], field.size + 2) for field in catalogue.fields]
 
 
-def fit_lift(before: Int64s, after: Int64s, size: int) -> Lift:
+def fit_lift(before: Codes, after: Codes, size: int) -> Lift:
     """Of pairs of codes below ``size``; 0 is missing and does not count.
 
     >>> lift = fit_lift(np.array([1, 1, 2]), np.array([2, 2, 1]), size=3)

@@ -14,12 +14,20 @@ from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, number_rows
 from competitions.tencent.retrieval.channel import Channel, as_it_is
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
-from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, Log, Sparse, flatten_log, number_items
+from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
+from competitions.tencent.retrieval.sparse_history import (
+    CLICK_WEIGHTS,
+    Log,
+    Sparse,
+    flatten_log,
+    index_rows,
+    number_items,
+)
 from competitions.tencent.sequences import Histories
 
 NAME = "behaviour"
 DIMENSIONS = 64
-REACH = 5  # clicks apart
+STEPS = PairSettings(reach=5, gap_decay=1.0, backward=0.0)  # between clicks
 SHIFT = 1.0  # nats that a pair must be likelier than chance
 MOST_ADS = 100_000  # those with most clicks; of the others too little is known
 TINY = 1e-9
@@ -33,9 +41,9 @@ def fit(history: Histories, catalogue: Catalogue) -> Content:
     weight = np.bincount(log.item, log.weight, minlength=rows)
     heaviest = np.argsort(-weight, kind="stable")[:MOST_ADS]  # of equals the first rows
     kept = np.sort(heaviest[weight[heaviest] > 0])
-    near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept))
     vectors = np.zeros((rows, DIMENSIONS), np.float32)
-    if near.nnz:
+    near = weigh_pairs(number_items(log, number_rows(kept, rows)), len(kept)) if len(kept) else None
+    if near is not None and near.nnz:
         factors = factorise(near)
         vectors[kept, : factors.shape[1]] = factors
         vectors = average_audience(log, vectors)
@@ -58,18 +66,13 @@ def scale_to_one(vectors: Singles) -> Singles:
 
 
 def weigh_pairs(log: Log, items: int) -> Sparse:
-    """The shifted mutual information of two ads, csr float32 [items, items]: clicks ``g`` apart count 1 / g."""
-    events, pairs = np.arange(len(log.item)), sp.csr_array((items, items), dtype=np.float32)
-    for gap in range(1, REACH + 1):
-        before, after = log.neighbours(events, gap)
-        cells = (log.item[before], log.item[after])
-        pairs = pairs + sp.coo_array((np.full(len(before), 1 / gap, np.float32), cells), (items, items)).tocsr()
+    """The shifted mutual information of two ads, csr float32 [items, items]."""
+    pairs = sp.vstack([part for _, part in sum_pairs(log, STEPS, log.item, (items, items))], format="csr")
     pairs = sp.csr_array(pairs + pairs.T)
     total = np.asarray(pairs.sum(1)).ravel() + 1.0  # one more: a pair that was seen once proves little
-    row = np.repeat(np.arange(items), np.diff(pairs.indptr))
+    row = index_rows(pairs)
     likelier = np.log(pairs.data * total.sum() / (total[row] * total[pairs.indices]))
-    pairs.data = np.maximum(likelier - SHIFT, 0).astype(np.float32)
-    pairs.setdiag(0)
+    pairs.data = np.where(row == pairs.indices, 0, np.maximum(likelier - SHIFT, 0)).astype(np.float32)
     pairs.eliminate_zeros()
     return pairs
 

@@ -12,26 +12,25 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from common.engine.progress import track
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import Channel, PartTables, as_it_is, log_share
+from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
 
-PART_PAIRS = 20_000_000  # pairs that are held at once, 16 bytes each and as much while they are added up
 FULL = 10  # a table with one cell in so many filled is multiplied as a dense one
 AFFORDABLE_PAIRS = 20_000_000  # seconds; of a log with more the clicks alone are counted
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountSettings:
-    """Pairs of ads in one history, at most ``reach`` events apart. The defaults are those of the ranker.
+class CountSettings(PairSettings):
+    """What is made of the pairs of ads. The defaults are those of a log whose events are all counted.
 
-    A pair ``g`` events apart adds g^-``gap_decay``, times ``backward`` where the neighbour stood before the ad; the sum
-    is divided by events(ad)^``source_power`` and events(neighbour)^``target_power`` and raised to ``concavity``; the
-    ``top`` neighbours of each ad are kept. A query is the sum of its last ``history`` events (0 for all), an event with
-    ``a`` events behind it weighing ``fade``^a. ``from_attributes`` adds the counts of all ads that share attributes
-    with those of the history, ``to_attributes`` lets scores spread to ads that share attributes.
+    What the pairs of two ads count, added up, is divided by events(ad)^``source_power`` and
+    events(neighbour)^``target_power`` and raised to ``concavity``; the ``top`` neighbours of each ad are kept. A query
+    is the sum of its last ``history`` events (0 for all), an event with ``a`` events behind it weighing ``fade``^a.
+    ``from_attributes`` adds the counts of all ads that share attributes with those of the history, ``to_attributes``
+    lets scores spread to ads that share attributes.
 
     ``lift``, where it is not 0, replaces powers and concavity: a pair that counts c, where chance would have e, gives
     log((c + lift) / (e + lift)), no less than 0. Summed over a history that is, but for what is rarer than by chance,
@@ -161,52 +160,23 @@ def fit_all_counts(
 
 
 def count_neighbours(histories: Histories, rows: int, settings: CountSettings, targets: Int64s) -> sparse.Sparse:
-    """The table of neighbours, csr float32 [rows, targets].
-
-    Ads are taken in parts of ``PART_PAIRS`` pairs, so that memory holds the log, one part and the result: at most
-    8 * ``top`` bytes an ad.
-    """
+    """The table of neighbours, csr float32 [rows, targets], at most 8 * ``top`` bytes an ad."""
     log = sparse.flatten_log(histories, settings.weights)
-    order = np.argsort(log.item, kind="stable")
-    count = np.bincount(log.item, minlength=rows)
-    starts = np.concatenate([[0], np.cumsum(count)])
-    cost = count * settings.reach * (2 if settings.backward else 1)
-    parts = [
-        _count_part(log, order[starts[first] : starts[stop]], (first, stop), count, settings, targets)
-        for first, stop in track(list(sparse.split_by_cost(cost, PART_PAIRS)), "counting pairs")
-    ]
+    count, columns = np.bincount(log.item, minlength=rows), number_rows(targets, rows)[log.item]
+    parts = []
+    for first, part in sum_pairs(log, settings, columns, (rows, len(targets))):
+        ad, neighbour = first + sparse.index_rows(part), targets[part.indices]
+        if settings.lift:
+            expected = count[ad] * (count[neighbour] / max(len(histories), 1))
+            weight = np.maximum(np.log((part.data + settings.lift) / (expected + settings.lift)), 0.0)
+        else:
+            power = np.maximum(count, 1.0)
+            weight = part.data * (power**-settings.source_power)[ad] * (power**-settings.target_power)[neighbour]
+            weight **= settings.concavity
+        part.data = np.where(ad == neighbour, 0.0, weight).astype(np.float32)  # no pairs of an ad with itself
+        part.eliminate_zeros()
+        parts.append(keep_top(part, settings.top))
     return sp.vstack(parts, format="csr")
-
-
-def _count_part(
-    log: sparse.Log, events: Int64s, part: tuple[int, int], count: Int64s, settings: CountSettings, targets: Int64s
-) -> sparse.Sparse:
-    """The rows ``part`` of the table from all events with these ads."""
-    sources, neighbours, weights = [], [], []
-    number = number_rows(targets, len(count))
-    for gap in range(1, settings.reach + 1):
-        for direction, factor in ((1, 1.0), (-1, settings.backward)):
-            if factor:
-                source, target = log.neighbours(events, gap * direction)
-                counted = number[log.item[target]] >= 0
-                source, target = source[counted], target[counted]
-                decay = factor * gap**-settings.gap_decay
-                sources.append(log.item[source] - part[0])
-                neighbours.append(number[log.item[target]])
-                weights.append(np.float32(decay) * log.weight[source] * log.weight[target])
-    cells = (np.concatenate(sources), np.concatenate(neighbours))
-    table = sp.coo_array((np.concatenate(weights), cells), (part[1] - part[0], len(targets))).tocsr()
-    source, target = np.repeat(np.arange(*part), np.diff(table.indptr)), targets[table.indices]
-    if settings.lift:
-        expected = count[source] * (count[target] / max(len(log.offsets) - 1, 1))
-        weight = np.maximum(np.log((table.data + settings.lift) / (expected + settings.lift)), 0.0)
-    else:
-        power = np.maximum(count, 1.0)
-        weight = table.data * (power**-settings.source_power)[source] * (power**-settings.target_power)[target]
-        weight **= settings.concavity
-    table.data = np.where(source == target, 0.0, weight).astype(np.float32)  # no pairs of an ad with itself
-    table.eliminate_zeros()
-    return keep_top(table, settings.top)
 
 
 def unpack_full(table: sparse.Sparse) -> sparse.Sparse | Singles:
@@ -224,7 +194,7 @@ def keep_top(table: sparse.Sparse, top: int) -> sparse.Sparse:
     lengths = np.diff(table.indptr)
     if lengths.max(initial=0) <= top:
         return table
-    row = np.repeat(np.arange(table.shape[0]), lengths)
+    row = sparse.index_rows(table)
     order = np.lexsort((-table.data, row))  # stable: the columns of a row ascend
     kept = np.sort(order[np.arange(len(row)) - table.indptr[row] < top])
     shorter = np.concatenate([[0], np.cumsum(np.minimum(lengths, top))])

@@ -106,6 +106,15 @@ def weight_histories(
     return matrix
 
 
+def index_rows(table: Sparse) -> Int64s:
+    """The row of each cell of a csr table that is not empty.
+
+    >>> index_rows(sp.csr_array(np.float32([[1, 2], [0, 0], [0, 3]]))).tolist()
+    [0, 0, 2]
+    """
+    return np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+
+
 def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
     """The columns of a csr table that have a ``number``, which takes their stead; -1 is none.
 

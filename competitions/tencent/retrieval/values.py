@@ -6,7 +6,7 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,25 +15,25 @@ import torch
 from torch.nn import functional
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
+from competitions.tencent.corpus import Catalogue, CatalogueRows, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import Channel, PartTables, log_share
 from competitions.tencent.retrieval.counts import unpack_full
+from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
 MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
 MOST_EVENTS = 10_000_000  # some 20 seconds a fold; of more, evenly spaced histories are counted
-PART_EVENTS = 100_000
+PART_PAIRS = 1_000_000  # held at once: each stands for as many as the two ads have pairs of values
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValueSettings:
-    """As in ``CountSettings``, of values: a pair of events ``g`` apart adds g^-``gap_decay`` times the weights of both
-    in ``attribute_matrix``, times ``backward`` where the neighbour stood before; the sum for two values is divided by
-    (sum of the one x sum of the other)^``power``. Of a query an event with ``a`` events behind it weighs ``fade``^a.
-    ``to_clicks``: only pairs count whose later event weighs 1, a click.
+class ValueSettings(PairSettings):
+    """Of values: a pair of events counts as many times as the weights of both values in ``attribute_matrix`` say; the
+    sum for two values is divided by (sum of the one x sum of the other)^``power``. Of a query an event with ``a``
+    events behind it weighs ``fade``^a. ``to_clicks``: only pairs count whose neighbour weighs 1, a click.
     """
 
     reach: int = 3
@@ -41,7 +41,6 @@ class ValueSettings:
     backward: float = 0.2
     power: float = 0.5
     fade: float = 0.5
-    weights: sparse.ActionWeights = sparse.CLICK_WEIGHTS
     to_clicks: bool = False
 
 
@@ -138,49 +137,22 @@ def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], sett
     """Count the pairs of these histories. ``groups`` of attributes, each csr [rows of the catalogue, values]: a value
     is counted with those of its own group alone, and a table has as many cells as pairs occur.
     """
-    tables = [sp.csr_array((group.shape[1],) * 2, dtype=np.float32) for group in groups]
-    for part, pairs in count_event_pairs(histories, settings):
-        for at, group in enumerate(groups):
-            values = group[part]
-            tables[at] = tables[at] + values.T @ (pairs @ values)
-    table = sp.csr_array(sp.block_diag(tables, format="csr", dtype=np.float32))
-    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-    # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
-    sums = (np.asarray(table.sum(1)).ravel()[rows], np.asarray(table.sum(0)).ravel()[table.indices])
-    for each in sums:
-        table.data /= np.where(each > 0, each, 1.0) ** np.float32(settings.power)
-    return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
-
-
-def count_event_pairs(histories: Histories, settings: ValueSettings) -> Iterator[tuple[Int32s, sparse.Sparse]]:
-    """The ads of some histories' events (rows of the catalogue, int32 [events]), and how much each pair of these
-    events counts, csr float32 [events, events]; of a long log evenly spaced histories.
-    """
     log = sparse.flatten_log(histories, settings.weights)
     if len(log.item) > MOST_EVENTS:
         step = -(-len(log.item) // MOST_EVENTS)
         log = sparse.flatten_log(histories.take(np.arange(0, len(histories), step)), settings.weights)
-    for first, stop in sparse.split_by_cost(np.diff(log.offsets), PART_EVENTS):
-        events = np.arange(log.offsets[first], log.offsets[stop])
-        if len(events):
-            yield log.item[events], _count_part(log, events, settings)
-
-
-def _count_part(log: sparse.Log, events: Int64s, settings: ValueSettings) -> sparse.Sparse:
-    """The pairs of consecutive events, whole histories."""
-    sources, targets, weights = [], [], []
-    for gap in range(1, settings.reach + 1):
-        before, after = log.neighbours(events, gap)
-        kept = log.item[before] != log.item[after]
-        if settings.to_clicks:
-            kept &= log.weight[after] >= 1.0
-        before, after = before[kept], after[kept]
-        weight = gap**-settings.gap_decay * log.weight[before] * log.weight[after]
-        sources += [before, after]
-        targets += [after, before]
-        weights += [weight, weight * settings.backward]
-    cells = (np.concatenate(sources) - events[0], np.concatenate(targets) - events[0])
-    return sp.coo_array((np.concatenate(weights).astype(np.float32), cells), (len(events),) * 2).tocsr()
+    columns = np.where(log.weight >= 1.0, log.item, np.int32(-1)) if settings.to_clicks else log.item
+    tables = [sp.csr_array((group.shape[1],) * 2, dtype=np.float32) for group in groups]
+    for first, pairs in sum_pairs(log, settings, columns, (groups[0].shape[0],) * 2, PART_PAIRS):
+        pairs.data[first + sparse.index_rows(pairs) == pairs.indices] = 0  # no pairs of an ad with itself
+        for at, group in enumerate(groups):
+            tables[at] = tables[at] + group[first : first + pairs.shape[0]].T @ (pairs @ group)
+    table = sp.csr_array(sp.block_diag(tables, format="csr", dtype=np.float32))
+    # Both sums, so that neither a common value in the history nor one of many candidates outweighs the rest.
+    sums = (np.asarray(table.sum(1)).ravel()[sparse.index_rows(table)], np.asarray(table.sum(0)).ravel()[table.indices])
+    for each in sums:
+        table.data /= np.where(each > 0, each, 1.0) ** np.float32(settings.power)
+    return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
 
 
 PARTS = dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share)

@@ -70,11 +70,8 @@ def count_by_loops(histories: Histories, settings: CountSettings, items: int) ->
     return np.asarray(table**settings.concavity)
 
 
-@pytest.mark.parametrize(("part_pairs", "backward", "shown"), [(1, 0.3, 0.2), (30, 0.0, 0.2), (10**6, 0.3, 0.0)])
-def test_counts_equal_plain_loops_in_parts_of_any_size(
-    part_pairs: int, backward: float, shown: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cooccurrence, "PART_PAIRS", part_pairs)
+@pytest.mark.parametrize(("backward", "shown"), [(0.3, 0.2), (0.0, 0.2), (0.3, 0.0)])
+def test_counts_equal_plain_loops(backward: float, shown: float) -> None:
     powers = {"source_power": 0.4, "target_power": 0.2, "concavity": 0.7}
     weights = ActionWeights(shown, 2.5)
     settings = replace(PLAIN, reach=4, gap_decay=0.7, backward=backward, weights=weights, **powers)

@@ -50,7 +50,7 @@ def count_by_loops(histories: Histories, attributes: np.ndarray, settings: Value
 def test_values_are_counted_as_by_loops_in_parts_of_any_size(
     part_events: int, backward: float, shown: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(value_counts, "PART_EVENTS", part_events)
+    monkeypatch.setattr(value_counts, "PART_PAIRS", part_events)
     settings = ValueSettings(gap_decay=0.7, backward=backward, power=0.4, weights=ActionWeights(shown, 2.5))
     histories, attributes = draw_log(60, 6, seed=3), attribute_matrix(CATALOGUE)
     table = fit_value_counts(histories, [attributes], settings).table
