@@ -25,7 +25,7 @@ REFERENCE_SHARE = 0.5  # of the users with events but no click behind the refere
 QUERY_SHARE, MOST_DAYS = 0.5, 7  # of the users who click within the days of a step, if so many days do
 SLOW = 0.8  # of the test's queries that lie no more than these days behind their own references
 FAR_APART = 1 / 3  # of the test's: so much less or more is another question
-SHORT, LONG, MANY = 200, 300, 30_000  # lists; of more candidates than MANY a short one holds too few targets
+SHORT, LONG, FEW_ADS = 200, 300, 30_000  # lists; of more candidates a short one holds too few targets
 MOST_SECONDS = 150.0  # of all fits of the sequence channel, on one thread, or a tenth of what the answers take:
 ANSWERED = 150  # queries a second
 REWOUND_SHARE, FEW_USERS = 0.2, 1_000  # of the users a fold rewinds a click where times are used; never fewer
@@ -215,4 +215,4 @@ def decide_list_length(candidates: int, given: str | int) -> tuple[int, str]:
     """The more candidates there are, the further down retrieval has the target (LOG.md)."""
     if not isinstance(given, str):
         return given, "set"
-    return (LONG if candidates > MANY else SHORT), f"{candidates:,} candidates"
+    return (LONG if candidates > FEW_ADS else SHORT), f"{candidates:,} candidates"

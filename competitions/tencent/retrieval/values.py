@@ -23,7 +23,7 @@ from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
 
 NAME, SHOWN, SAME = "values", "values shown", "values again"
-MANY, SHOWN_MANY, SAME_MANY = (f"{name} of many" for name in (NAME, SHOWN, SAME))  # of features of many values
+OF_MANY = " of many"  # the same of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
 MOST_EVENTS = 10_000_000  # some 20 seconds a fold; of more, evenly spaced histories are counted
 PART_PAIRS = 1_000_000  # held at once: each stands for as many as the two ads have pairs of values
@@ -122,14 +122,13 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> PartTables
     the feature; more of it where the log has ``exposures``.
     """
     many = [sparse.one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
-    groups = {(NAME, SHOWN, SAME): [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]}
-    groups |= {(MANY, SHOWN_MANY, SAME_MANY): many} if many else {}
+    groups = {"": [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]} | ({OF_MANY: many} if many else {})
     tables = {}
-    for (name, shown, same), own in groups.items():
-        tables[name] = fit_value_counts(history, own, ValueSettings())
+    for which, own in groups.items():
+        tables[NAME + which] = fit_value_counts(history, own, ValueSettings())
         if exposures:
-            tables[shown] = fit_value_counts(history, own, BEHIND_SHOWN)
-            tables[same] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
+            tables[SHOWN + which] = fit_value_counts(history, own, BEHIND_SHOWN)
+            tables[SAME + which] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
     return PartTables(tables)
 
 
@@ -155,5 +154,5 @@ def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], sett
     return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
 
 
-PARTS = dict.fromkeys((NAME, SHOWN, SAME, MANY, SHOWN_MANY, SAME_MANY), log_share)
+PARTS = {name + which: log_share for which in ("", OF_MANY) for name in (NAME, SHOWN, SAME)}
 CHANNEL = Channel(NAME, fit, ("history", "catalogue", "exposures"), PARTS)

@@ -11,9 +11,9 @@ from competitions.tencent.corpus import Sequences
 from competitions.tencent.features.popularity import CLICKS, EVENTS
 from competitions.tencent.plan import (
     EARLIER,
+    FEW_ADS,
     FEW_USERS,
     LONG,
-    MANY,
     MOST_DAYS,
     SHORT,
     decide_channels,
@@ -172,9 +172,9 @@ def test_a_channel_that_takes_too_long_is_left_out_with_its_minutes(monkeypatch:
 
 
 def test_many_candidates_make_long_lists() -> None:
-    assert decide_list_length(MANY, "auto")[0] == SHORT
-    assert decide_list_length(MANY + 1, "auto")[0] == LONG
-    assert decide_list_length(MANY + 1, 50) == (50, "set")
+    assert decide_list_length(FEW_ADS, "auto")[0] == SHORT
+    assert decide_list_length(FEW_ADS + 1, "auto")[0] == LONG
+    assert decide_list_length(FEW_ADS + 1, 50) == (50, "set")
 
 
 def test_several_fits_are_averaged_where_few_users_are_asked() -> None:
