@@ -24,7 +24,7 @@ from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import RECENT, weigh_events
 from competitions.tencent.retrieval.content import BETA, Content, score_kernel
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, attribute_matrix, weight_histories
+from competitions.tencent.retrieval.sparse_history import EVENT_WEIGHTS, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories, blocks
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import TopK, find_seen
@@ -114,9 +114,9 @@ def fit_rule(corpus: Corpus, fold: Fold, key: str, seed: int) -> Score:
     if key == AROUND:
         return count_around(corpus, fold)
     if key == ALS:
-        items = factorise(weight_histories(history, ads, RANKER_WEIGHTS), FACTORS, seed)
+        items = factorise(weight_histories(history, ads, EVENT_WEIGHTS), FACTORS, seed)
         return lambda block: torch.from_numpy(
-            find_users(weight_histories(queries.take(block), ads, RANKER_WEIGHTS), items, FACTORS) @ items[rows].T
+            find_users(weight_histories(queries.take(block), ads, EVENT_WEIGHTS), items, FACTORS) @ items[rows].T
         )
     if key == LINEAR:
         known, coefficients = fit_regression(history, ads)
@@ -216,7 +216,7 @@ def fit_regression(histories: Histories, rows: int) -> tuple[Int64s, Singles]:
     by their distance. B minimises |T - S B|^2 + ridge |B|^2, which gives B = (S'S + ridge I)^-1 S'T. S and T, with one
     row for each position, are never built: pairs of events give S'S and S'T directly.
     """
-    log = sparse.flatten_log(histories, RANKER_WEIGHTS)
+    log = sparse.flatten_log(histories, EVENT_WEIGHTS)
     ads = np.unique(log.item).astype(np.int64)
     log = sparse.number_items(log, number_rows(ads, rows))
     past, follows = multiply_positions(log, len(ads), PAST, FUTURE)
@@ -254,5 +254,5 @@ def _add_up(log: sparse.Log, before: Int64s, after: Int64s, decay: np.ndarray, r
 def score_regression(ads: Int64s, coefficients: Singles, queries: Histories, rows: int) -> Singles:
     """The scores of every row of a catalogue of so many ``rows``, float32 [queries, rows]; see ``fit_regression``."""
     scores = np.zeros((len(queries), rows), np.float32)
-    scores[:, ads] = weight_histories(queries, rows, RANKER_WEIGHTS, FADE)[:, ads] @ coefficients
+    scores[:, ads] = weight_histories(queries, rows, EVENT_WEIGHTS, FADE)[:, ads] @ coefficients
     return scores

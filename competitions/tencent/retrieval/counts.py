@@ -49,7 +49,7 @@ class CountSettings(PairSettings):
     from_attributes: float = 1.0
     to_attributes: float = 0.3
     lift: float = 0.0
-    weights: sparse.ActionWeights = sparse.RANKER_WEIGHTS
+    weights: sparse.ActionWeights = sparse.EVENT_WEIGHTS
 
 
 FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS = "counts with features", "counts of the ads", "counts of the last ad"

@@ -16,7 +16,7 @@ from common.arrays import Floats, Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.io.schema import MAX_SECONDS
 from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, log_share
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS, Log, flatten_log
+from competitions.tencent.retrieval.sparse_history import EVENT_WEIGHTS, Log, flatten_log
 from competitions.tencent.sequences import Histories
 
 NAME = "covisits"
@@ -93,7 +93,7 @@ def fit(history: Histories, catalogue: Catalogue) -> Covisits:
     """The events of these histories, in order: all of them, also where ``counts`` has to do with the clicks, since what
     others are shown just then says most and no pair is stored.
     """
-    log, time = flatten_log(history, RANKER_WEIGHTS), history.sequences.time[history.events()]
+    log, time = flatten_log(history, EVENT_WEIGHTS), history.sequences.time[history.events()]
     keys = log.item * SECONDS + time
     order = np.argsort(keys, kind="stable")
     return Covisits(log, time, keys[order], order.astype(np.int32), len(catalogue.oid))

@@ -28,7 +28,7 @@ class ActionWeights(NamedTuple):
     clicked: float
 
 
-RANKER_WEIGHTS, CLICK_WEIGHTS = ActionWeights(0.2, 1.0), ActionWeights(0.0, 1.0)
+EVENT_WEIGHTS, CLICK_WEIGHTS = ActionWeights(0.2, 1.0), ActionWeights(0.0, 1.0)
 
 
 @dataclass(frozen=True)

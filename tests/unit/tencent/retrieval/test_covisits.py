@@ -6,7 +6,7 @@ import pytest
 from competitions.tencent.corpus import CatalogueRows, Sequences
 from competitions.tencent.retrieval import covisits
 from competitions.tencent.retrieval.covisits import BACKWARD, CHANNEL, FADE, NAME, REACH, SOURCES, closeness, fit
-from competitions.tencent.retrieval.sparse_history import RANKER_WEIGHTS
+from competitions.tencent.retrieval.sparse_history import EVENT_WEIGHTS
 from competitions.tencent.sequences import Histories, whole
 from tests.unit.tencent.tencent_folds import make_block
 from tests.unit.tencent.training_inputs import draw_log, make_catalogue
@@ -34,7 +34,7 @@ def score(history: Histories, queries: Histories) -> np.ndarray:
 def score_by_loops(history: Histories, queries: Histories) -> np.ndarray:
     """The docstring of ``score_block``, read aloud."""
     log, table = history.sequences, np.zeros((len(queries), ITEMS + 1))
-    value = np.where(log.action >= 1, RANKER_WEIGHTS.clicked, RANKER_WEIGHTS.shown)
+    value = np.where(log.action >= 1, EVENT_WEIGHTS.clicked, EVENT_WEIGHTS.shown)
     parts = [range(*log.offsets[user : user + 2]) for user in range(len(log))]
     for query, (user, stop) in enumerate(zip(queries.users, queries.ends, strict=True)):
         past = list(range(log.offsets[user], stop))[::-1]
@@ -73,7 +73,7 @@ def test_what_was_shown_speaks_where_nothing_was_clicked() -> None:
     asked = np.array([60, 61])
     found, clicked = score(shown, shown.take(asked)), score(history, history.take(asked))
     assert ROWS[found.argmax(1)].tolist() == [3, 5]
-    np.testing.assert_allclose(found, RANKER_WEIGHTS.shown * clicked, rtol=1e-5)
+    np.testing.assert_allclose(found, EVENT_WEIGHTS.shown * clicked, rtol=1e-5)
     assert "counted" not in CHANNEL.takes
 
 
