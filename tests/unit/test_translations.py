@@ -9,16 +9,30 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TRANSLATED = [page for page in sorted(ROOT.glob("**/*.zh.md")) if ".venv" not in page.parts]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # its language, `text` for output
-FRACTION = re.compile(r"(?<![a-zA-Z\d.])0?(\.\d+)(?!\.?\d)")  # .281 in English is 0.281 in Chinese
+NUMBER = re.compile(r"(?<![a-zA-Z\d.,])(\d[\d,]*(?:\.\d+)?|\.\d+)(?: ?(万|亿|million|billion))?")
+TIMES = {"万": 10**4, "亿": 10**8, "million": 10**6, "billion": 10**9}
+SPELT = 10  # a whole number below it may be a word in one language
 
 
 def read(page: Path) -> str:
-    """A page; of a competition's own what stands before "How it works", which alone is translated."""
+    """A page without its link to its twin; of tencent's own what is translated: all before "How it works"."""
     text = page.read_text(encoding="utf-8").replace(".zh.", ".")
-    text = re.sub(r"\[[^\]]+\]\(README\.md\)", "", text)  # each page's link to its twin
-    if page.name.startswith("README") and page.parent != ROOT:
+    if page.parent.name == "tencent":
         text = text.partition("\n## How it works")[0]
-    return text
+    return re.sub(r"\[[^\]]+\]\(README\.md\)", "", text)
+
+
+def list_tables(text: str) -> list[list[int]]:
+    """Of each table, the number of cells in each row."""
+    tables = re.findall(r"(?:^\|.*\n?)+", BLOCK.sub("", text), re.MULTILINE)
+    return [[row.count("|") for row in table.splitlines()] for table in tables]
+
+
+def list_numbers(text: str) -> Counter[float]:
+    """The numbers of a text, without those of code and links."""
+    words = re.sub(r"`[^`\n]+`|\]\([^)]*\)", "", BLOCK.sub("", text))
+    numbers = [float(number.replace(",", "")) * TIMES.get(unit, 1) for number, unit in NUMBER.findall(words)]
+    return Counter(number for number in numbers if number >= SPELT or number % 1)
 
 
 def list_commands(text: str) -> Counter[str]:
@@ -38,8 +52,14 @@ def test_both_languages_say_the_same(page: Path) -> None:
     assert commands[0] == commands[1]
     links = [set(re.findall(r"\]\(([^)]+)", text)) for text in (chinese, english)]
     assert links[0] == links[1]
-    figures = [Counter(FRACTION.findall(re.sub("`[^`\n]+`", "", text))) for text in (chinese, english)]
-    assert figures[0] == figures[1]
+    assert [kind for kind, _ in BLOCK.findall(chinese)] == [kind for kind, _ in BLOCK.findall(english)]
+    assert list_tables(chinese) == list_tables(english)
+    assert list_numbers(chinese) == list_numbers(english)
+
+
+def test_numbers_are_read_alike_in_both_languages() -> None:
+    assert list_numbers("7 of 660,000 ads have .281") == list_numbers("66 万个广告里七个有 0.281")
+    assert list_numbers("7 of 660,000") != list_numbers("6 万里七个")
 
 
 def test_every_page_that_a_newcomer_opens_first_is_translated() -> None:
