@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.benches.figures import claims
+
 ROOT = Path(__file__).resolve().parents[2]
 TRANSLATED = [page for page in sorted(ROOT.glob("**/*.zh.md")) if ".venv" not in page.parts]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)  # its language, `text` for output
@@ -55,6 +57,7 @@ def test_both_languages_say_the_same(page: Path) -> None:
     assert [kind for kind, _ in BLOCK.findall(chinese)] == [kind for kind, _ in BLOCK.findall(english)]
     assert list_tables(chinese) == list_tables(english)
     assert list_numbers(chinese) == list_numbers(english)
+    assert claims.list_claims(chinese) == claims.list_claims(english)
 
 
 def test_numbers_are_read_alike_in_both_languages() -> None:
