@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from competitions.tencent.corpus import Catalogue
 from competitions.tencent.features.lifts import Lift
-from competitions.tencent.features.popularity import Pools, Popularity
+from competitions.tencent.features.popularity import AdLog
 from competitions.tencent.retrieval.channel import Table
 from competitions.tencent.retrieval.content import Content
 
@@ -29,14 +29,13 @@ class Fusion:
 class FoldTables:
     """What is fitted on the history of a fold, without labels, and the weights learned before it.
 
-    ``pools``: the groups of query times, and the candidates that are searched in each; ``popularity`` of these, by
-    group; ``tables``: of the ``channels`` that retrieve, by name; ``lifts``: which feature value follows which;
-    ``fusion``: what each channel counts for; ``list_length``: how many ads are retrieved.
+    ``log``: its events in order of time, as popularity at a moment counts them; ``tables``: of the ``channels`` that
+    retrieve, by name; ``lifts``: which feature value follows which; ``fusion``: what each channel counts for;
+    ``list_length``: how many ads are retrieved.
     """
 
     catalogue: Catalogue
-    pools: Pools
-    popularity: list[Popularity]
+    log: AdLog
     tables: dict[str, Table]
     lifts: list[Lift]
     fusion: Fusion

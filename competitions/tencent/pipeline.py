@@ -22,7 +22,7 @@ from competitions.tencent import metrics, ranking, split, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, RawFiles
 from competitions.tencent.features.lifts import fit_lifts
-from competitions.tencent.features.popularity import choose_pools, measure_popularity
+from competitions.tencent.features.popularity import sort_log
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.io import reader
 from competitions.tencent.plan import Plan, make_plan
@@ -196,12 +196,11 @@ def rank(
         lists.append(step(ranking.list_candidates, *inputs, name="describe"))
     ranker = step(ranking.fit, collect(lists), ready.plan.value.trees, seed, name=f"{name}.fit")
     tables = fit_tables(ready, fold, fusion, config, run)
-    pools = tables.field("pools")
     parts = [
-        step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, group, name=f"{name}.answer{group}")
-        for group in range(len(pools.value.rows))
+        step(ranking.answer, ready.corpus, fold, tables, ranker, settings.features, part, name=f"{name}.answer{part}")
+        for part in range(len(ranking.split_parts(fold.value)))
     ]
-    answers = step(ranking.join_answers, fold, pools, collect(parts), name=f"{name}.answer")
+    answers = step(ranking.join_answers, fold, collect(parts), name=f"{name}.answer")
     return RankedFold(fold, tables, fusion, ranker, derive(ranking.count_lists, collect(lists)), answers)
 
 
@@ -211,16 +210,14 @@ def fit_tables(
     """What is fitted on a fold's history: a step a channel, so that one that leaves has no other fitted again. Keyed by
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
-    step, plan, corpus, settings = run.step, ready.plan.value, ready.corpus, config.ranker
+    step, plan, corpus, candidates = run.step, ready.plan.value, ready.corpus, fold.value.candidates
     catalogue = corpus.field("catalogue")
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
     # Of the values, so that what is fitted on a history is shared by folds of the same candidates.
-    most, weights = settings.features.pool, fusion.value.weights
-    pools = step(choose_pools, history, catalogue, fold, most, weights, plan.kinds, name="pool")
     inputs = {
         "history": history,
         "catalogue": catalogue,
-        "candidates": fold.value.candidates,
+        "candidates": candidates,
         "contents": collect([*ready.contents.values()]),
         "counted": plan.counted,
         "exposures": plan.exposures,
@@ -232,9 +229,9 @@ def fit_tables(
         channel = find_channel(name)
         taken = (inputs[each] for each in channel.takes)
         tables[name] = ready.contents.get(name) or step(channel.fit, *taken, name=name)
-    popularity = step(measure_popularity, history, catalogue, fold, pools, plan.kinds, name="popularity")
+    log = step(sort_log, history, candidates, plan.kinds, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
-    return derive(FoldTables, catalogue, pools, popularity, collect(tables), lifts, fusion, plan.list_length)
+    return derive(FoldTables, catalogue, log, collect(tables), lifts, fusion, plan.list_length)
 
 
 def fuse(ready: Folds, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:

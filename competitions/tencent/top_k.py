@@ -38,7 +38,7 @@ class FoldAnswers:
     """A fold's queries answered in one way or more: ``ways`` by name, the one that is submitted first.
 
     ``retrieval_rank`` int64 [queries]: the rank of each target among the candidates retrieved, from 1; 0 where it was
-    not retrieved. None where the host has the answers.
+    searched and not retrieved, -1 where it was not in the pool. None where the host has the answers.
     """
 
     ways: dict[str, TopK]

@@ -18,7 +18,7 @@ from common.learning.als import factorise, find_users
 from common.retrieval.settings import FactorSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
 from competitions.tencent.features import popularity
-from competitions.tencent.features.popularity import FLOOR, AdLog, count_slots, make_slots
+from competitions.tencent.features.popularity import FLOOR, cut_batches, sort_log
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import RECENT, weigh_events
@@ -137,12 +137,16 @@ def count_around(corpus: Corpus, fold: Fold) -> Score:
     are no answer. What is popular *now* is most of what a rule can know: the whole log counts ads that ran out weeks
     ago.
     """
-    log = AdLog(fold.history(corpus.train), corpus.catalogue, fold.candidates)
-    slots = make_slots(fold.query_times, count_slots(len(fold.candidates)))
-    windows = (log.count_windows(int(moment), popularity.EVENTS) for moment in slots.times)
+    log, batches = (
+        sort_log(fold.history(corpus.train), fold.candidates, (popularity.EVENTS,)),
+        cut_batches(fold.query_times),
+    )
+    windows = [log.count_windows(batch.moment) for batch in batches]
     around = [np.sum([counts[window] for window in popularity.AROUND], 0) for counts in windows]
-    counts, slot = torch.from_numpy(np.stack(around).astype(np.float32)), slots.find(fold.query_times)
-    return lambda block: counts[torch.from_numpy(slot[block])]
+    counts, at = torch.from_numpy(np.stack(around).astype(np.float32)), np.zeros(len(fold.users), np.int64)
+    for moment, batch in enumerate(batches):
+        at[batch.rows] = moment
+    return lambda block: counts[torch.from_numpy(at[block])]
 
 
 def fit_content_rule(content: Tensor, corpus: Corpus, fold: Fold, key: str) -> Score:

@@ -20,9 +20,8 @@ from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES, TOP
 from competitions.tencent.metrics import rank_targets
 from competitions.tencent.pipeline import RankedFold, Validated
-from competitions.tencent.ranking import BLOCK, WAYS, count_events, find_hits, score_candidates
-from competitions.tencent.retrieval.search import Search, take_queries
-from competitions.tencent.sequences import blocks
+from competitions.tencent.ranking import WAYS, count_events, find_hits, score_candidates
+from competitions.tencent.retrieval.search import Moment, Search, take_queries
 from competitions.tencent.split import Fold
 
 LISTED = 400  # users whose candidates and features every run makes anew: those of 2,000 take a gigabyte
@@ -82,12 +81,12 @@ def count_stages(outcome: Validated) -> tuple[Int64s, list[tuple[str, int]]]:
     fold, answers = outcome.ready.valid.value, outcome.early.answers.value
     assert fold.target is not None
     assert fold.unseen is not None
-    ranks, pools = rank_targets(fold, answers.best), outcome.early.tables.value.pools
+    ranks = rank_targets(fold, answers.best)
     stages = [
         ("all queries", len(fold.users)),
         ("shown in the log before", int((~fold.unseen).sum())),
         ("among the candidates", int(np.isin(fold.target, fold.candidates).sum())),
-        ("in the pool at the time of the query", pools.count_inside(fold.query_times, fold.target)),
+        ("in the pool at the time of the query", int((answers.known_rank >= 0).sum())),
     ]
     return np.where((ranks == 0) & (answers.known_rank > 0), BEYOND, ranks), stages
 
@@ -99,27 +98,27 @@ def list_candidates(
     and their features, made anew: the run holds those of a block of users at a time.
     """
     assert fold.target is not None
-    part = slice(0, LISTED)
-    users, target, names, parts = take_queries(corpus, fold, part), fold.target[part], tuple[str, ...](), []
-    for group, own in enumerate(tables.pools.split(users.time)):
-        search = Search(tables, settings, group)
-        for rows in (own[block] for block in blocks(len(own), BLOCK)):
-            retrieved = search.retrieve(users.take(rows))
-            possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
-            features, names = pair_features(tables, retrieved, settings.blocks)
-            popular = count_events(search.popularity, search.popularity.of(retrieved.queries.time, retrieved.item))
-            scores = np.stack([score_candidates(ranker, search, retrieved), retrieved.scores, popular], 2)
-            marks = retrieved.item, find_hits(retrieved, target[rows])
-            owners = np.repeat(rows, possible.sum(1))
-            parts.append((possible.sum(1), owners, *(column[possible] for column in (features, scores, *marks))))
+    users, target = take_queries(corpus, fold, slice(0, LISTED)), fold.target[:LISTED]
+
+    def list_block(moment: Moment, rows: Int64s) -> tuple[tuple[str, ...], list[np.ndarray]]:
+        retrieved = moment.retrieve(users.take(rows))
+        possible = np.isfinite(retrieved.scores)  # ads that the user has seen are no candidates
+        features, names = pair_features(tables, retrieved, settings.blocks)
+        popular = count_events(retrieved.popularity)
+        scores = np.stack([score_candidates(ranker, moment, retrieved), retrieved.scores, popular], 2)
+        owners, hits = np.repeat(rows, possible.sum(1)), find_hits(retrieved, target[rows])
+        columns = [column[possible] for column in (features, scores, retrieved.item, hits)]
+        return names, [possible.sum(1), owners, *columns]
+
+    names, parts = zip(*Search(tables, settings).each_block(users, list_block, "describing users"), strict=True)
     sizes, owners, features, scores, items, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     listed = {
-        "query": pl.Series(corpus.users[fold.users[part]]).cast(pl.String).gather(owners),
+        "query": pl.Series(corpus.users[fold.users[:LISTED]]).cast(pl.String).gather(owners),
         "item": corpus.catalogue.oid[items],
         "label": labels.astype(np.float32),
         **dict(zip(WAYS, scores.T, strict=True)),
     }
-    data = RankingDataset(names, features, labels.astype(np.float32), sizes.astype(np.int32))
+    data = RankingDataset(names[0], features, labels.astype(np.float32), sizes.astype(np.int32))
     return pl.DataFrame(listed), data
 
 

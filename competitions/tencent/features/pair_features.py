@@ -8,7 +8,7 @@ Blocks, each of which can be left out (``ranker.features.blocks``); one that is 
   clicked and any shown.
 - ``shares``: for each feature, the share of the history, by each kind of weights, that has the candidate's value.
 - ``follows``: for each feature, how much more often the candidate's value follows that of the ad clicked last.
-- ``popularity``: what ``Popularity`` knows of the ad at the query's time.
+- ``popularity``: what ``popularity.describe`` knows of the ad at the query's time.
 - ``query``: the same for all candidates of a query, for the trees to go by: how long the history is, how much of it was
   clicked, hours since the last click and over the last events, the hour of the day.
 """
@@ -154,9 +154,7 @@ def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 
 def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``popularity``."""
-    popularity = tables.popularity[candidates.group]
-    own = popularity.of(candidates.queries.time, candidates.item)
-    return {name: own[:, :, at] for at, name in enumerate(popularity.names)}
+    return candidates.popularity
 
 
 def query_columns(tables: FoldTables, candidates: Candidates) -> Columns:

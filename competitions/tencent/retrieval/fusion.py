@@ -15,24 +15,22 @@ import numpy as np
 import torch
 
 from common.arrays import Floats, Singles
-from common.engine.progress import say, track
+from common.engine.progress import say
 from common.optimise import minimise
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Int64s
+from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.features.popularity import ALWAYS, AROUND
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.content import BETA
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Queries, Search, take_queries
-from competitions.tencent.sequences import blocks
+from competitions.tencent.retrieval.search import Moment, Queries, Search, take_queries
 from competitions.tencent.split import Fold
 
 QUERIES = 1_000  # that are learned from
 FIRST, DRAWN = 200, 250  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 150
-BLOCK = 32
 POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly before weights are learned
 RIDGE = 1e-3
 CONSTANT = 1e-5  # a standard deviation that is none
@@ -161,22 +159,21 @@ def learn_fusion(
     """The weights of the channels that have a table, and the widths of their kernels; ``keep``: of all, whatever they
     weigh.
 
-    ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where it has too few queries.
+    ``fold``: an earlier one; ``tables``: its own, with even weights, which come back where too few of its queries have
+    their target in the pool.
     """
     assert fold.target is not None
-    reachable = [own[np.isin(fold.target[own], pool)] for own, pool in tables.pools.pair(fold.query_times)]
-    rng = np.random.default_rng([seed, 17])
-    chosen = rng.permutation(np.sort(np.concatenate(reachable)))[:QUERIES]
-    if len(chosen) < FEWEST:
-        return tables.fusion
+    chosen = np.random.default_rng([seed, 17]).permutation(len(fold.users))[:QUERIES]
     queries, target = take_queries(corpus, fold, chosen), fold.target[chosen]
     channels = {name: find_channel(name) for name in tables.tables}
     widths = {
-        name: choose_width(tables, settings, channel, queries, target, rng)
+        name: choose_width(tables, settings, channel, queries, target, seed)
         for name, channel in channels.items()
         if channel.widths
     }
-    scores = collect_scores(tables.with_widths(widths), settings, queries, target, rng)
+    scores = collect_scores(tables.with_widths(widths), settings, queries, target, seed)
+    if scores is None or len(scores.values) < FEWEST:
+        return tables.fusion
     members = {name: tuple(part for part in channels[name].parts if part in scores.names) for name in channels}
     fusion = choose_channels(scores, members, widths, tables.list_length, keep)
     say_fusion(fusion)
@@ -184,44 +181,48 @@ def learn_fusion(
 
 
 def collect_scores(
-    tables: FoldTables, settings: FeatureSettings, queries: Queries, target: Int64s, rng: np.random.Generator
-) -> ChannelScores:
+    tables: FoldTables, settings: FeatureSettings, queries: Queries, target: Int64s, seed: int
+) -> ChannelScores | None:
     """What every channel, and every fused column of popularity, says of each query's ``target``, a row of the
-    catalogue, of the candidates that the search puts first, and of a draw of the others; group by group.
+    catalogue, of the candidates that the search puts first, and of a draw of the others; without the queries whose
+    target is not in the pool, None where that leaves none.
     """
-    parts = []
-    for group, own in enumerate(tables.pools.split(queries.time)):
-        search = Search(tables, settings, group)
-        for rows in track(list(blocks(len(own), BLOCK)), "learning fusion weights"):
-            parts.append(_collect_block(search, queries.take(own[rows]), target[own[rows]], rng))
-    names, values, stands_for = zip(*parts, strict=True)
-    return ChannelScores(names[0], np.concatenate(values), np.concatenate(stands_for), tables.popularity[0].names)
+    draws = np.random.default_rng([seed, 19]).random((len(queries), DRAWN))
+
+    def collect_block(moment: Moment, rows: Int64s) -> ChannelScores | None:
+        rows = rows[moment.pool.index[target[rows]] >= 0]
+        own = queries.take(rows)
+        return _collect_block(moment, own, target[rows], draws[rows]) if len(rows) else None
+
+    parts = Search(tables, settings).each_block(queries, collect_block, "learning fusion weights")
+    kept = [part for part in parts if part is not None]
+    if not kept:
+        return None
+    values, stands_for = (np.concatenate([getattr(part, name) for part in kept]) for name in ("values", "stands_for"))
+    return replace(kept[0], values=values, stands_for=stands_for)
 
 
 @torch.inference_mode()
-def _collect_block(
-    search: Search, queries: Queries, target: Int64s, rng: np.random.Generator
-) -> tuple[tuple[str, ...], Singles, Singles]:
-    """The names, the values and how many candidates each stands for, of some queries of a group."""
-    popularity, parts = search.popularity, dict[str, Singles]()
-    total = search.popular[torch.from_numpy(popularity.slots.find(queries.time))]
-    seen = search.find_seen(queries.histories)
-    for channel, name, scores in search.score(search.block(queries), seen):
+def _collect_block(moment: Moment, queries: Queries, target: Int64s, draws: Floats) -> ChannelScores:
+    """Of some queries of a moment."""
+    parts, total = dict[str, Singles](), moment.popular.repeat(len(queries), 1)
+    seen = moment.find_seen(queries.histories)
+    for channel, name, scores in moment.score(moment.block(queries), seen):
         parts[name] = channel.parts[name](scores)
-        total.add_(torch.from_numpy(parts[name]), alpha=search.tables.fusion.weights.get(name, 0.0))
+        total.add_(torch.from_numpy(parts[name]), alpha=moment.tables.fusion.weights.get(name, 0.0))
     total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
-    sampled, weight = draw_sample(total.numpy(), search.index_of_row[target].astype(np.int64), rng)
-    scored = [np.take_along_axis(each, sampled, 1)[:, :, None] for each in parts.values()]
-    popular = popularity.of(queries.time, CatalogueRows(search.pool[sampled]))
-    return (*parts, *popularity.names), np.concatenate([*scored, popular], 2), weight
+    sampled, weight = draw_sample(total.numpy(), moment.pool.index[target].astype(np.int64), draws)
+    scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]
+    values = np.stack([*scored, *(column[sampled] for column in moment.columns.values())], 2)
+    return ChannelScores((*parts, *moment.columns), values, weight, tuple(moment.columns))
 
 
-def draw_sample(scores: Singles, target: Int64s, rng: np.random.Generator) -> tuple[Int64s, Singles]:
+def draw_sample(scores: Singles, target: Int64s, draws: Floats) -> tuple[Int64s, Singles]:
     """Indices in the pool [queries, candidates], the ``target`` first, and how many candidates each stands for: 0 for
-    one that is seen (of score -inf) or the target again.
+    one that is seen (of score -inf) or the target again. ``draws`` [queries, drawn]: even ones of [0, 1).
 
     >>> scores = np.arange(10_000.0, dtype=np.float32)[None]  # of one query; the pool's last ad is the best
-    >>> sampled, weight = draw_sample(scores, np.array([3]), np.random.default_rng(0))
+    >>> sampled, weight = draw_sample(scores, np.array([3]), np.random.default_rng(0).random((1, 250)))
     >>> int(sampled[0, 0]), sorted(sampled[0, 1:201].tolist()) == [*range(9_800, 10_000)]  # then the first 200
     (3, True)
     >>> weight[0, :201].tolist() == [1.0] * 201, round(float(weight[0, 201:].sum()))  # the draw stands for all others
@@ -230,7 +231,7 @@ def draw_sample(scores: Singles, target: Int64s, rng: np.random.Generator) -> tu
     queries, pool = scores.shape
     first = min(FIRST, pool)
     top = np.argpartition(-scores, first - 1, 1)[:, :first]
-    drawn = rng.integers(0, pool, (queries, min(DRAWN, pool)))
+    drawn = (draws[:, : min(draws.shape[1], pool)] * pool).astype(np.int64)
     in_top = np.zeros(scores.shape, bool)
     np.put_along_axis(in_top, top, True, 1)
     others = ~np.take_along_axis(in_top, drawn, 1)
@@ -244,24 +245,18 @@ def draw_sample(scores: Singles, target: Int64s, rng: np.random.Generator) -> tu
 
 
 def choose_width(
-    tables: FoldTables,
-    settings: FeatureSettings,
-    channel: Channel,
-    queries: Queries,
-    target: Int64s,
-    rng: np.random.Generator,
+    tables: FoldTables, settings: FeatureSettings, channel: Channel, queries: Queries, target: Int64s, seed: int
 ) -> float:
     """The width of a channel's kernel under which the targets are likeliest, beside what is popular."""
-    count = min(len(target), WIDTH_QUERIES)
-    part, own = queries.take(np.arange(count)), target[:count]
-    best = (-np.inf, channel.widths[0])
+    own = np.arange(min(len(target), WIDTH_QUERIES))
+    best = (-np.inf, BETA)
     alone = replace(tables, tables={channel.name: tables.tables[channel.name]})
-    state = rng.bit_generator.state
-    for width in channel.widths:
-        rng.bit_generator.state = state  # the same candidates for all widths
-        scores = collect_scores(alone.with_widths({channel.name: width}), settings, part, own, rng)
-        weights = fit_weights(scores, f"the width of {channel.name}")
-        best = max(best, (float(log_likelihoods(scores, weights).mean()), width))
+    for width in channel.widths:  # the same candidates for all
+        tried = alone.with_widths({channel.name: width})
+        scores = collect_scores(tried, settings, queries.take(own), target[own], seed)
+        if scores is not None:
+            weights = fit_weights(scores, f"the width of {channel.name}")
+            best = max(best, (float(log_likelihoods(scores, weights).mean()), width))
     return best[1]
 
 

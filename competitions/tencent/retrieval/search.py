@@ -5,15 +5,21 @@ times its fusion weight, and the best are kept. What is popular at the query's t
 channels say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from common.arrays import Singles, take
+from common.arrays import Floats, Singles, take
+from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings
-from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s, number_rows
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, number_rows
+from competitions.tencent.features.popularity import ALWAYS, BATCH, MOMENTS, Batch, cut_batches, describe
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import (
     NOW,
@@ -29,6 +35,8 @@ from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import SeenPairs, find_seen
+
+T = TypeVar("T")
 
 EVENTS_OF_MANY = 16  # of the history, against many candidates: with 32 the lists hold the same targets, in more time
 
@@ -62,25 +70,25 @@ def take_queries(corpus: Corpus, fold: Fold, rows: slice | Int64s = slice(None))
 class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
-    ``queries``, of one ``group`` of times, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the
-    ads; ``scores`` of retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest
-    score; ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``.
+    ``queries``, of one moment, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the ads;
+    ``scores`` of retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest
+    score; ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``;
+    ``popularity``: the columns of ``describe`` at the moment, float32 [queries, retrieved] each.
     """
 
     queries: Queries
-    group: int
     history: WeightedHistories
     item: CatalogueRows
     scores: Singles
     rank: Int64s
     best: Singles
     features: dict[str, Singles]
+    popularity: dict[str, Singles]
 
     def take(self, rows: Int64s, kept: Int64s) -> "Candidates":
         """Of some queries, by their index, the candidates ``kept`` int64 [rows, any], by their index in the list."""
         return Candidates(
             queries=self.queries.take(rows),
-            group=self.group,
             history=take(self.history, rows),
             item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
             scores=np.take_along_axis(self.scores[rows], kept, 1),
@@ -89,41 +97,120 @@ class Candidates:
             features={
                 name: np.take_along_axis(each[rows], kept[:, :, None], 1) for name, each in self.features.items()
             },
+            popularity={name: np.take_along_axis(each[rows], kept, 1) for name, each in self.popularity.items()},
         )
 
 
-class Search:
-    """The channels of a fold, prepared for the pool of a group of query times: made once, for any number of queries."""
+@dataclass(frozen=True)
+class Pool:
+    """Candidates that are searched: ``rows`` of the catalogue, ascending, with the ``channels`` prepared for them;
+    ``index`` [catalogue]: of a row among these, -1 for others.
+    """
 
-    def __init__(self, tables: FoldTables, settings: FeatureSettings, group: int = 0) -> None:
-        """Prepare the channels that have a table."""
-        self.tables, self.settings, self.group = tables, settings, group
-        self.pool, self.popularity = tables.pools.rows[group], tables.popularity[group]
-        fusion = tables.fusion
-        self.channels: list[tuple[Channel, Scorer]] = [
-            (find_channel(name), table.prepare(self.pool, fusion.widths.get(name, 0.0)))
-            for name, table in tables.tables.items()
-        ]
-        self.popular = torch.from_numpy(self.popularity.add_up(fusion.weights))
-        self.index_of_row = number_rows(self.pool, len(tables.catalogue.oid))
-        self.events = min(settings.search_events, EVENTS_OF_MANY if len(self.pool) > MANY else settings.search_events)
+    rows: CatalogueRows
+    index: Int32s
+    channels: list[tuple[Channel, Scorer]]
+
+
+class Search:
+    """The channels of a fold, which are prepared for the pool of one moment after the other."""
+
+    def __init__(self, tables: FoldTables, settings: FeatureSettings) -> None:
+        """Nothing is prepared yet."""
+        self.tables, self.settings = tables, settings
+        self._lock, self._pool = Lock(), self._prepare(CatalogueRows(tables.log.rows[:0]), [])
+
+    def _prepare(self, rows: CatalogueRows, names: Sequence[str]) -> Pool:
+        tables, widths = self.tables.tables, self.tables.fusion.widths
+        channels = [(find_channel(name), tables[name].prepare(rows, widths.get(name, 0.0))) for name in names]
+        return Pool(rows, number_rows(rows, len(self.tables.catalogue.oid)), channels)
+
+    def at(self, time: int) -> "Moment":
+        """What is known at a ``time``, in seconds, and the candidates that are searched then."""
+        log, weights = self.tables.log, self.tables.fusion.weights
+        with self._lock:  # one after the other: numbers of all candidates take memory
+            columns = describe(log, self.tables.catalogue, time)
+            popular = add_up(columns, weights)
+            chosen = choose_pool(popular if popular.any() else columns[ALWAYS], self.settings.pool)
+            if not np.array_equal(log.rows[chosen], self._pool.rows):
+                self._pool = self._prepare(CatalogueRows(log.rows[chosen]), [*self.tables.tables])
+            own = {name: column[chosen].astype(np.float32) for name, column in columns.items()}
+            return Moment(self.tables, self.settings, self._pool, own, torch.from_numpy(popular[chosen]))
+
+    def each_block(
+        self, queries: Queries, work: Callable[["Moment", Int64s], T], label: str, most: int = MOMENTS
+    ) -> Iterator[T]:
+        """What ``work`` makes of a moment and some queries of it, by their index, in order of time; ``most`` moments;
+        as many of these side by side as torch has threads.
+
+        Each has one thread: numpy, whose part is the larger, has no more, and what a block gives must not depend on
+        how many there are. Both let others work during their loops.
+        """
+        batches, workers = cut_batches(queries.time, most), torch.get_num_threads()
+
+        def work_at(batch: Batch) -> list[T]:
+            moment = self.at(batch.moment)
+            return [work(moment, rows) for rows in np.array_split(batch.rows, -(-len(batch.rows) // BATCH))]
+
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                for made in track(pool.map(work_at, batches), label, len(batches)):
+                    yield from made
+        finally:
+            torch.set_num_threads(workers)
+
+
+def add_up(columns: dict[str, Floats], weights: dict[str, float]) -> Singles:
+    """The columns times their weights, 0 for one without, float32 [ads].
+
+    >>> add_up({"events": np.array([1.0, 2.0]), "age": np.array([9.0, 9.0])}, {"events": 0.5}).tolist()
+    [0.5, 1.0]
+    """
+    parts = [np.float32(weights[name]) * column for name, column in columns.items() if name in weights]
+    return np.asarray(np.sum([np.zeros(len(columns[ALWAYS])), *parts], 0), np.float32)
+
+
+def choose_pool(popular: Singles | Floats, most: int) -> Int64s:
+    """At most so many candidates, by their index, ascending: those that are likeliest by what is ``popular`` [ads].
+
+    >>> choose_pool(np.array([0.1, 0.5, 0.3]), most=2).tolist()
+    [1, 2]
+    """
+    if len(popular) <= most:
+        return np.arange(len(popular))
+    return np.sort(np.argpartition(-popular, most)[:most])
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is known at a moment: the ``pool`` that is searched, its ``columns`` of popularity, float32 [pool], and what
+    these weigh together, ``popular`` [pool].
+    """
+
+    tables: FoldTables
+    settings: FeatureSettings
+    pool: Pool
+    columns: dict[str, Singles]
+    popular: Tensor
 
     def block(self, queries: Queries) -> QueryBlock:
         """The queries as channels take them."""
         weighted = weigh_events(queries.histories, self.settings.history)
-        heaviest = heaviest_events(weighted, self.events)
+        events = self.settings.search_events
+        heaviest = heaviest_events(weighted, min(events, EVENTS_OF_MANY if len(self.pool.rows) > MANY else events))
         now = heaviest_events(weighted, NOW, "now")
         return QueryBlock(queries.histories, weighted, heaviest, now, queries.action)
 
     def find_seen(self, histories: Histories) -> SeenPairs:
         """What each query has seen of the pool, as pairs: index of the query, index in the pool."""
-        return find_seen(histories, self.index_of_row)
+        return find_seen(histories, self.pool.index)
 
     def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, str, Singles]]:
         """The scores of each part of each channel, float32 [queries, pool]; 0 for seen ads where the ranker gets them.
         ``channel.parts[name]`` makes logarithms of them, which can be added up.
         """
-        for channel, scorer in self.channels:
+        for channel, scorer in self.pool.channels:
             for name, scores in scorer(block).items():
                 if channel.features:
                     scores[seen] = 0.0
@@ -133,8 +220,7 @@ class Search:
     def retrieve(self, queries: Queries) -> Candidates:
         """The best of the pool for each query. Seen ads have the score -inf."""
         block, seen = self.block(queries), self.find_seen(queries.histories)
-        slot = self.popularity.slots.find(queries.time)
-        total, weights, described = self.popular[torch.from_numpy(slot)], self.tables.fusion.weights, []
+        total, weights, described = self.popular.repeat(len(queries), 1), self.tables.fusion.weights, []
         for channel, name, scores in self.score(block, seen):
             if name in weights:
                 total.add_(torch.from_numpy(channel.parts[name](scores)), alpha=weights[name])
@@ -145,11 +231,11 @@ class Search:
         retrieved = best.indices.numpy()
         return Candidates(
             queries=queries,
-            group=self.group,
             history=block.weighted,
-            item=CatalogueRows(self.pool[retrieved]),
+            item=CatalogueRows(self.pool.rows[retrieved]),
             scores=best.values.numpy(),
             rank=np.broadcast_to(np.arange(retrieved.shape[1]), retrieved.shape),
             best=best.values[:, :1].numpy(),
             features={name: features.compute(scores, retrieved) for name, features, scores in described},
+            popularity={name: column[retrieved] for name, column in self.columns.items()},
         )

@@ -16,8 +16,9 @@ from common.learning.gbdt import Ranker, predict
 from competitions.tencent import ranking
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus
-from competitions.tencent.features import pair_features, popularity
+from competitions.tencent.features import pair_features
 from competitions.tencent.features.pair_features import SEARCH_SCORE
+from competitions.tencent.features.popularity import cut_batches
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates
 from competitions.tencent.retrieval.search import Candidates, Search, take_queries
@@ -121,21 +122,20 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> tuple[Corpus, Fold]:
 def join_all(
     corpus: Corpus, fold: Fold, tables: FoldTables, settings: FeatureSettings, ranker: Ranker | None = None
 ) -> FoldAnswers:
-    """What the pipeline does: the answers of each group, then of all."""
-    groups = range(len(tables.pools.rows))
-    parts = [ranking.answer(corpus, fold, tables, ranker, settings, group) for group in groups]
-    return ranking.join_answers(fold, tables.pools, parts)
+    """What the pipeline does: the answers of each part, then of all."""
+    parts = range(len(ranking.split_parts(fold)))
+    return ranking.join_answers(fold, [ranking.answer(corpus, fold, tables, ranker, settings, part) for part in parts])
 
 
-@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("parts", [1, 3])
 def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
-    planted: tuple[Corpus, Fold], groups: int, monkeypatch: pytest.MonkeyPatch
+    planted: tuple[Corpus, Fold], parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus, fold = planted
-    monkeypatch.setattr(popularity, "GROUP_QUERIES", USERS // groups)
+    monkeypatch.setattr(ranking, "PART_QUERIES", USERS // parts)
     fold = dataclasses.replace(fold, query_times=np.random.default_rng(0).permutation(USERS))
     settings = msgspec.structs.replace(CONFIG.ranker.features, negatives=9)
-    tables = fit_fold(corpus, fold, ("values",), settings=settings, list_length=ADS)
+    tables = fit_fold(corpus, fold, ("values",), list_length=ADS)
     lists = list_candidates(corpus, fold, tables, settings, 0)
     assert lists is not None
     assert lists.labels.sum() == len(lists.group_sizes) == USERS
@@ -144,7 +144,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
     assert lists.labels.tolist() == lists.features[:, lists.names.index("told")].tolist()
     ranker = fit([lists], FIT, 0)
     answers = join_all(corpus, fold, tables, settings, ranker)
-    assert len(tables.pools.rows) == groups
+    assert len(ranking.split_parts(fold)) == parts
     assert list(answers.ways) == ["ranker", "first search", "popularity"]
     assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
     assert answers.known_rank.min() > 0
@@ -156,12 +156,12 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
 
 def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_it(planted: tuple[Corpus, Fold]) -> None:
     corpus, fold = planted
-    settings = CONFIG.ranker.features
+    settings, fold = CONFIG.ranker.features, dataclasses.replace(fold, query_times=np.full(USERS, 7_200))
     tables = fit_fold(corpus, fold, ("values",), list_length=15)
     search, queries = Search(tables, settings), take_queries(corpus, fold)
     answers = answer_queries(search, queries, None, fold.target)
     assert answers.ways["ranker"].rows.tolist() == answers.ways["first search"].rows.tolist()
-    retrieved = search.retrieve(queries)
+    retrieved = search.at(int(queries.time[0])).retrieve(queries)
     assert answers.best.rows.tolist() == retrieved.item[:, :10].tolist()
     at = retrieved.item == fold.target[:, None]  # type: ignore[index]
     assert answers.known_rank.tolist() == np.where(at.any(1), at.argmax(1) + 1, 0).tolist()
@@ -173,9 +173,9 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     monkeypatch.setattr(gbdt, "predict", lambda *_: np.array([1.0, 99.0, 2.0]))
     nothing: Any = None
     item = CatalogueRows(np.array([[5, 6, 7]]))
-    candidates = Candidates(nothing, 0, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {})
-    search: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
-    assert ranking.score_candidates(nothing or object(), search, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
+    candidates = Candidates(nothing, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {}, {})
+    moment: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
+    assert ranking.score_candidates(nothing or object(), moment, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 
 
 def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
@@ -194,9 +194,8 @@ def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_se
     tables = fit_fold(corpus, fold, ("values",), list_length=ADS, times=times)
     popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold), None, fold.target)
     shown, log = fold.history(corpus.train).events(), corpus.train
-    slots = tables.popularity[0].slots
     for query, (start, stop) in enumerate(zip(fold.history(log).starts, fold.query_ends, strict=True)):
-        moment = slots.times[slots.find(fold.query_times[query : query + 1])[0]]
+        (moment,) = (batch.moment for batch in cut_batches(fold.query_times) if query in batch.rows)
         near = shown[np.abs(log.time[shown] - moment) <= 24 * 3_600] if times else shown
         counts = np.bincount(log.item[near], minlength=ADS + 1)
         left = sorted({*range(1, ADS + 1)} - {*log.item[start:stop].tolist()}, key=lambda ad: (-counts[ad], ad))

@@ -1,4 +1,4 @@
-"""What the hold-out shows of queries in several groups of times, each with a pool of its own."""
+"""What the hold-out shows of queries at several moments, each with a pool of its own."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,12 +11,11 @@ import pytest
 from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.day import validation
 from competitions.tencent.day.validation import count_stages, list_candidates
-from competitions.tencent.features.popularity import GROUPS
+from competitions.tencent.features.popularity import cut_batches
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.split import Fold
-from tests.unit.tencent.features.test_popularity import plant_halves
-from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.tencent_folds import fit_fold, plant_halves
 from tests.unit.tencent.test_ranking import join_all
 from tests.unit.tencent.training_inputs import CONFIG, make_corpus
 
@@ -35,33 +34,32 @@ def world() -> tuple[Corpus, Fold, FoldTables]:
     actions = np.ones(QUERIES, np.int8)
     own = {"target": target, "unseen": target == ADS, "target_action": actions}
     fold = replace(fold, **own, candidates=CatalogueRows(np.arange(1, 21)))
-    return corpus, fold, fit_fold(corpus, fold, ("values",), settings=SETTINGS, list_length=8)
+    return corpus, fold, fit_fold(corpus, fold, ("values",), list_length=8)
 
 
-def test_candidates_are_those_of_each_querys_own_group(
+def test_candidates_are_those_of_each_querys_own_moment(
     world: tuple[Corpus, Fold, FoldTables], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus, fold, tables = world
     monkeypatch.setattr(validation, "LISTED", 50)
     items, data = list_candidates(corpus, fold, tables, None, SETTINGS)
-    assert len(tables.pools.rows) == GROUPS
     name = dict(zip(corpus.users[fold.users].astype(str).tolist(), range(QUERIES), strict=True))
     queries = [name[query] for query in items["query"].unique(maintain_order=True)]
     assert sorted(queries) == [*range(50)]
     assert data.group_sizes.tolist() == items["query"].rle().struct.field("len").to_list()
     starts = np.cumsum(data.group_sizes) - data.group_sizes
-    group = np.searchsorted(tables.pools.edges, fold.query_times, side="right")
+    batches, search = cut_batches(fold.query_times[:50]), Search(tables, SETTINGS)
     target: Any = fold.target
     for query, start, size in zip(queries, starts, data.group_sizes, strict=True):
-        search, rows = Search(tables, SETTINGS, int(group[query])), slice(start, start + size)
-        retrieved = search.retrieve(take_queries(corpus, fold, np.array([query])))
+        (time,) = (batch.moment for batch in batches if query in batch.rows)
+        moment, rows = search.at(time), slice(start, start + size)
+        retrieved = moment.retrieve(take_queries(corpus, fold, np.array([query])))
         ads = retrieved.item[0]
         assert items["item"][rows].to_list() == corpus.catalogue.oid[ads].tolist()
         assert items["first search"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)
         assert data.labels[rows].tolist() == (ads == target[query]).tolist()
-        popularity, name = search.popularity.of(fold.query_times[[query]], retrieved.item), "events 24 h behind"
-        column = data.features[rows, data.names.index(name)]
-        assert column.tolist() == popularity[0, :, search.popularity.names.index(name)].tolist()
+        column = moment.columns["events 24 h behind"][np.searchsorted(moment.pool.rows, ads)]
+        assert data.features[rows, data.names.index("events 24 h behind")].tolist() == column.tolist()
 
 
 def test_the_funnel_says_how_many_targets_are_in_the_pool_of_their_time(

@@ -45,7 +45,7 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     nothing: Any = np.zeros((5, 7), np.int64)
     past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)
     ads, scores = rng.integers(1, 30, (5, 9)), np.zeros((5, 9), np.float32)
-    candidates = Candidates(nothing, 0, past, CatalogueRows(ads), scores, nothing, scores, {})
+    candidates = Candidates(nothing, past, CatalogueRows(ads), scores, nothing, scores, {}, {})
     columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):
@@ -64,7 +64,7 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
 def describe_queries(*histories: list[tuple[int, int, int]]) -> tuple[Candidates, dict[str, Any]]:
     """The candidates of users with these histories, and all columns by name."""
     search, queries = ask_all(make_corpus(make_sequences(*histories), 12), ("counts", "values"))
-    candidates = search.retrieve(queries)
+    candidates = search.at(int(queries.time[0])).retrieve(queries)
     blocks = ("popularity", "query", "search", "shares")
     features, names = pair_features.pair_features(search.tables, candidates, blocks)
     assert features.shape == (len(histories), 12, len(names))
@@ -83,7 +83,7 @@ def test_what_follows_goes_by_the_ad_that_was_clicked_last() -> None:
     catalogue = make_catalogue(12, columns={0: [1, 2, *[3] * 10]})
     log = make_sequences(*[[(1, 1, 0), (2, 1, 5)]] * 9, [(3, 0, 0), (1, 1, 5), (4, 0, 9)])
     search, queries = ask_all(make_corpus(log, 12, catalogue=catalogue), ("values",))
-    candidates = search.retrieve(queries)
+    candidates = search.at(int(queries.time[0])).retrieve(queries)
     (follows,) = pair_features.follows_columns(search.tables, candidates).values()
     assert candidates.item[-1][follows[-1] > 0].tolist() == [2]
 
@@ -107,7 +107,7 @@ def test_chosen_candidates_are_described_as_among_all() -> None:
     log = make_sequences([(1, 1, 10), (2, 0, 20), (3, 1, 30)], [(4, 1, 10)], [(5, 0, 15), (6, 1, 40)])
     content = prepare_content("81", np.random.default_rng(0).normal(size=(13, 4)).astype(np.float16))
     search, queries = ask_all(make_corpus(log, 12), ("content", "behaviour", "counts", "values"), [content])
-    candidates = search.retrieve(queries)
+    candidates = search.at(int(queries.time[0])).retrieve(queries)
     kept = np.array([[1, 4, 11], [2, 3, 5]])
     chosen = candidates.take(np.array([2, 0]), kept)
     (every, names), (some, same) = (

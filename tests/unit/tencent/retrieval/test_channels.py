@@ -128,7 +128,7 @@ def test_the_planted_neighbours_score_above_all_others(channel: Channel) -> None
 
 def test_what_a_user_has_seen_is_never_listed(channel: Channel) -> None:
     search, queries = search_by(channel)
-    candidates = search.retrieve(queries)
+    candidates = search.at(0).retrieve(queries)
     listed = np.where(np.isfinite(candidates.scores), candidates.item, -1)
     for row, user in enumerate(queries.histories.users):
         seen = LOG.item[LOG.offsets[user] : LOG.offsets[user + 1] - 1]
@@ -187,7 +187,7 @@ def test_a_new_channel_is_one_line_in_the_registry(monkeypatch: pytest.MonkeyPat
     assert fusion.weights["toy"] > 1.0
     assert [row["channel"] for row in fusion.rows] == ["values", "toy"]
     learned = dataclasses.replace(tables, fusion=fusion)
-    candidates = Search(learned, SETTINGS).retrieve(take_queries(corpus, fold).take(np.arange(5)))
+    candidates = Search(learned, SETTINGS).at(0).retrieve(take_queries(corpus, fold).take(np.arange(5)))
     names = pair_features(learned, candidates, ("search",))[1]
     assert {"toy score", "toy share of the best", "toy rank"} <= {*names}
     assert find_channel("toy") is TOY

@@ -69,7 +69,7 @@ def test_a_draw_of_the_candidates_gives_the_weights_of_all(monkeypatch: pytest.M
     monkeypatch.setattr(fusion_module, "DRAWN", 60)
     values, allowed, target = draw_world(PLANTED, possible=0.8)
     even = np.where(allowed, values.sum(2), -np.inf)
-    positions, weights = draw_sample(even, target, np.random.default_rng(1))
+    positions, weights = draw_sample(even, target, np.random.default_rng(1).random((QUERIES, 60)))
     assert positions.shape[1] < POOL / 3
     part = np.take_along_axis(values, positions[:, :, None], 1)
     sampled = ChannelScores(tuple(PLANTED), part, weights, (LIVELY,))

@@ -1,7 +1,6 @@
 """Retrieval: several interests at once, popularity at the query's time, what was seen, the pool."""
 
 import dataclasses
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -9,15 +8,14 @@ import pytest
 import torch
 
 from competitions.tencent.corpus import CatalogueRows
-from competitions.tencent.fold_tables import FoldTables, Fusion
+from competitions.tencent.fold_tables import Fusion
 from competitions.tencent.retrieval import fusion as fusion_module
 from competitions.tencent.retrieval.content import BETA, Content
-from competitions.tencent.retrieval.fusion import ChannelScores, collect_scores, learn_fusion
+from competitions.tencent.retrieval.fusion import collect_scores, learn_fusion
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Queries, Search, take_queries
+from competitions.tencent.retrieval.search import Moment, Queries, Search, take_queries
 from competitions.tencent.split import build_test_fold
-from tests.unit.tencent.features.test_popularity import plant_halves
-from tests.unit.tencent.tencent_folds import fit_fold
+from tests.unit.tencent.tencent_folds import fit_fold, plant_halves
 from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
 
 HOUR = 3_600
@@ -38,13 +36,14 @@ def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple
     settings = msgspec.structs.replace(SETTINGS, **changed)  # type: ignore[arg-type]
     # As it is: that it is centred is tested in test_content.py.
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
-    tables = fit_fold(corpus, fold, ("content",), contents, settings)
+    tables = fit_fold(corpus, fold, ("content",), contents)
     fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": BETA}, ("81",))
     return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold)
 
 
 def ranked(made: tuple[Search, Queries], query: int) -> list[int]:
-    candidates = made[0].retrieve(made[1])
+    search, queries = made
+    candidates = search.at(int(queries.time[query])).retrieve(queries)
     return candidates.item[query][np.isfinite(candidates.scores[query])].tolist()
 
 
@@ -61,22 +60,67 @@ def test_an_ad_that_others_are_shown_now_comes_forward_and_one_of_another_day_do
     assert ranked(make_search(late), 0) == ranked(make_search(), 0)
 
 
-def test_of_a_large_pool_only_what_is_shown_is_searched() -> None:
-    shown = [(9, 0, 20), (10, 0, 30), *[(9, 0, 40), (10, 0, 50)] * 5]
-    search, _ = make_search(shown, pool=2)
-    assert search.pool.tolist() == [9, 10]
-    assert search.popularity.table.shape[1] == 2
+# --- the pool ---
+
+
+def test_of_many_candidates_those_that_are_shown_then_are_searched() -> None:
+    """At each time by what is shown then; the scores of a pool are those of all candidates."""
+    log, fold = plant_halves(40)
+    tables = fit_fold(make_corpus(log, 22), fold, ("values",))
+    every = Search(tables, SETTINGS)
+    search = Search(tables, msgspec.structs.replace(SETTINGS, pool=10))
+    queries = take_queries(make_corpus(log, 22), fold)
+    for hour, ads in ((30, range(1, 11)), (700, range(11, 21)), (50, range(1, 11))):
+        moment, whole = search.at(hour * HOUR), every.at(hour * HOUR)
+        assert moment.pool.rows.tolist() == [*ads]
+        assert whole.pool.rows.tolist() == [*range(1, 23)]
+        assert {name: column.tolist() for name, column in moment.columns.items()} == {
+            name: column[list(np.array(ads) - 1)].tolist() for name, column in whole.columns.items()
+        }
+        candidates = moment.retrieve(queries)
+        assert candidates.item.shape == (40, 10)  # a pool smaller than a list
+
+
+@pytest.mark.parametrize(("kind", "chosen"), [("events", 1), ("clicks", 2)])
+def test_what_popularity_weighs_decides_who_is_in_the_pool(kind: str, chosen: int) -> None:
+    """One ad is much shown, another is much clicked. Where nothing weighs, most events decide."""
+    corpus = make_corpus(make_sequences([(1, 0, HOUR)] * 9, [(2, 1, HOUR)] * 5, [(3, 0, HOUR)] * 2), 11)
+    tables = fit_fold(corpus, build_test_fold(corpus.train, corpus.test, corpus.candidates, None), ("values",))
+    for weights, pool in (({f"{kind} 1 h before": 1.0}, chosen), ({}, 1), ({f"{kind} 1 h before": -1.0}, None)):
+        weighed = dataclasses.replace(tables, fusion=dataclasses.replace(tables.fusion, weights=weights))
+        found = Search(weighed, msgspec.structs.replace(SETTINGS, pool=1)).at(HOUR).pool.rows.tolist()
+        assert found == [pool] if pool else found != [chosen]
+
+
+def test_blocks_are_those_of_all_queries_whatever_the_number_of_threads() -> None:
+    log, fold = plant_halves(120)
+    tables, queries = fit_fold(make_corpus(log, 22), fold, ("values",)), take_queries(make_corpus(log, 22), fold)
+
+    def list_block(moment: Moment, rows: np.ndarray) -> tuple[list[int], bytes]:
+        return rows.tolist(), moment.retrieve(queries.take(rows)).scores.tobytes()
+
+    made, threads = [], torch.get_num_threads()
+    for count in (1, 3):
+        torch.set_num_threads(count)
+        made.append([*Search(tables, SETTINGS).each_block(queries, list_block, "", most=20)])
+    torch.set_num_threads(threads)
+    assert made[0] == made[1]
+    assert sorted(row for rows, _ in made[0] for row in rows) == [*range(120)]
+
+
+# --- what seen ads give; what is learned from ---
 
 
 @pytest.mark.parametrize(("name", "left"), [("counts", 0.0), ("81", 1.0)])
 def test_scores_of_seen_ads_are_nothing_where_the_ranker_gets_them(name: str, left: float) -> None:
     search, queries = make_search()
-    alike = {"part": np.ones((len(queries), len(search.pool)), np.float32)}
-    search.channels = [(find_channel(name), lambda _: alike)]
-    seen = search.find_seen(queries.histories)
-    ((_, _, scores),) = search.score(search.block(queries), seen)
+    moment = search.at(20)
+    alike = {"part": np.ones((len(queries), len(moment.pool.rows)), np.float32)}
+    pool = dataclasses.replace(moment.pool, channels=[(find_channel(name), lambda _: alike)])
+    seen = moment.find_seen(queries.histories)
+    ((_, _, scores),) = dataclasses.replace(moment, pool=pool).score(moment.block(queries), seen)
     assert (scores[seen] == left).all()
-    assert scores.sum() == len(queries) * len(search.pool) - len(seen[0]) * (1 - left)
+    assert scores.sum() == len(queries) * len(pool.rows) - len(seen[0]) * (1 - left)
 
 
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
@@ -87,41 +131,32 @@ def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_
     search, queries = make_search()
     totals, target = [], np.array([4, 5])
     for seed in range(200):
-        scores = collect_scores(search.tables, SETTINGS, queries, target, np.random.default_rng(seed))
+        scores = collect_scores(search.tables, SETTINGS, queries, target, seed)
+        assert scores is not None
         totals.append(scores.stands_for.sum(1))
     assert np.mean(totals, 0) == pytest.approx([8, 8], abs=0.3)  # ten ads, of which each user has seen two
     assert scores.stands_for[scores.stands_for > 0].min() < 1  # more are drawn than there are
-    assert scores.names == ("81", "81 now", *search.popularity.names)
-    retrieved = search.retrieve(queries)
+    assert scores.names == ("81", "81 now", *search.at(20).columns)
+    retrieved = search.at(20).retrieve(queries)
     weights = np.array([search.tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
     for row, ad in enumerate(target):
         at = retrieved.item[row].tolist().index(ad)
         assert scores.values[row, 0] @ weights == pytest.approx(retrieved.scores[row, at], abs=1e-3)
 
 
-def test_learning_takes_each_query_with_the_pool_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_learning_takes_what_is_in_the_pool_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without targets that are not in it; of too few queries nothing is learned."""
     log, fold = plant_halves(120)
     assert fold.target is not None
     target = np.where(np.arange(120) < 20, 21 - fold.target, fold.target)  # of the other half
     fold = dataclasses.replace(fold, target=target, candidates=CatalogueRows(np.arange(1, 21)))
-    settings = msgspec.structs.replace(SETTINGS, pool=10)
-    tables = fit_fold(make_corpus(log, 22), fold, ("values",), settings=settings)
-    learned = []
-
-    def collect(tables: FoldTables, *given: Any) -> ChannelScores:
-        learned.append((*given[1:3], collect_scores(tables, *given)))
-        return learned[0][2]
-
-    monkeypatch.setattr(fusion_module, "collect_scores", collect)
-    assert learn_fusion(make_corpus(log, 22), fold, tables, settings, True, 0).rows
-    ((queries, target, scores),) = learned
-    assert sorted(queries.histories.users) == fold.users[20:].tolist()
-    weights = np.array([tables.fusion.weights.get(name, 0.0) for name in scores.names], np.float32)
-    own = [(group, query) for group, part in enumerate(tables.pools.split(queries.time)) for query in part.tolist()]
-    for (group, query), row in zip(own, scores.values, strict=True):
-        retrieved = Search(tables, settings, group).retrieve(queries.take(np.array([query])))
-        at = retrieved.item[0].tolist().index(target[query])
-        assert row[0] @ weights == pytest.approx(retrieved.scores[0, at], abs=2e-2)
-    monkeypatch.setattr(fusion_module, "FEWEST", len(target) + 1)
-    assert learn_fusion(make_corpus(log, 22), fold, tables, settings, True, 0) is tables.fusion
+    corpus, settings = make_corpus(log, 22), msgspec.structs.replace(SETTINGS, pool=10)
+    tables = fit_fold(corpus, fold, ("values",))
+    scores = collect_scores(tables, settings, take_queries(corpus, fold), target, 0)
+    assert scores is not None
+    assert len(scores.values) == 100
+    assert learn_fusion(corpus, fold, tables, settings, True, 0).rows
+    monkeypatch.setattr(fusion_module, "FEWEST", 101)
+    assert learn_fusion(corpus, fold, tables, settings, True, 0) is tables.fusion
+    nowhere = dataclasses.replace(fold, target=np.where(fold.target > 10, 1, 11))
+    assert learn_fusion(corpus, nowhere, tables, settings, True, 0) is tables.fusion
