@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Floats
+from common.arrays import Floats, Singles
 from common.learning.dataset import Matrix, RankingDataset, take_columns
 from common.learning.listwise_softmax import Labels, Sizes, find_starts, log_likelihoods, softmax_gradients
 from common.optimise import Bounds, minimise
@@ -104,12 +104,14 @@ def fit_choices(
     ridge: float,
     what: str,
     bounds: Bounds | None = None,
+    offset: Singles | None = None,
 ) -> Floats:
     """The weights (d,) of the columns of ``rows`` (n, d) that minimise -mean log likelihood per query + ridge / 2 *
     |weights|^2.
 
     Columns should be of one scale. ``labels`` (n,): 1 for what was chosen; queries without any say nothing. ``what`` is
-    fitted, for the sentence that says that it did not converge.
+    fitted, for the sentence that says that it did not converge. ``offset`` (n,): of utilities, with the weight 1; the
+    logarithm of how many a row stands for, where rows are a draw.
 
     >>> rows, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
     >>> fit_choices(rows, np.full(4, 2, np.int32), labels, 0.0, "it").round(2).tolist()  # log(3 / 1)
@@ -119,13 +121,14 @@ def fit_choices(
     if not answered.all():
         kept = np.repeat(answered, sizes)
         rows, labels, sizes = rows[kept], labels[kept], sizes[answered]
+        offset = None if offset is None else offset[kept]
     chunks = list(_cut_queries(sizes))
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, gradient = 0.0, np.zeros(len(weights))
         for part, queries in chunks:
             matrix = rows[part].astype(np.float64)  # the rounding of float32 products would stop the line search
-            utilities = matrix @ weights
+            utilities = matrix @ weights + (0.0 if offset is None else offset[part])
             total -= float(log_likelihoods(utilities, labels[part], sizes[queries]).sum())
             gradient += softmax_gradients(utilities, labels[part], sizes[queries])[0] @ matrix
         count = max(len(sizes), 1)

@@ -35,7 +35,6 @@ class FeatureSettings(Settings, frozen=True):
 
     pool: Count
     history: Count
-    search_events: Count
     blocks: tuple[str, ...] | Literal["auto"]
     negatives: Count
 

@@ -18,7 +18,8 @@ from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_featu
 from competitions.tencent.features.popularity import ALWAYS, AROUND, MOMENTS
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.retrieval.search import Candidates, Moment, Queries, Search, take_queries
+from competitions.tencent.retrieval.channel import Columns, Queries
+from competitions.tencent.retrieval.search import Candidates, Moment, Search, take_queries
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
@@ -38,7 +39,7 @@ def list_candidates(
     that an unlikely one is the target more often than it is.
     """
     assert fold.target is not None
-    search, queries, target = Search(tables, settings), take_queries(corpus, fold), fold.target
+    search, queries, target = Search(tables, settings), take_queries(corpus, fold, settings.history), fold.target
     draws = np.random.default_rng([seed, 23]).random((len(queries), tables.list_length), np.float32)
 
     def list_block(moment: Moment, rows: Int64s) -> RankingDataset | None:
@@ -109,7 +110,7 @@ def answer(
 ) -> FoldAnswers:
     """The ten best candidates of the queries of one part."""
     parts = split_parts(fold)
-    queries, most = take_queries(corpus, fold, parts[part]), max(1, MOMENTS // len(parts))
+    queries, most = take_queries(corpus, fold, settings.history, parts[part]), max(1, MOMENTS // len(parts))
     target = None if fold.target is None else fold.target[parts[part]]
     return answer_queries(Search(tables, settings), queries, ranker, target, most)
 
@@ -138,7 +139,7 @@ def answer_queries(
     return FoldAnswers(dict(zip(WAYS, (ranked, retrieved, popular), strict=True)), None if target is None else rank)
 
 
-def count_events(columns: dict[str, Singles]) -> Singles:
+def count_events(columns: Columns) -> Singles:
     """Events within a day of a moment, or all where times say nothing, from the ``columns`` of popularity."""
     around = [columns[window.name] for window in AROUND if window.name in columns] or [columns[ALWAYS]]
     return np.asarray(np.exp(around).sum(0), np.float32)

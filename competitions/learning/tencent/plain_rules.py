@@ -123,7 +123,7 @@ def fit_rule(corpus: Corpus, fold: Fold, key: str, seed: int) -> Score:
         return lambda block: torch.from_numpy(score_regression(known, coefficients, queries.take(block), ads)[:, rows])
     settings = {COUNTS: COUNT_SETTINGS, TRANSITIONS: TRANSITION_SETTINGS}[key]
     (counts,) = fit_all_counts(history, catalogue, attribute_matrix(catalogue), (settings,), np.arange(ads))
-    score = counts.prepare(rows)
+    score = counts.prepare_sums(rows)
     return lambda block: torch.from_numpy(score(queries.take(block)))
 
 

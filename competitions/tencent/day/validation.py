@@ -98,7 +98,7 @@ def list_candidates(
     and their features, made anew: the run holds those of a block of users at a time.
     """
     assert fold.target is not None
-    users, target = take_queries(corpus, fold, slice(0, LISTED)), fold.target[:LISTED]
+    users, target = take_queries(corpus, fold, settings.history, slice(0, LISTED)), fold.target[:LISTED]
 
     def list_block(moment: Moment, rows: Int64s) -> tuple[tuple[str, ...], list[np.ndarray]]:
         retrieved = moment.retrieve(users.take(rows))

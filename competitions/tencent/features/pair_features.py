@@ -27,16 +27,14 @@ from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import KINDS
+from competitions.tencent.retrieval.channel import KINDS, Columns
 from competitions.tencent.retrieval.content import Content, map_tensor
-from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Candidates
 
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
 SEARCH_SCORE = "search score"
-Columns = dict[str, Singles]
 
 
 def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Singles, tuple[str, ...]]:
@@ -51,13 +49,7 @@ def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[s
 
 def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``search``."""
-    columns = {"search rank": np.log1p(candidates.rank)}
-    for channel in map(find_channel, tables.tables):
-        for part in channel.parts:
-            if channel.features and part in candidates.features:
-                names = (f"{part} {what}" for what in channel.features.names)
-                columns |= dict(zip(names, np.moveaxis(candidates.features[part], 2, 0), strict=True))
-    return columns
+    return {"search rank": np.log1p(candidates.rank), **candidates.search}
 
 
 def content_columns(tables: FoldTables, candidates: Candidates) -> Columns:
@@ -71,7 +63,7 @@ def content_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 
 def compare_content(content: Content, width: float, candidates: Candidates) -> Columns:
     """The columns of one embedding."""
-    past, vectors = candidates.history, map_tensor(content.vectors)
+    past, vectors = candidates.queries.past, map_tensor(content.vectors)
     names = [f"kernel {factor:.3g} {kind}" for factor in WIDTH_FACTORS for kind in KINDS]
     names += ["cosine to the last click", "cosine to a click", "cosine to an event"]
     values = torch.empty(len(past.item), len(names), candidates.item.shape[1])
@@ -89,7 +81,7 @@ def describe_content(
     """Fill ``values`` [queries, columns, candidates] for the few queries of these ``rows``: their events x candidates,
     in ``held`` [2, queries, events, candidates], stay in the processor's cache; those of a block take thrice as long.
     """
-    past, weights, (cosine, made) = candidates.history, candidates.history.weights[rows], held
+    past, weights, (cosine, made) = candidates.queries.past, candidates.queries.past.weights[rows], held
     history, ads = (
         functional.embedding(torch.from_numpy(item[rows]), vectors).float() for item in (past.item, candidates.item)
     )
@@ -110,7 +102,7 @@ def describe_content(
 
 def shares_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``shares``."""
-    past = candidates.history
+    past = candidates.queries.past
     weights = past.weights / past.weights.sum(2, keepdim=True).clamp(min=FLOOR)
     columns = {}
     for field in tables.catalogue.fields:
@@ -147,7 +139,7 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Single
 def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``follows``."""
     return {
-        f"{field.name} follows": lift.of(field.codes[candidates.history.last_click], field.codes[candidates.item])
+        f"{field.name} follows": lift.of(field.codes[candidates.queries.past.last_click], field.codes[candidates.item])
         for field, lift in zip(tables.catalogue.fields, tables.lifts, strict=True)
     }
 
@@ -159,7 +151,7 @@ def popularity_columns(tables: FoldTables, candidates: Candidates) -> Columns:
 
 def query_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``query``."""
-    past, time = candidates.history, candidates.queries.time[:, None]
+    past, time = candidates.queries.past, candidates.queries.time[:, None]
     hours, events = (time - past.time) / HOUR_S, past.mask.sum(1)
     clicked = np.where(past.clicked, hours, np.inf).min(1)
     values = {

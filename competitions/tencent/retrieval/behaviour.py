@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, number_rows
-from competitions.tencent.retrieval.channel import Channel, as_it_is
+from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
 from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.retrieval.sparse_history import (
@@ -86,5 +86,4 @@ def factorise(near: Sparse) -> Singles:
     return scale_to_one(left * np.sqrt(values))
 
 
-PARTS = dict.fromkeys(name_parts(NAME), as_it_is)
-CHANNEL = Channel(NAME, fit, ("history", "catalogue"), PARTS, features=None, widths=WIDTHS)
+CHANNEL = Channel(NAME, fit, ("history", "catalogue"), name_parts(NAME), described=False, widths=WIDTHS)

@@ -1,14 +1,15 @@
 """What a channel of retrieval is: one way to say which ads a user may click next.
 
-A channel is fitted on what lies before a cut and gives a table; the table is prepared for the candidates of a fold, and
-then scores queries against all of them. ``fusion`` learns on earlier queries how much each channel counts for, and
-leaves out what nobody misses. A new channel is its file, and one line in ``registry``. It takes a block of queries as
-padded arrays, with the weights that recent events and clicks have.
+A channel is fitted on what lies before a cut and gives a table; the table is prepared for candidates, and then scores
+some queries at a time against all of them, in columns that are logarithms. ``fusion`` learns on earlier queries how
+much each column counts for in their sum, and leaves out channels that nobody misses. A new channel is its file, and one
+line in ``registry``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,7 +25,6 @@ LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm o
 RECENT, LASTING = 0.9, 0.97  # what an event counts for each event behind it
 CLICKED = 60.0  # a click, in events that were shown only
 HALF_LIFE_H, CLICKED_NOW = 6.0, 3.0  # of what is seen now: the hours by which it counts a half, and a click's weight
-NOW = 8  # events
 
 
 @dataclass(frozen=True)
@@ -77,22 +77,34 @@ def heaviest_events(history: WeightedHistories, events: int, kind: str = "recent
 
 
 @dataclass(frozen=True)
-class QueryBlock:
-    """Some queries: their ``histories``; the last events of these ``weighted``; of those that weigh most ``heaviest``,
-    rows of the catalogue and weights, both [queries, events]; of those that weigh most ``now`` the same; the ``action``
-    that each target will get, int64.
+class Queries:
+    """``histories`` of users, the ``time`` of each query, and the ``action`` that its target will get, int64 [queries]
+    each; ``events``: how many last ones of a history are weighed.
     """
 
     histories: Histories
-    weighted: WeightedHistories
-    heaviest: tuple[Int64s, Singles]
-    now: tuple[Int64s, Singles]
+    time: Int64s
     action: Int64s
+    events: int
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.action)
+
+    def take(self, rows: Int64s) -> "Queries":
+        """These queries."""
+        return Queries(self.histories.take(rows), self.time[rows], self.action[rows], self.events)
+
+    @cached_property
+    def past(self) -> WeightedHistories:
+        """The last events of each, weighed."""
+        return weigh_events(self.histories, self.events)
 
 
-Scores = dict[str, Singles]  # by the part of a channel, float32 [queries, candidates]
-Scorer = Callable[[QueryBlock], Scores]
-Scale = Callable[[Singles], Singles]
+Columns = dict[
+    str, Singles
+]  # by name a number for each query and ad, float32 [queries, ads]: a logarithm, to be summed
+Scorer = Callable[[Queries], Columns]
 
 
 class Table(Protocol):
@@ -105,31 +117,16 @@ class Table(Protocol):
         """
 
 
-class PartTable(Protocol):
-    """What a part of a channel scores histories by."""
-
-    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
-        """What gives the scores of these rows of the catalogue, float32 [queries, candidates]."""
-
-
-PartOf = TypeVar("PartOf", bound=PartTable)
-
-
 @dataclass(frozen=True)
-class PartTables(Generic[PartOf]):
-    """A channel of several ``tables``, by part."""
+class Tables:
+    """A channel of several tables, each with columns of its own."""
 
-    tables: dict[str, PartOf]
+    tables: tuple[Table, ...]
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Table``. There is no kernel."""
-        own = {name: table.prepare(candidates) for name, table in self.tables.items()}
-        return lambda block: {name: score(block.histories) for name, score in own.items()}
-
-
-def as_it_is(scores: Singles) -> Singles:
-    """Scores that are logarithms already."""
-    return scores
+        """See ``Table``."""
+        scorers = [table.prepare(candidates, width) for table in self.tables]
+        return lambda queries: {name: own for score in scorers for name, own in score(queries).items()}
 
 
 def log_share(scores: Singles) -> Singles:
@@ -144,52 +141,17 @@ def log_share(scores: Singles) -> Singles:
     return shares
 
 
-def compute_shares(scores: Singles, retrieved: Int64s) -> Singles:
-    """Three features of the ``retrieved`` [queries, retrieved], indices of candidates, from the ``scores`` [queries,
-    candidates], float32 [queries, retrieved, 3]: in standard deviations, the logarithm of the share of the best, the
-    logarithm of the rank among them.
+def compare_retrieved(scores: Singles, retrieved: Int64s) -> Columns:
+    """What the ranker gets of a column of ``scores`` [queries, candidates]: of the ``retrieved`` [queries, retrieved],
+    indices of candidates, the score itself, how far it lies below the best of these, the logarithm of its rank.
 
-    >>> scores = np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)
-    >>> compute_shares(scores, np.array([[2, 1]])).astype(float).round(2).tolist()
-    [[[2.45, 0.0, 0.0], [0.82, -1.1, 0.69]]]
+    >>> found = compare_retrieved(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32), np.array([[2, 1]]))
+    >>> {name: column.astype(float).round(2).tolist() for name, column in found.items()}
+    {'score': [[3.0, 1.0]], 'below the best': [[0.0, -2.0]], 'rank': [[0.0, 0.69]]}
     """
     own = np.take_along_axis(scores, retrieved, 1)
-    share = np.log(np.maximum(own, 0) / (scores.max(1, keepdims=True) + TINY) + 1e-3)
-    scaled = own / (deviation(scores) + TINY)
-    return np.stack([scaled, share, np.log1p(rank_scores(own))], 2).astype(np.float32)
-
-
-def compute_logits(scores: Singles, retrieved: Int64s) -> Singles:
-    """The same of ``scores`` that are logarithms: how far they lie below the best, in place of the share."""
-    own = np.take_along_axis(scores, retrieved, 1)
-    scaled = (own - scores.mean(1, keepdims=True)) / (deviation(scores) + TINY)
-    return np.stack([scaled, own - own.max(1, keepdims=True), np.log1p(rank_scores(own))], 2).astype(np.float32)
-
-
-def deviation(scores: Singles) -> Singles:
-    """The standard deviation of each row, [queries, 1]: a tenth of numpy's time, which makes an array of differences.
-
-    >>> deviation(np.array([[0.0, 1.0, 3.0, 0.0]], np.float32)).astype(float).round(3).tolist()
-    [[1.225]]
-    """
-    squares = np.vecdot(scores, scores)[:, None] / scores.shape[1]
-    return np.asarray(np.sqrt(np.maximum(squares - scores.mean(1, keepdims=True) ** 2, 0.0)))
-
-
-def rank_scores(scores: Singles) -> Int64s:
-    """The rank of each score [queries, candidates] in its row, 0 the highest."""
-    return np.argsort(np.argsort(-scores, 1, kind="stable"), 1)
-
-
-class ScoreFeatures(NamedTuple):
-    """What the ranker gets of a channel's scores: the ``names`` of the features, and what computes them."""
-
-    names: tuple[str, ...]
-    compute: Callable[[Singles, Int64s], Singles]
-
-
-SHARES = ScoreFeatures(("score", "share of the best", "rank"), compute_shares)
-LOGITS = ScoreFeatures(("score", "below the best", "rank"), compute_logits)
+    rank = np.argsort(np.argsort(-own, 1, kind="stable"), 1)
+    return {"score": own, "below the best": own - own.max(1, keepdims=True), "rank": np.log1p(rank, dtype=np.float32)}
 
 
 @dataclass(frozen=True)
@@ -199,14 +161,13 @@ class Channel:
     ascending), "contents" (all embeddings), "counted" and "exposures" (see ``Plan``), "settings" (of the sequence
     channel) and "seed".
 
-    ``parts``: what the table can give scores of, each with the ``Scale`` that makes of its scores logarithms, up to a
-    factor. ``features``: what the ranker gets of the scores; None where a block of features says more. ``widths``: of
-    a kernel, tried by ``fusion``.
+    ``parts``: the columns that its table can have. ``described``: whether the ranker gets these, see
+    ``compare_retrieved``; not where a block of features says more. ``widths``: of a kernel, tried by ``fusion``.
     """
 
     name: str
     fit: Callable[..., Table]
     takes: tuple[str, ...]
-    parts: Mapping[str, Scale]
-    features: ScoreFeatures | None = SHARES
+    parts: tuple[str, ...]
+    described: bool = True
     widths: tuple[float, ...] = ()

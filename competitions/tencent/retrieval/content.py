@@ -22,12 +22,15 @@ from torch import Tensor
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves
 from competitions.tencent.io.embeddings import read_embedding
-from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, Scores, as_it_is
+from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, heaviest_events
 
 WIDTHS = (6.0, 12.0, 24.0)  # of a kernel: the larger, the nearer an ad must be to count
 BETA = 12.0  # its width before one is chosen
 CACHED = 2**19  # similarities at a time, which stay in the processor's cache: a quarter of the time of all at once
 MANY = 20_000  # candidates: of more, the search is most of an answer's time
+EVENTS, EVENTS_OF_MANY = 32, 16  # of a history, those with the largest weights; of more against many the lists hold no
+# more targets
+NOW = 8  # events that are seen now
 FLOOR = 1e-12  # of a kernel's sum
 # The largest whole number of a vector. Processors without VNNI add two products in 16 bits, one side of them moved by
 # 128: (128 + 77) x 77 x 2 < 2^15, so that no sum is cut off and all processors have the same.
@@ -50,10 +53,12 @@ class Content:
         """The logarithm of the kernel over a history's heaviest events, and over what is seen now."""
         vectors = map_tensor(self.vectors)
         searched = prepare_search(vectors[torch.from_numpy(candidates)].float())
+        kinds = {"recent": EVENTS_OF_MANY if len(candidates) > MANY else EVENTS, "now": NOW}
 
-        def score(block: QueryBlock) -> Scores:
+        def score(queries: Queries) -> Columns:
             scores = {}
-            for name, (item, weights) in zip(name_parts(self.name), (block.heaviest, block.now), strict=True):
+            for name, (kind, events) in zip(name_parts(self.name), kinds.items(), strict=True):
+                item, weights = heaviest_events(queries.past, events, kind)
                 history = vectors[torch.from_numpy(item.reshape(-1))].float()
                 scores[name] = score_kernel(history, weights, searched, width).numpy()
             return scores
@@ -155,12 +160,12 @@ def _sum_quantized(history: Tensor, weights: Tensor, candidates: Quantized, beta
     return total
 
 
-CHANNEL = Channel("content", prepare_content, (), {}, features=None, widths=WIDTHS)
+CHANNEL = Channel("content", prepare_content, (), (), described=False, widths=WIDTHS)
 
 
 def of_embedding(name: str) -> Channel:
     """The channel of one embedding."""
-    return replace(CHANNEL, name=name, parts=dict.fromkeys(name_parts(name), as_it_is))
+    return replace(CHANNEL, name=name, parts=name_parts(name))
 
 
 def name_parts(name: str) -> tuple[str, str]:

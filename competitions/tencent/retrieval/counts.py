@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, PartTables, as_it_is, log_share
+from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, Tables, log_share
 from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
 
@@ -89,6 +89,7 @@ class Counts:
     by_value: sparse.Sparse | None
     settings: CountSettings
     targets: Int64s
+    name: str = ""
 
     def narrow(self, candidates: CatalogueRows) -> "Counts":
         """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
@@ -99,7 +100,17 @@ class Counts:
         table = sparse.narrow_columns(self.neighbours, number, len(kept))
         return replace(self, neighbours=table, targets=self.targets[kept])
 
-    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``Table``, there is no kernel; the column ``name``."""
+        score = self.prepare_sums(candidates)
+
+        def score_queries(queries: Queries) -> Columns:
+            sums = score(queries.histories)
+            return {self.name: sums if self.settings.lift else log_share(sums)}  # lifts are logarithms
+
+        return score_queries
+
+    def prepare_sums(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
         """What scores histories against these rows of the catalogue, float32 [queries, candidates]; an ad that is no
         target has what its attributes give it.
 
@@ -130,13 +141,13 @@ class Counts:
         return score
 
 
-def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> PartTables[Counts]:
+def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> Tables:
     """Co-occurrence in these histories with the candidates. ``counted``: which tables of ``COUNTED``."""
     settings = COUNTED[counted]
     tables = fit_all_counts(
         history, catalogue, sparse.attribute_matrix(catalogue), tuple(settings.values()), candidates
     )
-    return PartTables(dict(zip(settings, tables, strict=True)))
+    return Tables(tuple(replace(table, name=name) for name, table in zip(settings, tables, strict=True)))
 
 
 def fit_all_counts(
@@ -224,5 +235,5 @@ CHANNEL = Channel(
     "counts",
     fit,
     ("history", "catalogue", "candidates", "counted"),
-    dict.fromkeys((FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS), log_share) | {LIFTED_COUNTS: as_it_is},
+    (FEATURE_COUNTS, PLAIN_COUNTS, LAST_COUNTS, LIFTED_COUNTS),
 )

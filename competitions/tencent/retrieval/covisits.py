@@ -15,7 +15,7 @@ import numpy as np
 from common.arrays import Floats, Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.io.schema import MAX_SECONDS
-from competitions.tencent.retrieval.channel import Channel, QueryBlock, Scorer, log_share
+from competitions.tencent.retrieval.channel import Channel, Queries, Scorer, log_share
 from competitions.tencent.retrieval.sparse_history import EVENT_WEIGHTS, Log, flatten_log
 from competitions.tencent.sequences import Histories
 
@@ -51,14 +51,14 @@ class Covisits:
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``score_block``. There is no kernel."""
         index = number_rows(candidates, self.rows)
-        return lambda block: {NAME: self.score_block(block, index, len(candidates))}
+        return lambda queries: {NAME: log_share(self.score_block(queries, index, len(candidates)))}
 
-    def score_block(self, block: QueryBlock, index: Int32s, candidates: int) -> Singles:
+    def score_block(self, queries: Queries, index: Int32s, candidates: int) -> Singles:
         """The sum over a query's last events, over the visits to the same ad and over what stood beside these, of what
         each counts, multiplied: float32 [queries, candidates]. ``index`` [rows of the catalogue]: of a candidate, -1
         for any other ad.
         """
-        past = block.weighted
+        past = queries.past
         query, position = np.nonzero(past.mask & (past.recency < SOURCES))
         end = np.where(past.mask, past.time, 0).max(1)[query]
         weight = FADE ** past.recency[query, position] * closeness(end - past.time[query, position])
@@ -99,4 +99,4 @@ def fit(history: Histories, catalogue: Catalogue) -> Covisits:
     return Covisits(log, time, keys[order], order.astype(np.int32), len(catalogue.oid))
 
 
-CHANNEL = Channel(NAME, fit, ("history", "catalogue"), {NAME: log_share})
+CHANNEL = Channel(NAME, fit, ("history", "catalogue"), (NAME,))

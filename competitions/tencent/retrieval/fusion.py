@@ -16,15 +16,15 @@ import torch
 
 from common.arrays import Floats, Singles
 from common.engine.progress import say
-from common.optimise import minimise
+from common.learning.conditional_logit import fit_choices
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
 from competitions.tencent.features.popularity import ALWAYS, AROUND
 from competitions.tencent.fold_tables import FoldTables, Fusion
-from competitions.tencent.retrieval.channel import Channel
+from competitions.tencent.retrieval.channel import Channel, Columns, Queries
 from competitions.tencent.retrieval.content import BETA
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Moment, Queries, Search, take_queries
+from competitions.tencent.retrieval.search import Moment, Search, take_queries
 from competitions.tencent.split import Fold
 
 QUERIES = 1_000  # that are learned from
@@ -88,25 +88,14 @@ def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
     # Of a column without variation every weight is as likely; divided by nothing, it would decide where the column
     # does vary: "unseen" in the organiser's fold alone, say.
     scale = np.where(scale > CONSTANT, scale, np.float32(np.inf))
-    values = (scores.values - scores.values[:, :1]) / scale
-    with np.errstate(divide="ignore"):  # a candidate that stands for n counts n times in the sum over all
-        offset = np.log(scores.stands_for)
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        utility = values @ weights.astype(np.float32) + offset
-        highest = utility.max(1, keepdims=True)
-        chance = np.exp(utility - highest)
-        total = chance.sum(1, keepdims=True)
-        chance /= total
-        gradient = np.einsum("qc,qcn->n", chance, values, optimize=True) / len(values)
-        # The target's own utility is 0: its values are what the others' are measured from.
-        likelihood = -(highest + np.log(total)).mean(dtype=np.float64)
-        return RIDGE / 2 * float(weights @ weights) - float(likelihood), gradient + RIDGE * weights
-
-    start = np.full(values.shape[2], 0.1)
+    possible = scores.stands_for > 0
+    rows = ((scores.values - scores.values[:, :1]) / scale)[possible]
+    labels = np.zeros(possible.shape, np.float32)
+    labels[:, 0] = 1
+    # A candidate that stands for n counts n times in the sum over all.
     bounds = [(None if name in scores.popular else 0.0, None) for name in scores.names]
-    weights = minimise(loss, start, what, bounds)
-    return np.asarray(weights / scale, np.float32)
+    sizes, offset = possible.sum(1).astype(np.int32), np.log(scores.stands_for[possible])
+    return np.asarray(fit_choices(rows, sizes, labels[possible], RIDGE, what, bounds, offset) / scale, np.float32)
 
 
 def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
@@ -123,7 +112,6 @@ def choose_channels(
     """The weights of the channels that weigh anything beside the others; ``keep``: of all. Noted of each channel: what
     it weighs, and the recall of a list of this ``length`` by it and what is popular alone, by the same weights.
     """
-    scores = scores.take(scores.names)  # column after column in memory: a fit then takes a seventh of the time
     first = fit_weights(scores)
     nats = dict(zip(scores.names, first * scores.deviations(), strict=True))
     weight = {name: max(float(nats[part]) for part in parts) for name, parts in members.items()}
@@ -164,7 +152,7 @@ def learn_fusion(
     """
     assert fold.target is not None
     chosen = np.random.default_rng([seed, 17]).permutation(len(fold.users))[:QUERIES]
-    queries, target = take_queries(corpus, fold, chosen), fold.target[chosen]
+    queries, target = take_queries(corpus, fold, settings.history, chosen), fold.target[chosen]
     channels = {name: find_channel(name) for name in tables.tables}
     widths = {
         name: choose_width(tables, settings, channel, queries, target, seed)
@@ -205,11 +193,11 @@ def collect_scores(
 @torch.inference_mode()
 def _collect_block(moment: Moment, queries: Queries, target: Int64s, draws: Floats) -> ChannelScores:
     """Of some queries of a moment."""
-    parts, total = dict[str, Singles](), moment.popular.repeat(len(queries), 1)
+    parts, total = Columns(), moment.popular.repeat(len(queries), 1)
+    for _, name, column in moment.score(queries):
+        parts[name] = column
+        total.add_(torch.from_numpy(column), alpha=moment.tables.fusion.weights.get(name, 0.0))
     seen = moment.find_seen(queries.histories)
-    for channel, name, scores in moment.score(moment.block(queries), seen):
-        parts[name] = channel.parts[name](scores)
-        total.add_(torch.from_numpy(parts[name]), alpha=moment.tables.fusion.weights.get(name, 0.0))
     total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
     sampled, weight = draw_sample(total.numpy(), moment.pool.index[target].astype(np.int64), draws)
     scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]

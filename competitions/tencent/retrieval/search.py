@@ -15,22 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.arrays import Floats, Singles, take
+from common.arrays import Floats, Singles
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, number_rows
 from competitions.tencent.features.popularity import ALWAYS, BATCH, MOMENTS, Batch, cut_batches, describe
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import (
-    NOW,
-    Channel,
-    QueryBlock,
-    Scorer,
-    WeightedHistories,
-    heaviest_events,
-    weigh_events,
-)
-from competitions.tencent.retrieval.content import MANY
+from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, compare_retrieved
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
@@ -38,66 +29,44 @@ from competitions.tencent.top_k import SeenPairs, find_seen
 
 T = TypeVar("T")
 
-EVENTS_OF_MANY = 16  # of the history, against many candidates: with 32 the lists hold the same targets, in more time
 
-
-@dataclass(frozen=True)
-class Queries:
-    """``histories`` of users, the ``time`` of each query, and the ``action`` that its target will get; int64 [queries]
-    each.
-    """
-
-    histories: Histories
-    time: Int64s
-    action: Int64s
-
-    def __len__(self) -> int:
-        """How many."""
-        return len(self.action)
-
-    def take(self, rows: Int64s) -> "Queries":
-        """These queries."""
-        return Queries(self.histories.take(rows), self.time[rows], self.action[rows])
-
-
-def take_queries(corpus: Corpus, fold: Fold, rows: slice | Int64s = slice(None)) -> Queries:
-    """The queries of a fold, some or all."""
+def take_queries(corpus: Corpus, fold: Fold, events: int, rows: slice | Int64s = slice(None)) -> Queries:
+    """The queries of a fold, some or all; ``events`` of each are weighed."""
     queries = fold.queries(corpus.test if fold.target is None else corpus.train)
-    return Queries(queries.take(np.arange(len(queries))[rows]), fold.query_times[rows], fold.condition[rows])
+    return Queries(queries.take(np.arange(len(queries))[rows]), fold.query_times[rows], fold.condition[rows], events)
 
 
 @dataclass(frozen=True)
 class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
-    ``queries``, of one moment, and their ``history`` as weighted events; ``item`` [queries, retrieved]: the ads;
-    ``scores`` of retrieval, -inf for what was seen, and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest
-    score; ``features``: of each part of a channel float32 [queries, retrieved, features], see ``Channel.features``;
-    ``popularity``: the columns of ``describe`` at the moment, float32 [queries, retrieved] each.
+    ``queries``, of one moment; ``item`` [queries, retrieved]: the ads; ``scores`` of retrieval, -inf for what was seen,
+    and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score; ``search``: what channels say of each, see
+    ``compare_retrieved``; ``popularity``: the columns of ``describe`` at the moment; float32 [queries, retrieved] each.
     """
 
     queries: Queries
-    history: WeightedHistories
     item: CatalogueRows
     scores: Singles
     rank: Int64s
     best: Singles
-    features: dict[str, Singles]
-    popularity: dict[str, Singles]
+    search: Columns
+    popularity: Columns
 
     def take(self, rows: Int64s, kept: Int64s) -> "Candidates":
         """Of some queries, by their index, the candidates ``kept`` int64 [rows, any], by their index in the list."""
+
+        def pick(column: Singles) -> Singles:
+            return np.take_along_axis(column[rows], kept, 1)
+
         return Candidates(
             queries=self.queries.take(rows),
-            history=take(self.history, rows),
             item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
-            scores=np.take_along_axis(self.scores[rows], kept, 1),
+            scores=pick(self.scores),
             rank=np.take_along_axis(self.rank[rows], kept, 1),
             best=self.best[rows],
-            features={
-                name: np.take_along_axis(each[rows], kept[:, :, None], 1) for name, each in self.features.items()
-            },
-            popularity={name: np.take_along_axis(each[rows], kept, 1) for name, each in self.popularity.items()},
+            search={name: pick(column) for name, column in self.search.items()},
+            popularity={name: pick(column) for name, column in self.popularity.items()},
         )
 
 
@@ -191,51 +160,39 @@ class Moment:
     tables: FoldTables
     settings: FeatureSettings
     pool: Pool
-    columns: dict[str, Singles]
+    columns: Columns
     popular: Tensor
-
-    def block(self, queries: Queries) -> QueryBlock:
-        """The queries as channels take them."""
-        weighted = weigh_events(queries.histories, self.settings.history)
-        events = self.settings.search_events
-        heaviest = heaviest_events(weighted, min(events, EVENTS_OF_MANY if len(self.pool.rows) > MANY else events))
-        now = heaviest_events(weighted, NOW, "now")
-        return QueryBlock(queries.histories, weighted, heaviest, now, queries.action)
 
     def find_seen(self, histories: Histories) -> SeenPairs:
         """What each query has seen of the pool, as pairs: index of the query, index in the pool."""
         return find_seen(histories, self.pool.index)
 
-    def score(self, block: QueryBlock, seen: SeenPairs) -> Iterator[tuple[Channel, str, Singles]]:
-        """The scores of each part of each channel, float32 [queries, pool]; 0 for seen ads where the ranker gets them.
-        ``channel.parts[name]`` makes logarithms of them, which can be added up.
-        """
+    def score(self, queries: Queries) -> Iterator[tuple[Channel, str, Singles]]:
+        """Each column of each channel, float32 [queries, pool]."""
         for channel, scorer in self.pool.channels:
-            for name, scores in scorer(block).items():
-                if channel.features:
-                    scores[seen] = 0.0
-                yield channel, name, scores
+            for name, column in scorer(queries).items():
+                yield channel, name, column
 
     @torch.inference_mode()
     def retrieve(self, queries: Queries) -> Candidates:
         """The best of the pool for each query. Seen ads have the score -inf."""
-        block, seen = self.block(queries), self.find_seen(queries.histories)
-        total, weights, described = self.popular.repeat(len(queries), 1), self.tables.fusion.weights, []
-        for channel, name, scores in self.score(block, seen):
+        total, weights, described = self.popular.repeat(len(queries), 1), self.tables.fusion.weights, Columns()
+        for channel, name, column in self.score(queries):
             if name in weights:
-                total.add_(torch.from_numpy(channel.parts[name](scores)), alpha=weights[name])
-            if channel.features:
-                described.append((name, channel.features, scores))
+                total.add_(torch.from_numpy(column), alpha=weights[name])
+            if channel.described:
+                described[name] = column
+        seen = self.find_seen(queries.histories)
         total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
         retrieved = best.indices.numpy()
+        compared = {name: compare_retrieved(column, retrieved) for name, column in described.items()}
         return Candidates(
             queries=queries,
-            history=block.weighted,
             item=CatalogueRows(self.pool.rows[retrieved]),
             scores=best.values.numpy(),
             rank=np.broadcast_to(np.arange(retrieved.shape[1]), retrieved.shape),
             best=best.values[:, :1].numpy(),
-            features={name: features.compute(scores, retrieved) for name, features, scores in described},
+            search={f"{name} {what}": own for name, columns in compared.items() for what, own in columns.items()},
             popularity={name: column[retrieved] for name, column in self.columns.items()},
         )

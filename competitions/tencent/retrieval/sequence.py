@@ -16,7 +16,7 @@ from torch import Tensor
 from common.arrays import Singles
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s
-from competitions.tencent.retrieval.channel import LOGITS, Channel, QueryBlock, Scorer, Scores, as_it_is
+from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
@@ -50,10 +50,9 @@ class SequenceTable:
         # The mean of inner products is one of vectors side by side.
         ads = torch.cat([table.take(candidates) for table in tables], 1).T.contiguous() / len(tables)
 
-        def score(block: QueryBlock) -> Scores:
-            own = [
-                table.encode(tower, block.histories, block.action) for table, tower in zip(tables, towers, strict=True)
-            ]
+        def score(queries: Queries) -> Columns:
+            each = zip(tables, towers, strict=True)
+            own = [table.encode(tower, queries.histories, queries.action) for table, tower in each]
             return {SEQUENCE: (torch.cat(own, 1) @ ads).numpy()}
 
         return score
@@ -125,4 +124,4 @@ def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float
 
 
 TAKES = ("history", "catalogue", "contents", "settings", "seed")
-CHANNEL = Channel(SEQUENCE, fit, TAKES, {SEQUENCE: as_it_is}, features=LOGITS)
+CHANNEL = Channel(SEQUENCE, fit, TAKES, (SEQUENCE,))

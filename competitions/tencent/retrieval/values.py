@@ -7,7 +7,7 @@ ranker.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,7 @@ from torch.nn import functional
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, PartTables, log_share
+from competitions.tencent.retrieval.channel import Channel, Scorer, Tables, log_share
 from competitions.tencent.retrieval.counts import unpack_full
 from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
@@ -65,8 +65,14 @@ class ValueCounts:
     table: Singles | sparse.Sparse | None
     attributes: sparse.Sparse
     settings: ValueSettings
+    name: str = ""
 
-    def prepare(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
+        """See ``Table``, there is no kernel; the column ``name``."""
+        score = self.prepare_sums(candidates)
+        return lambda queries: {self.name: log_share(score(queries.histories))}
+
+    def prepare_sums(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
         """What scores histories against these rows of the catalogue, float32 [queries, candidates].
 
         Only the values that the candidates have are columns. Of the millions of values a block of queries reaches
@@ -117,19 +123,19 @@ def sum_values(ads: sparse.Sparse, by_value: Singles | sparse.Sparse) -> Singles
     return np.ascontiguousarray(sums.numpy().T)
 
 
-def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> PartTables[ValueCounts]:
+def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> Tables:
     """Co-occurrence of the values of features: of those that have few with each other, of those that have many within
     the feature; more of it where the log has ``exposures``.
     """
     many = [sparse.one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
     groups = {"": [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]} | ({OF_MANY: many} if many else {})
-    tables = {}
+    tables = dict[str, ValueCounts]()
     for which, own in groups.items():
         tables[NAME + which] = fit_value_counts(history, own, ValueSettings())
         if exposures:
             tables[SHOWN + which] = fit_value_counts(history, own, BEHIND_SHOWN)
             tables[SAME + which] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
-    return PartTables(tables)
+    return Tables(tuple(replace(table, name=name) for name, table in tables.items()))
 
 
 def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], settings: ValueSettings) -> ValueCounts:
@@ -154,5 +160,5 @@ def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], sett
     return ValueCounts(unpack_full(table), sp.hstack(groups, format="csr", dtype=np.float32), settings)
 
 
-PARTS = {name + which: log_share for which in ("", OF_MANY) for name in (NAME, SHOWN, SAME)}
+PARTS = tuple(name + which for which in ("", OF_MANY) for name in (NAME, SHOWN, SAME))
 CHANNEL = Channel(NAME, fit, ("history", "catalogue", "exposures"), PARTS)

@@ -11,12 +11,12 @@ from competitions.tencent.corpus import CatalogueRows, Corpus, Sequences
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.features.popularity import sort_log
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.retrieval.channel import Channel, QueryBlock, Table, heaviest_events, weigh_events
+from competitions.tencent.retrieval.channel import Channel, Queries, Table
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.fusion import weigh_evenly
 from competitions.tencent.retrieval.registry import find_channel, name_channels
-from competitions.tencent.retrieval.search import Queries, Search, take_queries
-from competitions.tencent.sequences import Histories
+from competitions.tencent.retrieval.search import Search, take_queries
+from competitions.tencent.sequences import Histories, last_times
 from competitions.tencent.split import Fold, build_test_fold
 from tests.unit.tencent.training_inputs import CONFIG, make_sequences
 
@@ -24,11 +24,9 @@ from tests.unit.tencent.training_inputs import CONFIG, make_sequences
 SEQUENCE = msgspec.structs.replace(CONFIG.sequence, width=16, length=6, batch=64, tokens=40_000, rate=1e-2, negatives=8)
 
 
-def make_block(queries: Histories, action: int = 1, events: int = 10) -> QueryBlock:
-    """Queries of one action, as channels take them."""
-    weighted = weigh_events(queries, events)
-    heaviest, now = (heaviest_events(weighted, events, kind) for kind in ("recent", "now"))
-    return QueryBlock(queries, weighted, heaviest, now, np.full(len(queries), action))
+def make_queries(histories: Histories, action: int = 1, events: int = 10) -> Queries:
+    """Queries of one action, each at its last event."""
+    return Queries(histories, last_times(histories), np.full(len(histories), action), events)
 
 
 def fit_channel(channel: Channel, **given: object) -> Table:
@@ -63,7 +61,7 @@ def ask_all(corpus: Corpus, channels: Sequence[str], contents: Sequence[Content]
     """A search for all users, who are asked at their last event."""
     fold = build_test_fold(corpus.train, corpus.test, corpus.candidates, None)
     tables = fit_fold(corpus, fold, channels, contents)
-    return Search(tables, CONFIG.ranker.features), take_queries(corpus, fold)
+    return Search(tables, CONFIG.ranker.features), take_queries(corpus, fold, CONFIG.ranker.features.history)
 
 
 def plant_halves(queries: int) -> tuple[Sequences, Fold]:

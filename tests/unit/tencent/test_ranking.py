@@ -158,7 +158,7 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
     corpus, fold = planted
     settings, fold = CONFIG.ranker.features, dataclasses.replace(fold, query_times=np.full(USERS, 7_200))
     tables = fit_fold(corpus, fold, ("values",), list_length=15)
-    search, queries = Search(tables, settings), take_queries(corpus, fold)
+    search, queries = Search(tables, settings), take_queries(corpus, fold, 100)
     answers = answer_queries(search, queries, None, fold.target)
     assert answers.ways["ranker"].rows.tolist() == answers.ways["first search"].rows.tolist()
     retrieved = search.at(int(queries.time[0])).retrieve(queries)
@@ -173,7 +173,7 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     monkeypatch.setattr(gbdt, "predict", lambda *_: np.array([1.0, 99.0, 2.0]))
     nothing: Any = None
     item = CatalogueRows(np.array([[5, 6, 7]]))
-    candidates = Candidates(nothing, nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {}, {})
+    candidates = Candidates(nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {}, {})
     moment: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
     assert ranking.score_candidates(nothing or object(), moment, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_se
     """By a plain loop over the events that the fold shows."""
     corpus, fold = make_world()
     tables = fit_fold(corpus, fold, ("values",), list_length=ADS, times=times)
-    popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold), None, fold.target)
+    popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold, 100), None, fold.target)
     shown, log = fold.history(corpus.train).events(), corpus.train
     for query, (start, stop) in enumerate(zip(fold.history(log).starts, fold.query_ends, strict=True)):
         (moment,) = (batch.moment for batch in cut_batches(fold.query_times) if query in batch.rows)

@@ -56,6 +56,20 @@ def test_bounds_hold_and_without_an_answer_no_column_weighs_anything() -> None:
     assert fit_choices(rows[:0], sizes[:0], labels[:0], 0.1, "it").tolist() == [0, 0]
 
 
+def test_a_row_that_stands_for_many_counts_as_they_do() -> None:
+    """A drawn row whose offset is log(3), in place of three equal ones; one query has no answer."""
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(400, 2, 2)).astype(np.float32), np.zeros((400, 2), np.float32)
+    labels[np.arange(400), (rng.random(400) < 0.7).astype(int)] = 1
+    labels[7] = 0
+    every = [np.concatenate([each[:, :1], np.repeat(each[:, 1:], 3, 1)], 1) for each in (rows, labels)]
+    every[1][:, 2:] = 0  # one of the three was chosen
+    plain = fit_choices(every[0].reshape(-1, 2), np.full(400, 4, np.int32), every[1].reshape(-1), 0.01, "it")
+    offset = np.tile(np.log(np.float32([1, 3])), 400)
+    drawn = fit_choices(rows.reshape(-1, 2), np.full(400, 2, np.int32), labels.reshape(-1), 0.01, "it", None, offset)
+    np.testing.assert_allclose(drawn, plain, atol=1e-4)
+
+
 def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() -> None:
     rows = plant(100, [1.0, -1.0], 13)
     level = np.repeat(np.random.default_rng(0).normal(size=100), rows.group_sizes)[:, None].astype(np.float32)

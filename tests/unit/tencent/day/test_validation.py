@@ -53,7 +53,7 @@ def test_candidates_are_those_of_each_querys_own_moment(
     for query, start, size in zip(queries, starts, data.group_sizes, strict=True):
         (time,) = (batch.moment for batch in batches if query in batch.rows)
         moment, rows = search.at(time), slice(start, start + size)
-        retrieved = moment.retrieve(take_queries(corpus, fold, np.array([query])))
+        retrieved = moment.retrieve(take_queries(corpus, fold, 100, np.array([query])))
         ads = retrieved.item[0]
         assert items["item"][rows].to_list() == corpus.catalogue.oid[ads].tolist()
         assert items["first search"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)

@@ -1,5 +1,6 @@
 """Features of pairs, as comparing every event with every candidate has them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,9 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     last = np.where(clicked.any(1), 6 - clicked[:, ::-1].argmax(1), -1)
     nothing: Any = np.zeros((5, 7), np.int64)
     past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)
+    asked: Any = SimpleNamespace(past=past)
     ads, scores = rng.integers(1, 30, (5, 9)), np.zeros((5, 9), np.float32)
-    candidates = Candidates(nothing, past, CatalogueRows(ads), scores, nothing, scores, {}, {})
+    candidates = Candidates(asked, CatalogueRows(ads), scores, nothing, scores, {}, {})
     columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):

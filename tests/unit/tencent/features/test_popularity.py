@@ -200,7 +200,7 @@ def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(k
         corpus, fold = ask(draw_users(events, [(1, 0, NOW + HOUR_S)]), kind)
         tables = fit_fold(corpus, fold, ("counts", "values"))
         search_by = Search(tables, CONFIG.ranker.features)
-        found = answer_queries(search_by, take_queries(corpus, fold), None, fold.target).best
+        found = answer_queries(search_by, take_queries(corpus, fold, 100), None, fold.target).best
         answers.append((describe_own(corpus, fold), found.rows.tolist(), found.scores.tolist()))
     assert answers[0] == answers[1]
 

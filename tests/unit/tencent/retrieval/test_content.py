@@ -17,7 +17,7 @@ from competitions.tencent.retrieval.content import (
     score_kernel,
 )
 from competitions.tencent.sequences import whole
-from tests.unit.tencent.tencent_folds import make_block
+from tests.unit.tencent.tencent_folds import make_queries
 from tests.unit.tencent.training_inputs import make_sequences
 
 
@@ -32,7 +32,7 @@ def test_vectors_are_centred_and_of_length_one_and_what_is_missing_stays_missing
 def test_clicks_speak_for_what_is_like_them_and_now_what_was_shown_in_these_hours() -> None:
     """Ad 1 was clicked, and 30 hours later, five half-lives, ad 2 is shown; ads 3 and 4 are like these."""
     own = Content("81", np.array([[0, 0], [1, 0], [0, 1], [1, 0], [0, 1]], np.float16))
-    block = make_block(whole(make_sequences([(1, 1, 0), (2, 0, 30 * 3_600)])))
+    block = make_queries(whole(make_sequences([(1, 1, 0), (2, 0, 30 * 3_600)])))
     scores = own.prepare(CatalogueRows(np.array([3, 4])), 12.0)(block)
     assert [*scores] == [*of_embedding("81").parts] == ["81", "81 now"]
     far = np.exp(-12.0)

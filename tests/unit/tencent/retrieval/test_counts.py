@@ -103,7 +103,7 @@ def test_of_a_long_log_clicks_alone_are_counted() -> None:
     catalogue, candidates = make_catalogue(6, columns={}), CatalogueRows(np.arange(1, 7))
     for counted, settings in COUNTED.items():
         fitted = cooccurrence.fit(histories, catalogue, candidates, counted)
-        assert {name: table.settings for name, table in fitted.tables.items()} == settings
+        assert {table.name: table.settings for table in fitted.tables} == settings
     np.testing.assert_array_equal(fit(histories, cooccurrence.CLICKED).neighbours.toarray().nonzero(), [[1, 4], [4, 1]])
 
 
@@ -112,9 +112,9 @@ def test_a_table_of_a_smaller_pool_gives_its_ads_the_same_scores(settings: Count
     catalogue = make_catalogue(8, columns={0: [1, 1, 2, 2, 3, 0, 1, 2], 3: [4, 0, 4, 1, 1, 1, 2, 2]})
     histories, candidates = draw_log(60, 8, seed=1), CatalogueRows(np.array([1, 2, 4, 5, 7, 8]))
     table = fit(histories, settings, candidates, catalogue)
-    every = table.prepare(candidates)(histories)
+    every = table.prepare_sums(candidates)(histories)
     for pool in ([2, 5, 8], [4], [1, 2, 4, 5, 7, 8]):
-        scores = table.prepare(CatalogueRows(np.array(pool)))(histories)
+        scores = table.prepare_sums(CatalogueRows(np.array(pool)))(histories)
         np.testing.assert_allclose(scores, every[:, np.isin(candidates, pool)], rtol=1e-6)
     narrowed = table.narrow(CatalogueRows(np.array([2, 5, 8])))
     assert narrowed.neighbours.shape[1] == (6 if settings.to_attributes or settings.from_attributes else 3)
@@ -129,7 +129,7 @@ def test_histories_fade_and_end_at_their_last_events() -> None:
 
 def test_scores_add_up_over_the_history_for_the_asked_columns() -> None:
     model = fit(write_log([1, 2, 3], [1, 2], [2, 1, 3]), replace(PLAIN, reach=1, fade=0.5))
-    scores = model.prepare(CatalogueRows(np.array([3, 1, 6])))(write_log([1, 2], [5]))
+    scores = model.prepare_sums(CatalogueRows(np.array([3, 1, 6])))(write_log([1, 2], [5]))
     np.testing.assert_allclose(scores, [[1 + 0.5, 1, 0], [0, 0, 0]])
     assert scores.dtype == np.float32
 
@@ -152,5 +152,5 @@ def test_scores_reach_unseen_items_through_attributes() -> None:
         ({"from_attributes": 1.0}, 3, [0, 0.5, 0]),  # 3 is like 1
     ):
         model = fit(write_log([1, 2]), replace(PLAIN, **changed), catalogue=catalogue)
-        scores = model.prepare(CatalogueRows(np.array([4, 2, 3])))(write_log([query]))
+        scores = model.prepare_sums(CatalogueRows(np.array([4, 2, 3])))(write_log([query]))
         np.testing.assert_allclose(scores, [expected])

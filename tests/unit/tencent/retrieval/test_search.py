@@ -10,10 +10,10 @@ import torch
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.fold_tables import Fusion
 from competitions.tencent.retrieval import fusion as fusion_module
+from competitions.tencent.retrieval.channel import Queries
 from competitions.tencent.retrieval.content import BETA, Content
 from competitions.tencent.retrieval.fusion import collect_scores, learn_fusion
-from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.retrieval.search import Moment, Queries, Search, take_queries
+from competitions.tencent.retrieval.search import Moment, Search, take_queries
 from competitions.tencent.split import build_test_fold
 from tests.unit.tencent.tencent_folds import fit_fold, plant_halves
 from tests.unit.tencent.training_inputs import CONFIG, make_corpus, make_sequences
@@ -38,7 +38,7 @@ def make_search(*others: list[tuple[int, int, int]], **changed: object) -> tuple
     contents = [Content("81", CONTENT.numpy().astype(np.float16))]
     tables = fit_fold(corpus, fold, ("content",), contents)
     fusion = Fusion({"81": 1.0, POPULAR: 2.0}, {"81": BETA}, ("81",))
-    return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold)
+    return Search(dataclasses.replace(tables, fusion=fusion), settings), take_queries(corpus, fold, 100)
 
 
 def ranked(made: tuple[Search, Queries], query: int) -> list[int]:
@@ -69,7 +69,7 @@ def test_of_many_candidates_those_that_are_shown_then_are_searched() -> None:
     tables = fit_fold(make_corpus(log, 22), fold, ("values",))
     every = Search(tables, SETTINGS)
     search = Search(tables, msgspec.structs.replace(SETTINGS, pool=10))
-    queries = take_queries(make_corpus(log, 22), fold)
+    queries = take_queries(make_corpus(log, 22), fold, 100)
     for hour, ads in ((30, range(1, 11)), (700, range(11, 21)), (50, range(1, 11))):
         moment, whole = search.at(hour * HOUR), every.at(hour * HOUR)
         assert moment.pool.rows.tolist() == [*ads]
@@ -94,7 +94,7 @@ def test_what_popularity_weighs_decides_who_is_in_the_pool(kind: str, chosen: in
 
 def test_blocks_are_those_of_all_queries_whatever_the_number_of_threads() -> None:
     log, fold = plant_halves(120)
-    tables, queries = fit_fold(make_corpus(log, 22), fold, ("values",)), take_queries(make_corpus(log, 22), fold)
+    tables, queries = fit_fold(make_corpus(log, 22), fold, ("values",)), take_queries(make_corpus(log, 22), fold, 100)
 
     def list_block(moment: Moment, rows: np.ndarray) -> tuple[list[int], bytes]:
         return rows.tolist(), moment.retrieve(queries.take(rows)).scores.tobytes()
@@ -108,19 +108,7 @@ def test_blocks_are_those_of_all_queries_whatever_the_number_of_threads() -> Non
     assert sorted(row for rows, _ in made[0] for row in rows) == [*range(120)]
 
 
-# --- what seen ads give; what is learned from ---
-
-
-@pytest.mark.parametrize(("name", "left"), [("counts", 0.0), ("81", 1.0)])
-def test_scores_of_seen_ads_are_nothing_where_the_ranker_gets_them(name: str, left: float) -> None:
-    search, queries = make_search()
-    moment = search.at(20)
-    alike = {"part": np.ones((len(queries), len(moment.pool.rows)), np.float32)}
-    pool = dataclasses.replace(moment.pool, channels=[(find_channel(name), lambda _: alike)])
-    seen = moment.find_seen(queries.histories)
-    ((_, _, scores),) = dataclasses.replace(moment, pool=pool).score(moment.block(queries), seen)
-    assert (scores[seen] == left).all()
-    assert scores.sum() == len(queries) * len(pool.rows) - len(seen[0]) * (1 - left)
+# --- what is learned from ---
 
 
 def test_learning_takes_what_the_search_puts_first_and_weighs_the_others_to_all_of_the_pool(
@@ -152,7 +140,7 @@ def test_learning_takes_what_is_in_the_pool_of_its_time(monkeypatch: pytest.Monk
     fold = dataclasses.replace(fold, target=target, candidates=CatalogueRows(np.arange(1, 21)))
     corpus, settings = make_corpus(log, 22), msgspec.structs.replace(SETTINGS, pool=10)
     tables = fit_fold(corpus, fold, ("values",))
-    scores = collect_scores(tables, settings, take_queries(corpus, fold), target, 0)
+    scores = collect_scores(tables, settings, take_queries(corpus, fold, 100), target, 0)
     assert scores is not None
     assert len(scores.values) == 100
     assert learn_fusion(corpus, fold, tables, settings, True, 0).rows

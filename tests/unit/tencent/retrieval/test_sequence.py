@@ -13,7 +13,7 @@ from competitions.tencent.retrieval.sequence import CHANNEL, SequenceTable
 from competitions.tencent.retrieval.sequence_model import training
 from competitions.tencent.retrieval.sequence_model.training import choose_examples, cut_windows, order_batches
 from competitions.tencent.sequences import Histories, whole
-from tests.unit.tencent.tencent_folds import make_block
+from tests.unit.tencent.tencent_folds import make_queries
 from tests.unit.tencent.training_inputs import CONFIG, make_catalogue, make_sequences
 
 ADS = 12
@@ -45,7 +45,7 @@ def make_contents(rows: int) -> list[Content]:
 
 
 def score(table: SequenceTable, queries: Histories, rows: CatalogueRows = ROWS, action: int = 1) -> np.ndarray:
-    parts = table.prepare(rows, 0.0)(make_block(queries, action))
+    parts = table.prepare(rows, 0.0)(make_queries(queries, action))
     assert set(parts) == set(CHANNEL.parts)
     return parts["sequence"]
 

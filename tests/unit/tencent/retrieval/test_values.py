@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import values as value_counts
+from competitions.tencent.retrieval.channel import LEAST
 from competitions.tencent.retrieval.counts import as_dense
 from competitions.tencent.retrieval.sparse_history import ActionWeights, attribute_matrix, weight_histories
 from competitions.tencent.retrieval.values import (
@@ -19,7 +20,7 @@ from competitions.tencent.retrieval.values import (
     fit_value_counts,
 )
 from competitions.tencent.sequences import Histories
-from tests.unit.tencent.tencent_folds import make_block
+from tests.unit.tencent.tencent_folds import make_queries
 from tests.unit.tencent.training_inputs import draw_log, make_catalogue, write_log
 
 PLAIN = ValueSettings(reach=1, gap_decay=0.0, backward=0.0, power=0.0, fade=1.0, weights=ActionWeights(1.0, 1.0))
@@ -28,7 +29,7 @@ CATALOGUE = make_catalogue(6, columns={0: [1, 1, 2, 2, 3, 0], 3: [4, 0, 4, 1, 1,
 
 def score(model: ValueCounts, pool: list[int], queries: Histories) -> np.ndarray:
     """Of the ads in these rows of the catalogue, [queries, ads]."""
-    return model.prepare(CatalogueRows(np.array(pool)))(queries)
+    return model.prepare_sums(CatalogueRows(np.array(pool)))(queries)
 
 
 def count_by_loops(histories: Histories, attributes: np.ndarray, settings: ValueSettings) -> np.ndarray:
@@ -92,15 +93,13 @@ def test_values_that_stand_often_in_a_history_are_wanted_again() -> None:
 def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
     clicked, rows = write_log([1, 2], [3, 4]), CatalogueRows(np.array([2, 4]))
     table = fit(clicked, OWN, exposures=False)
-    assert [*table.tables] == ["values"]
-    assert [*table.prepare(rows, 0.0)(make_block(clicked))] == ["values"]
+    assert [*table.prepare(rows, 0.0)(make_queries(clicked))] == ["values"]
     shown = write_log([1, 2], [3, 4], action=[[-1, 1], [1, 1]])  # an action that the host does not give was shown
     table = fit(shown, OWN, exposures=True)
-    assert table.tables["values again"].table is None
-    scores = table.prepare(rows, 0.0)(make_block(write_log([1], action=[[-1]])))
+    scores = table.prepare(rows, 0.0)(make_queries(write_log([1], action=[[-1]])))
     assert [*scores] == ["values", "values shown", "values again"]
-    assert (scores["values shown"][0] > 0).tolist() == [True, False]  # 2 was clicked behind 1, 4 was not
-    assert not scores["values"].any()  # nobody clicked two
+    assert scores["values shown"][0] == pytest.approx(np.log([2.01, LEAST]), abs=1e-4)  # 2 was clicked behind 1, 4 not
+    assert scores["values"] == pytest.approx(np.log(LEAST), abs=1e-4)  # nobody clicked two
 
 
 @pytest.mark.parametrize("settings", [PLAIN, AGAIN])
