@@ -14,12 +14,12 @@ from common.learning.dataset import RankingDataset, gather
 from common.learning.fitters import Recipe
 from competitions.tencent.config import FeatureSettings, FitSettings
 from competitions.tencent.corpus import Bools, CatalogueRows, Corpus, Int64s
-from competitions.tencent.features.pair_features import SEARCH_SCORE, pair_features
+from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.features.popularity import ALWAYS, AROUND, MOMENTS
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval.channel import Columns, Queries
-from competitions.tencent.retrieval.search import Candidates, Moment, Search, take_queries
+from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates, Moment, Search, take_queries
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK

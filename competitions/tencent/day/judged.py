@@ -22,10 +22,10 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.day.validation import collect_evidence, list_queries, measure_columns
-from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.io.schema import CLICK, TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
 from competitions.tencent.plan import FAR_APART
+from competitions.tencent.retrieval.search import SEARCH_SCORE
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
 

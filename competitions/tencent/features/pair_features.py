@@ -29,19 +29,16 @@ from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import KINDS, Columns
 from competitions.tencent.retrieval.content import Content, map_tensor
-from competitions.tencent.retrieval.search import Candidates
+from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates
 
 WIDTH_FACTORS = (1 / 3, 1.0, 2.5)  # of the search's kernel: the larger, the nearer an ad must be to count
 FLOOR = 1e-6
 CACHED = 4  # queries whose cosines of events and candidates are held at once
-SEARCH_SCORE = "search score"
 
 
 def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[str]) -> tuple[Singles, tuple[str, ...]]:
     """The features of ``candidates``, float32 [queries, retrieved, columns], and their names."""
-    scores, best = candidates.scores, candidates.best
-    # The trees start from it, whatever the blocks. Seen ads have -inf: far below any other, but finite.
-    columns = {SEARCH_SCORE: np.where(np.isfinite(scores), scores, best - 100.0) - best}
+    columns = {SEARCH_SCORE: candidates.search[SEARCH_SCORE]}  # whatever the blocks
     for block in choose_names(blocks, tuple(BLOCKS)):
         columns |= BLOCKS[block](tables, candidates)
     return np.stack([np.asarray(column, np.float32) for column in columns.values()], 2), tuple(columns)
@@ -49,7 +46,7 @@ def pair_features(tables: FoldTables, candidates: Candidates, blocks: Sequence[s
 
 def search_columns(tables: FoldTables, candidates: Candidates) -> Columns:
     """The block ``search``."""
-    return {"search rank": np.log1p(candidates.rank), **candidates.search}
+    return candidates.search
 
 
 def content_columns(tables: FoldTables, candidates: Candidates) -> Columns:

@@ -91,15 +91,6 @@ class Counts:
     targets: Int64s
     name: str = ""
 
-    def narrow(self, candidates: CatalogueRows) -> "Counts":
-        """The same without the columns of other targets, whose scores nobody needs; itself where attributes do."""
-        if self.settings.from_attributes or self.settings.to_attributes or len(self.targets) == len(candidates):
-            return self
-        kept = np.flatnonzero(np.isin(self.targets, candidates, assume_unique=True))
-        number = number_rows(kept, len(self.targets))
-        table = sparse.narrow_columns(self.neighbours, number, len(kept))
-        return replace(self, neighbours=table, targets=self.targets[kept])
-
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
         """See ``Table``, there is no kernel; the column ``name``."""
         score = self.prepare_sums(candidates)
@@ -118,20 +109,19 @@ class Counts:
         with its attributes were given, an unseen one too. With ``from_attributes`` a query takes 4 bytes a target on
         the way, else 12 a neighbour.
         """
-        table, settings, rows = self.narrow(candidates), self.settings, self.neighbours.shape[0]
-        neighbours = unpack_full(table.neighbours)
-        by_value = None if table.by_value is None else unpack_full(table.by_value)
-        index = number_rows(table.targets, rows)[candidates]
+        settings, rows, neighbours = self.settings, self.neighbours.shape[0], unpack_full(self.neighbours)
+        by_value = None if self.by_value is None else unpack_full(self.by_value)
+        index = number_rows(self.targets, rows)[candidates]
         smoothed = bool(settings.to_attributes and self.attributes.shape[1])
         # Picked once: of 60,000 rows that takes as long as a block of queries.
-        shared = [self.attributes[each] for each in (table.targets, candidates)] if smoothed else []
+        shared = [self.attributes[each] for each in (self.targets, candidates)] if smoothed else []
 
         def score(queries: Histories) -> Singles:
             seen = sparse.weight_histories(queries, rows, settings.weights, settings.fade, settings.history)
             scores = seen @ neighbours
             if by_value is not None:  # nearly every ad gets something: dense is faster from here on
                 scores = as_dense(scores)
-                scores += np.float32(settings.from_attributes) * as_dense((seen @ table.attributes) @ by_value)
+                scores += np.float32(settings.from_attributes) * as_dense((seen @ self.attributes) @ by_value)
             given = as_dense(scores @ shared[0]) if shared else None
             own = take_columns(scores, index)
             if given is not None:

@@ -29,6 +29,9 @@ from competitions.tencent.top_k import SeenPairs, find_seen
 
 T = TypeVar("T")
 
+SEARCH_SCORE = "search score"  # a column, which the trees start from
+SEEN = -100.0  # what it is of seen ads
+
 
 def take_queries(corpus: Corpus, fold: Fold, events: int, rows: slice | Int64s = slice(None)) -> Queries:
     """The queries of a fold, some or all; ``events`` of each are weighed."""
@@ -40,16 +43,14 @@ def take_queries(corpus: Corpus, fold: Fold, events: int, rows: slice | Int64s =
 class Candidates:
     """Some queries and the ads retrieved for each, best first.
 
-    ``queries``, of one moment; ``item`` [queries, retrieved]: the ads; ``scores`` of retrieval, -inf for what was seen,
-    and ``rank`` by it, from 0; ``best`` [queries, 1]: the highest score; ``search``: what channels say of each, see
-    ``compare_retrieved``; ``popularity``: the columns of ``describe`` at the moment; float32 [queries, retrieved] each.
+    ``queries``, of one moment; ``item`` [queries, retrieved]: the ads; ``scores`` of retrieval, -inf for what was seen;
+    ``search``: how far these lie below the best, their rank, and what channels say of each, see ``compare_retrieved``;
+    ``popularity``: the columns of ``describe`` at the moment; float32 [queries, retrieved] each.
     """
 
     queries: Queries
     item: CatalogueRows
     scores: Singles
-    rank: Int64s
-    best: Singles
     search: Columns
     popularity: Columns
 
@@ -63,8 +64,6 @@ class Candidates:
             queries=self.queries.take(rows),
             item=CatalogueRows(np.take_along_axis(self.item[rows], kept, 1)),
             scores=pick(self.scores),
-            rank=np.take_along_axis(self.rank[rows], kept, 1),
-            best=self.best[rows],
             search={name: pick(column) for name, column in self.search.items()},
             popularity={name: pick(column) for name, column in self.popularity.items()},
         )
@@ -136,8 +135,11 @@ def add_up(columns: dict[str, Floats], weights: dict[str, float]) -> Singles:
     >>> add_up({"events": np.array([1.0, 2.0]), "age": np.array([9.0, 9.0])}, {"events": 0.5}).tolist()
     [0.5, 1.0]
     """
-    parts = [np.float32(weights[name]) * column for name, column in columns.items() if name in weights]
-    return np.asarray(np.sum([np.zeros(len(columns[ALWAYS])), *parts], 0), np.float32)
+    total = np.zeros(len(next(iter(columns.values()))))
+    for name in columns:
+        if name in weights:
+            total += weights[name] * columns[name]
+    return total.astype(np.float32)
 
 
 def choose_pool(popular: Singles | Floats, most: int) -> Int64s:
@@ -187,12 +189,14 @@ class Moment:
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
         retrieved = best.indices.numpy()
         compared = {name: compare_retrieved(column, retrieved) for name, column in described.items()}
+        search = {f"{name} {what}": own for name, columns in compared.items() for what, own in columns.items()}
+        # Of seen ads far below any other, but finite.
+        below = (best.values - best.values[:, :1]).clamp_(min=SEEN).numpy()
+        rank = np.broadcast_to(np.log1p(np.arange(retrieved.shape[1], dtype=np.float32)), retrieved.shape)
         return Candidates(
             queries=queries,
             item=CatalogueRows(self.pool.rows[retrieved]),
             scores=best.values.numpy(),
-            rank=np.broadcast_to(np.arange(retrieved.shape[1]), retrieved.shape),
-            best=best.values[:, :1].numpy(),
-            search={f"{name} {what}": own for name, columns in compared.items() for what, own in columns.items()},
+            search={SEARCH_SCORE: below, "search rank": rank, **search},
             popularity={name: column[retrieved] for name, column in self.columns.items()},
         )

@@ -17,11 +17,10 @@ from competitions.tencent import ranking
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.features import pair_features
-from competitions.tencent.features.pair_features import SEARCH_SCORE
 from competitions.tencent.features.popularity import cut_batches
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates
-from competitions.tencent.retrieval.search import Candidates, Search, take_queries
+from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates, Search, take_queries
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
 from tests.unit.tencent.tencent_folds import fit_fold
@@ -173,7 +172,7 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     monkeypatch.setattr(gbdt, "predict", lambda *_: np.array([1.0, 99.0, 2.0]))
     nothing: Any = None
     item = CatalogueRows(np.array([[5, 6, 7]]))
-    candidates = Candidates(nothing, item, np.float32([[3, NONE, 1]]), nothing, nothing, {}, {})
+    candidates = Candidates(nothing, item, np.float32([[3, NONE, 1]]), {}, {})
     moment: Any = SimpleNamespace(tables=None, settings=SimpleNamespace(blocks="auto"))
     assert ranking.score_candidates(nothing or object(), moment, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.pair_features import WIDTH_FACTORS, share_values
 from competitions.tencent.retrieval.channel import KINDS, WeightedHistories
 from competitions.tencent.retrieval.content import Content, prepare_content
-from competitions.tencent.retrieval.search import Candidates
+from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates
 from tests.unit.tencent.tencent_folds import ask_all
 from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences
 
@@ -47,7 +47,7 @@ def test_content_columns_are_those_of_all_cosines(held: int, monkeypatch: pytest
     past = WeightedHistories(item, mask, clicked, nothing, nothing, torch.from_numpy(weights), item[:, 0], last)
     asked: Any = SimpleNamespace(past=past)
     ads, scores = rng.integers(1, 30, (5, 9)), np.zeros((5, 9), np.float32)
-    candidates = Candidates(asked, CatalogueRows(ads), scores, nothing, scores, {}, {})
+    candidates = Candidates(asked, CatalogueRows(ads), scores, {}, {})
     columns = pair_features.compare_content(Content("81", content.numpy()), 9.0, candidates)
 
     for query in range(5):
@@ -122,7 +122,7 @@ def test_chosen_candidates_are_described_as_among_all() -> None:
 
 def test_retrievals_score_is_below_the_best_and_far_below_for_what_was_seen() -> None:
     candidates, columns = describe_queries([(1, 1, 10), (2, 1, 20)], [(3, 0, 10)])
-    score, seen = columns[pair_features.SEARCH_SCORE], ~np.isfinite(candidates.scores)
+    score, seen = columns[SEARCH_SCORE], ~np.isfinite(candidates.scores)
     assert score[:, 0].tolist() == [0.0, 0.0]
     assert score[~seen] == pytest.approx((candidates.scores - candidates.scores[:, :1])[~seen])
     assert seen.sum(1).tolist() == [2, 1]

@@ -116,8 +116,6 @@ def test_a_table_of_a_smaller_pool_gives_its_ads_the_same_scores(settings: Count
     for pool in ([2, 5, 8], [4], [1, 2, 4, 5, 7, 8]):
         scores = table.prepare_sums(CatalogueRows(np.array(pool)))(histories)
         np.testing.assert_allclose(scores, every[:, np.isin(candidates, pool)], rtol=1e-6)
-    narrowed = table.narrow(CatalogueRows(np.array([2, 5, 8])))
-    assert narrowed.neighbours.shape[1] == (6 if settings.to_attributes or settings.from_attributes else 3)
 
 
 def test_histories_fade_and_end_at_their_last_events() -> None:
