@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from competitions import NAMES
+from tests.benches import story
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = [path for top in ("common", "competitions") for path in sorted((ROOT / top).rglob("*.py"))]
@@ -103,3 +104,8 @@ def test_no_competition_imports_what_is_there_to_learn() -> None:
 
 def is_in(module: str, package: str) -> bool:
     return f"{module}.".startswith(f"{package}.")
+
+
+def test_what_becomes_of_an_ads_clicks_is_read_within_its_budget() -> None:
+    counted = story.count_story(story.STORY)
+    assert all(counted[what] <= most for what, most in story.MOST.items()), counted

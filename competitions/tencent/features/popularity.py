@@ -103,18 +103,17 @@ class AdLog:
 
     def count_windows(self, moment: int) -> dict[Window, Floats]:
         """Events, and clicks, around a ``moment`` by the windows of ``EDGES_H``, float64 [rows] each."""
-        here, counts = int(np.searchsorted(self.time, moment, side="right")), dict[Window, Floats]()
+        here, width, counts = np.searchsorted(self.time, moment, "right"), len(self.rows) + 1, dict[Window, Floats]()
         for sign, side in zip((-1, 1), SIDES, strict=True):
-            edges = np.append(here, np.searchsorted(self.time, moment + sign * np.array(EDGES_H) * HOUR_S, "right"))
-            rings = {kind: list[Int64s]() for kind in self.kinds}
-            for pair in pairwise(edges):  # what lies between two edges is counted once, and added up
-                events = slice(min(pair), max(pair))
-                index = self.index[self.item[events]] + 1
-                for kind, ring in rings.items():
-                    own = index if kind == EVENTS else index[self.clicked[events]]
-                    ring.append(np.bincount(own, minlength=len(self.rows) + 1)[1:])
-            for kind, ring in rings.items():
-                for hours, count in zip(EDGES_H, np.cumsum(ring, 0).astype(float), strict=True):
+            edges = np.searchsorted(self.time, moment + sign * np.array(EDGES_H) * HOUR_S, "right")
+            events = slice(min(here, edges[-1]), max(here, edges[-1]))
+            # What lies between two edges is counted once, and added up.
+            ring = np.repeat(np.arange(len(edges)), np.abs(np.diff(edges, prepend=here)))[::sign]
+            cell = ring * width + self.index[self.item[events]] + 1
+            for kind in self.kinds:
+                own = cell if kind == EVENTS else cell[self.clicked[events]]
+                rings = np.bincount(own, minlength=len(edges) * width).reshape(-1, width)[:, 1:]
+                for hours, count in zip(EDGES_H, np.cumsum(rings, 0).astype(float), strict=True):
                     counts[Window(kind, hours, side)] = count
         return counts
 
