@@ -30,7 +30,7 @@ EDGES_H = (1, 3, 8, 24, 72)  # hours: windows reach from the query's time to eac
 FLOOR = 0.3  # events, below one
 SHRINK = 5.0  # ads that a value's mean is pulled to the mean by
 LONG_H = 2_000.0  # hours from which on an age is one class
-MOMENTS = 250  # of a pass through the queries, at most
+MOMENTS, FEWEST = 250, 32  # of a pass through the queries, at most; and of few queries, which are quicker side by side
 BATCH = 32  # queries of a moment, or more where there would be too many moments
 SPAN_S = 300  # between the first and the last query of a moment, or more likewise
 EVENTS, CLICKS = "events", "clicks"  # what windows count
@@ -63,7 +63,7 @@ class Batch(NamedTuple):
 
 def cut_batches(query_times: Int64s, most: int = MOMENTS) -> list[Batch]:
     """The queries in order of time, at most ``BATCH`` at a moment and within ``SPAN_S`` of each other; twice the time,
-    and so on, until there are at most so many moments.
+    and so on, until there are at most so many moments, and fewer than an eighth of the queries.
 
     >>> [(batch.moment, batch.rows.tolist()) for batch in cut_batches(np.array([900, 10, 20, 320]))]
     [(10, [1, 2]), (320, [3]), (900, [0])]
@@ -71,6 +71,7 @@ def cut_batches(query_times: Int64s, most: int = MOMENTS) -> list[Batch]:
     [20, 900]
     """
     order = np.argsort(query_times, kind="stable")
+    most = min(most, max(FEWEST, len(order) // 8))
     times, size, span = query_times[order], max(BATCH, -(-2 * len(order) // most)), SPAN_S
     while True:
         cuts = [0]

@@ -120,7 +120,7 @@ def test_before_the_first_event_and_in_an_empty_log_every_ad_is_described() -> N
 # --- the moments ---
 
 
-@pytest.mark.parametrize("most", [250, 40])
+@pytest.mark.parametrize("most", [125, 40])
 def test_queries_of_a_moment_lie_near_each_other(most: int) -> None:
     """Half of them within an hour, the others in a month."""
     rng = np.random.default_rng(0)
