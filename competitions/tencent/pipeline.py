@@ -213,7 +213,7 @@ def fit_tables(
     step, plan, corpus, candidates = run.step, ready.plan.value, ready.corpus, fold.value.candidates
     catalogue = corpus.field("catalogue")
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
-    # Of the values, so that what is fitted on a history is shared by folds of the same candidates.
+    log = step(sort_log, history, candidates, plan.kinds, name="popularity")
     inputs = {
         "history": history,
         "catalogue": catalogue,
@@ -229,7 +229,6 @@ def fit_tables(
         channel = find_channel(name)
         taken = (inputs[each] for each in channel.takes)
         tables[name] = ready.contents.get(name) or step(channel.fit, *taken, name=name)
-    log = step(sort_log, history, candidates, plan.kinds, name="popularity")
     lifts = step(fit_lifts, history, catalogue, name="lifts")
     return derive(FoldTables, catalogue, log, collect(tables), lifts, fusion, plan.list_length)
 

@@ -49,7 +49,7 @@ SMALL = (
 QUICK = ("ranker.fit.rounds=1",)
 AFTER_MODEL = {f"{fold}.{step}" for fold in ("valid", "test") for step in ("fit", "answer0", "answer")}
 AFTER_MODEL |= {"make_plan", "judge", "measure", "choose", "insight.importance"}
-AFTER_FEATURES = AFTER_MODEL - {"make_plan"} | {"popularity", "describe", "valid.fusion"}
+AFTER_FEATURES = AFTER_MODEL - {"make_plan"} | {"describe", "valid.fusion"}
 
 Answer = dict[str, Any]  # the JSON form
 
