@@ -57,7 +57,7 @@ class RankerSettings(Settings, frozen=True):
     channels: Literal["auto"] | tuple[str, ...]
     list_length: Literal["auto"] | Count
     counted: Literal["auto", "events", "clicks"]
-    answer: Literal["auto", "ranker", "first search", "popularity"]
+    answer: Literal["auto", "ranker", "retrieval", "popularity"]
     features: FeatureSettings
     fit: FitSettings
 

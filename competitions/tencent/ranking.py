@@ -25,7 +25,7 @@ from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers, TopK
 
 PART_QUERIES = 125_000  # of a step, at most
-WAYS = ("ranker", "first search", "popularity")  # to answer, the end of the chain first
+WAYS = ("ranker", "retrieval", "popularity")  # to answer, the end of the chain first
 KIND = "lightgbm_softmax"
 FEWEST = 20  # lists, below which no trees are fitted
 

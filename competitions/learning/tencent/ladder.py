@@ -112,7 +112,7 @@ def list_rungs() -> Iterator[Rung]:
         yield Rung(key, rung.title, family, answer_by_network, rung.build, (key,), below)
     title = "generative, the same network"
     yield Rung("generative", title, families.GENERATIVE, generate, semantic_ids.answer_generatively)
-    title = "first search: all channels, weighted"
+    title = "all channels, weighted"
     yield Rung("retrieval", title, families.RETRIEVAL, answer_by_pipeline, Search, (False,), BASE)
     yield Rung("ranker", "+ ranker", families.BOOSTING, answer_by_pipeline, ranking.fit, (True,))
 
@@ -167,7 +167,7 @@ def generate(bench: TencentBench) -> Result[TopK]:
 
 
 def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:
-    """The pipeline's answer, or that of its first search, for which no list is described and no tree fitted."""
+    """The pipeline's answer, or that of its retrieval alone, for which no list is described and no tree fitted."""
     ready, config, run = bench.ready, bench.config, bench.run
     fusion = fuse(ready, ready.earlier[:1], config, run, "valid")
     name, earlier = ("valid", ready.earlier) if ranked else ("retrieval", [])

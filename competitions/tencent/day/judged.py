@@ -89,7 +89,7 @@ def list_tables(outcome: Validated, ways: Mapping[str, Row]) -> list[tuple[str, 
         ("Methods on the hold-out", [{"way": name, **row} for name, row in ways.items()]),
         ("What the hold-out asks beside what the test asks", questions),
         ("Training", [{"training": name, **measure_training(fit)} for name, fit in fits.items()]),
-        ("Recall of the first search", [measure_recall(early.answers.value.known_rank)]),
+        ("Recall of retrieval", [measure_recall(early.answers.value.known_rank)]),
     ]
 
 

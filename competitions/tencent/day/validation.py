@@ -70,7 +70,7 @@ def collect_evidence(outcome: Validated) -> Evidence:
         ranks=ranks,
         example=lambda query: show_user(outcome, query),
         stages=stages,
-        listed="retrieved by the first search",
+        listed="retrieved",
         cutoffs=(TOP,),
         rivals=list_rivals(chain, score_chance(ready.valid.value), rules),
     )

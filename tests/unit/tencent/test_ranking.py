@@ -144,7 +144,7 @@ def test_a_planted_block_puts_every_target_first_and_seen_ads_never_come_back(
     ranker = fit([lists], FIT, 0)
     answers = join_all(corpus, fold, tables, settings, ranker)
     assert len(ranking.split_parts(fold)) == parts
-    assert list(answers.ways) == ["ranker", "first search", "popularity"]
+    assert list(answers.ways) == ["ranker", "retrieval", "popularity"]
     assert answers.best.rows[:, 0].tolist() == fold.target.tolist()  # type: ignore[union-attr]
     assert answers.known_rank.min() > 0
     history = fold.queries(corpus.train)
@@ -159,7 +159,7 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
     tables = fit_fold(corpus, fold, ("values",), list_length=15)
     search, queries = Search(tables, settings), take_queries(corpus, fold, 100)
     answers = answer_queries(search, queries, None, fold.target)
-    assert answers.ways["ranker"].rows.tolist() == answers.ways["first search"].rows.tolist()
+    assert answers.ways["ranker"].rows.tolist() == answers.ways["retrieval"].rows.tolist()
     retrieved = search.at(int(queries.time[0])).retrieve(queries)
     assert answers.best.rows.tolist() == retrieved.item[:, :10].tolist()
     at = retrieved.item == fold.target[:, None]  # type: ignore[index]

@@ -56,7 +56,7 @@ def test_candidates_are_those_of_each_querys_own_moment(
         retrieved = moment.retrieve(take_queries(corpus, fold, 100, np.array([query])))
         ads = retrieved.item[0]
         assert items["item"][rows].to_list() == corpus.catalogue.oid[ads].tolist()
-        assert items["first search"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)
+        assert items["retrieval"][rows].to_list() == pytest.approx(retrieved.scores[0].tolist(), abs=1e-4)
         assert data.labels[rows].tolist() == (ads == target[query]).tolist()
         column = moment.columns["events 24 h behind"][np.searchsorted(moment.pool.rows, ads)]
         assert data.features[rows, data.names.index("events 24 h behind")].tolist() == column.tolist()
