@@ -9,6 +9,7 @@ takes any embedding.
 
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, number_rows
@@ -82,7 +83,8 @@ def factorise(near: Sparse) -> Singles:
     from sklearn.utils.extmath import randomized_svd  # here: it takes long to import
 
     size = min(DIMENSIONS, near.shape[0] - 1)
-    left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
+    with threadpool_limits(1, "blas"):  # which rounds by the number of its threads
+        left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
     return scale_to_one(left * np.sqrt(values))
 
 
