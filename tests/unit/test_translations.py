@@ -17,10 +17,8 @@ SPELT = 10  # a whole number below it may be a word in one language
 
 
 def read(page: Path) -> str:
-    """A page without its link to its twin; of tencent's own what is translated: all before "How it works"."""
+    """A page without its link to its twin."""
     text = page.read_text(encoding="utf-8").replace(".zh.", ".")
-    if page.parent.name == "tencent":
-        text = text.partition("\n## How it works")[0]
     return re.sub(r"\[[^\]]+\]\(README\.md\)", "", text)
 
 
