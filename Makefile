@@ -126,7 +126,7 @@ $(NAMES:%=rung-%): rung-%: $(VENV)/installed
 $(NAMES:%=ablate-%): ablate-%: $(VENV)/installed
 	@$(ON_CLUSTER) $(CLI) ablate $* $(INPUT) $(LAW_OPTION) $(ARGS)
 
-notebooks: $(VENV)/kernel ## Run the three notebooks, plots and all (a minute)
+notebooks: $(VENV)/kernel ## Run the notebooks, plots and all (minutes)
 	@$(PY) -m tests.benches.notebooks
 	@echo "Open them with the kernel $(PY) (Jupyter, VS Code)"
 
