@@ -123,6 +123,15 @@ def test_the_readme_says_what_the_records_say_of_time_and_memory(name: str, lang
         assert VERSION.search(row)
 
 
+@pytest.mark.parametrize("language", ["", ".zh"])
+def test_the_output_that_the_readme_shows_has_the_scores_of_the_figures(language: str) -> None:
+    text = (ROOT / f"README{language}.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\d*\.\d+", " ".join(re.findall(r"^(?:CV|Simulated truth): MRR@5 (.+)", text, re.MULTILINE)))
+    row = read_figures(ROOM / "news" / FILE)[f"run simulated/{learning.SIMULATED['news']}"].rows[0]
+    cells = (row[head] for head in ("validation", "test truth", "best possible", "share of it"))
+    assert [float(number) for number in shown] == [float(number) for number in re.findall(r"\d*\.\d+", " ".join(cells))]
+
+
 @pytest.mark.parametrize("name", FINISHED)
 def test_the_page_is_what_the_command_wrote_and_no_table_is_stale(name: str) -> None:
     text, figures = (ROOM / name / "FIGURES.md").read_text(), read_figures(ROOM / name / FILE)
