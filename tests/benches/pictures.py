@@ -3,7 +3,7 @@
 cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: methods of news, from the
 first of LADDERS that competitions/news/figures.json has (``make ladder-news RAW=host``, ``make figures-news``).
 report-news.png: the first screen of a run's report, by a headless Chromium, where the run is named:
-``make news``, then ``python -m tests.benches.pictures news/last``.
+``make news SCALE=0.01``, then ``python -m tests.benches.pictures news/last``.
 """
 # ruff: noqa: RUF001  (Chinese punctuation)
 
