@@ -2,28 +2,19 @@
 
 cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: methods of news, from the
 first of LADDERS that competitions/news/figures.json has (``make ladder-news RAW=host``, ``make figures-news``).
-report-news.png: the first screen of a run's report, by a headless Chromium, where the run is named:
-``make news SCALE=0.01``, then ``python -m tests.benches.pictures news/last``.
 """
 # ruff: noqa: RUF001  (Chinese punctuation)
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from common.day.registry import find_run
-from common.day.report.page import REPORT_PAGE
 from common.day.stamp import FILE, read_figures
-from competitions import NAMES, ROOM
+from competitions import ROOM
 
 PICTURES = ROOM / "pictures"
 MOST_LETTERS = 60_000
-MOST_BYTES = 200_000
-SCREEN = (920, 760)  # pixels: a report's score, its rivals and what to try next
 NORMAL_95 = 1.96
 STYLE = "font: 13px system-ui, sans-serif; fill: #222"
 Text = tuple[str, str]  # in English, in Chinese
@@ -114,11 +105,8 @@ FILES: dict[str, tuple[tuple[str, ...] | None, ...]] = {
 }  # fmt: skip
 
 
-def main(runs: Sequence[str]) -> None:
-    """Write them all; that of a report only where a run is named."""
-    for run in runs:
-        report = find_run(ROOM.parent / "build", NAMES, run) / REPORT_PAGE
-        photograph(report, PICTURES / "report-news.png")
+def main() -> None:
+    """Write them all."""
     for number, language in enumerate(LANGUAGES):
         keep(PICTURES / f"cascade{language}.svg", draw_cascade(number))
         keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(*choose_ladder(), number))
@@ -135,16 +123,6 @@ def keep(path: Path, picture: str) -> None:
     assert len(picture) <= MOST_LETTERS, f"{path} has {len(picture)} letters"
     path.write_text(picture, encoding="utf-8")
     print(path.relative_to(ROOM.parent), len(picture))
-
-
-def photograph(report: Path, target: Path) -> None:
-    """The first screen of a page, as a browser shows it."""
-    browser = shutil.which("chromium") or shutil.which("chrome") or shutil.which("google-chrome")
-    assert browser, "Chromium is needed to photograph a report."
-    size = ",".join(map(str, SCREEN))
-    words = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={size}", f"--screenshot={target}"]
-    subprocess.run([browser, *words, report.resolve().as_uri()], check=True, capture_output=True)
-    assert target.stat().st_size <= MOST_BYTES, f"{target} is too large for the repository"
 
 
 def frame(width: int, height: int, title: str, inside: Iterator[str]) -> str:
@@ -230,4 +208,4 @@ def draw_cascade(language: int) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
