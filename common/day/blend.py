@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 
 from common.arrays import Floats
-from common.day.difference import Difference, compute_difference, number_groups, pair_scores
+from common.day.difference import Difference, compute_difference, pair_scores
 from common.day.record_schema import CLUSTER, FITS, PART, RunRecord
 from common.day.registry import read_own_record, require_submission
-from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
+from common.day.run_record import CANDIDATES, QUERIES, average_queries, number_groups, read_frame
 from common.engine.errors import UserError
 from common.io.submission import write_whole
-from common.learning.blending import Blend, cross_blend, find_blend, mix_logs, weigh_evenly
+from common.learning.blending import Blend, blend_scores, cross_blend, find_blend, weigh_evenly
 from common.learning.kinds import Kind
 from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
@@ -167,7 +167,7 @@ def mix_members(members: Sequence[Member], blending: Blending, kind: Kind = "one
     test = align([member.test for member in members], ["query"], blending.averaged)
     unknown = np.zeros(test.height, np.float32)
     posed, _, listed = pose_lists(kind, take_scores(test, models), unknown, count_sizes(test, ["query"]))
-    logs = take_scored(kind, mix_logs(blend, posed, listed))
+    logs = take_scored(kind, blend_scores(blend, posed, listed))
     return Mixed(
         blend, ways, EVEN if blend.weights == weights[EVEN] else FITTED, average(test, logs, blend.weights, blending)
     )

@@ -17,7 +17,7 @@ import polars as pl
 
 from common.arrays import Floats, Ints
 from common.day.record_schema import CLUSTER, FITS, NORMAL_95, PART, PREDICTED, RECORD, RunRecord, read_record
-from common.day.run_record import QUERIES, TRUTH_QUERIES, find_weights, read_frame
+from common.day.run_record import QUERIES, TRUTH_QUERIES, find_weights, number_groups, read_frame
 from common.engine.errors import UserError
 
 CLEAR = 2.0  # standard errors: a difference of so many is no chance
@@ -294,12 +294,3 @@ def read_fits(queries: pl.DataFrame, column: str) -> Floats:
     if column not in queries.columns or not queries.height:
         return np.empty((queries.height, 0))
     return queries[column].list.to_array(len(queries[column][0])).to_numpy()
-
-
-def number_groups(queries: pl.DataFrame, column: str) -> Ints:
-    """The number, from 0, of each query's group by a column; where there is none, each is a cluster of its own, and all
-    are one part.
-    """
-    if column in queries.columns:
-        return np.asarray(queries[column].rank("dense").cast(pl.Int64).to_numpy() - 1)
-    return np.arange(queries.height) if column == CLUSTER else np.zeros(queries.height, np.int64)

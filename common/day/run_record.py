@@ -105,7 +105,7 @@ def score_rows(rows: pl.DataFrame) -> pl.DataFrame:
 def average_queries(queries: pl.DataFrame) -> Row:
     """Mean ``score``, its ``error``, and how many ``queries``; 0 of none."""
     scores = queries["score"].cast(pl.Float64).to_numpy()
-    mean, error = average(scores, find_weights(queries), find_clusters(queries))
+    mean, error = average(scores, find_weights(queries), number_groups(queries, CLUSTER))
     return {"score": mean, "error": error, "queries": queries.height}
 
 
@@ -140,9 +140,13 @@ def find_weights(queries: pl.DataFrame) -> Floats:
     return queries[WEIGHT].cast(pl.Float64).to_numpy() if WEIGHT in queries.columns else np.ones(queries.height)
 
 
-def find_clusters(queries: pl.DataFrame) -> Ints | None:
-    """The number of each query's cluster; None where there is no such column."""
-    return queries[CLUSTER].rank("dense").cast(pl.Int64).to_numpy() if CLUSTER in queries.columns else None
+def number_groups(queries: pl.DataFrame, column: str) -> Ints:
+    """The number, from 0, of each query's group by a column; where there is none, each is a cluster of its own, and all
+    are one part.
+    """
+    if column in queries.columns:
+        return np.asarray(queries[column].rank("dense").cast(pl.Int64).to_numpy() - 1)
+    return np.arange(queries.height) if column == CLUSTER else np.zeros(queries.height, np.int64)
 
 
 def digest_queries(queries: pl.DataFrame) -> str:

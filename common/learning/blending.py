@@ -120,28 +120,15 @@ def fit_weights(temperatures: Floats, scores: Floats, labels: Labels, sizes: Siz
     return np.asarray(weights / weights.sum())
 
 
-def mix_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
-    """Every row's mixed probability within its query, (n,), from raw scores (n, models).
+def blend_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
+    """The log of every row's mixed probability, (n,), however small that is: rows of sure models keep their order.
 
     >>> blend = Blend(temperatures=(1.0, 2.0), weights=(0.5, 0.5))
-    >>> mix_scores(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32)).round(3).tolist()
+    >>> np.exp(blend_scores(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32))).round(3).tolist()
     [0.225, 0.775]
     """
     if scores.shape[1] != len(blend.weights):
         raise ColumnsError(f"The blend is of {len(blend.weights)} models, the scores are of {scores.shape[1]}.")
-    mixed = np.zeros(len(scores))
-    for own, temperature, weight in zip(scores.T, blend.temperatures, blend.weights, strict=True):
-        mixed += softmax_within(own * temperature, sizes) * weight
-    return mixed
-
-
-def mix_logs(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
-    """The log of every row's mixed probability, (n,), however small that is: rows of sure models keep their order.
-
-    >>> blend = Blend(temperatures=(1.0, 2.0), weights=(0.5, 0.5))
-    >>> np.exp(mix_logs(blend, np.log([[1.0, 1.0], [3.0, 2.0]]), np.array([2], np.int32))).round(3).tolist()
-    [0.225, 0.775]
-    """
     starts, mixed = find_starts(sizes), np.full(len(scores), -np.inf)
     for own, temperature, weight in zip(scores.T, blend.temperatures, blend.weights, strict=True):
         if weight and len(sizes):
@@ -150,12 +137,3 @@ def mix_logs(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
                 mixed, scaled - np.repeat(np.logaddexp.reduceat(scaled, starts), sizes) + np.log(weight)
             )
     return mixed
-
-
-def blend_scores(blend: Blend, scores: Floats, sizes: Sizes) -> Floats:
-    """The log of every row's mixed probability.
-
-    >>> blend_scores(Blend((1.0,), (1.0,)), np.zeros((2, 1)), np.array([2], np.int32)).round(3).tolist()
-    [-0.693, -0.693]
-    """
-    return np.asarray(np.log(np.maximum(mix_scores(blend, scores, sizes), FLOOR)))

@@ -4,8 +4,7 @@ Every list metric here is a sum over the query's relevant rows, so that a metric
 ``rank`` (1 is best), ``order`` (1 for the query's best relevant row, 2 for the next) and ``positives`` (how many
 answers the query has, those that retrieval missed included). A query without a relevant row scores 0 and stays in.
 
-Ties: in ``rank_answers`` a tied score counts AGAINST the positive (its rank is behind all negatives of its score),
-so that a constant score gains nothing from the order of the rows.
+Ties: a tied score counts AGAINST the positive, so that a constant score gains nothing from the order of the rows.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +13,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from common.arrays import Floats
+from common.arrays import Floats, Ints
+from common.learning.listwise_softmax import Labels, Sizes, find_starts
 
 
-def average(
-    values: Floats, weights: Floats | None = None, clusters: NDArray[np.int64] | None = None
-) -> tuple[float, float]:
+def average(values: Floats, weights: Floats | None = None, clusters: Ints | None = None) -> tuple[float, float]:
     """The mean over queries, by default of equal ``weights``, and its standard error: those of every score, model,
     slice and difference, in every verb. For equal weights the error is deviation / sqrt(queries). Zeros where no query
     counts.
@@ -137,19 +135,14 @@ def evaluate_ranks(ranked: pl.DataFrame, answers: pl.DataFrame, k: Sequence[int]
     """
     relevant = answers.select("query", "item").unique()
     hits = ranked.lazy().filter(pl.col("rank") <= max(k)).join(relevant.lazy(), on=["query", "item"]).collect()
-    return _summarise_hits(hits, relevant, k)
-
-
-def _summarise_hits(hits: pl.DataFrame, relevant: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
     positives = relevant.lazy().group_by("query").agg(pl.len().cast(pl.Int64).alias("positives")).collect()
     if not positives.height:
         raise ValueError("there are no answers to score against")
     per_query = score_hits(hits, positives, k).drop("query")
     missed = np.zeros(positives.height - per_query.height)
-    summary = [(*column.name.split("@"), *average(np.append(column.to_numpy(), missed))) for column in per_query]
-    schema = {"metric": pl.String, "k": pl.String, "value": pl.Float64, "error": pl.Float64}
-    table = pl.DataFrame(summary, schema=schema, orient="row")
-    return table.with_columns(pl.col("k").cast(pl.Int64), pl.lit(positives.height).cast(pl.Int64).alias("queries"))
+    means = {column.name: average(np.append(column.to_numpy(), missed)) for column in per_query}
+    rows = [(*name.split("@"), *mean, positives.height) for name, mean in means.items()]
+    return pl.DataFrame(rows, ["metric", "k", "value", "error", "queries"], orient="row").cast({"k": pl.Int64})
 
 
 def score_hits(hits: pl.DataFrame, positives: pl.DataFrame, k: Sequence[int]) -> pl.DataFrame:
@@ -183,7 +176,7 @@ def as_dict(table: pl.DataFrame) -> dict[str, float]:
     return {f"{name}@{k}": value for name, k, value in table.select("metric", "k", "value").iter_rows()}
 
 
-def rank_answers(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+def rank_answers(score: Floats, labels: Labels, sizes: Sizes) -> Ints:
     """The rank of each query's one right row by falling ``score`` (n,), ties against it; 0: it has none.
 
     Rows stand query by query, ``sizes`` rows each; ``labels`` (n,): 1 for the right one.
@@ -191,33 +184,25 @@ def rank_answers(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.i
     >>> rank_answers(np.array([3.0, 2.0, 5.0, 5.0, 1.0]), np.array([0, 1, 1, 0, 0]), np.array([2, 2, 1])).tolist()
     [2, 2, 0]
     """
-    if not len(sizes):
-        return np.empty(0, np.int64)
-    starts = np.cumsum(sizes) - sizes
+    starts = find_starts(sizes)
     best = np.maximum.reduceat(np.where(labels > 0, score, -np.inf), starts)
     ahead = np.add.reduceat((score >= np.repeat(best, sizes)).astype(np.int64), starts)
     return np.where(np.isfinite(best), ahead, 0)
 
 
-def rank_rows(score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+def rank_rows(score: Floats, labels: Labels, sizes: Sizes) -> Ints:
     """The rank of every row in its query by falling ``score`` (n,), ties against those with ``labels`` of 1.
 
     >>> rank_rows(np.array([3.0, 2.0, 5.0, 5.0, 1.0]), np.array([0, 1, 1, 0, 1]), np.array([2, 3])).tolist()
     [1, 2, 2, 1, 3]
     """
-    query, starts = np.repeat(np.arange(len(sizes)), sizes), np.cumsum(sizes) - sizes
+    query, starts = np.repeat(np.arange(len(sizes)), sizes), find_starts(sizes)
     order, ranks = np.lexsort((labels, -score, query)), np.empty(len(score), np.int64)
     ranks[order] = np.arange(len(score)) - np.repeat(starts, sizes) + 1
     return ranks
 
 
-def score_lists(
-    metric: str,
-    score: Floats,
-    labels: NDArray[np.float32],
-    sizes: NDArray[np.int32],
-    answers: NDArray[np.integer] | None = None,
-) -> Floats:
+def score_lists(metric: str, score: Floats, labels: Labels, sizes: Sizes, answers: Ints | None = None) -> Floats:
     """What each query earns under a ``metric`` such as "ndcg@10", one of ``LIST_METRICS``, by the order of its rows.
 
     Rows as in ``rank_rows``. ``answers`` (queries,): how many right ones each query has, those that are not among its
@@ -239,9 +224,7 @@ def score_lists(
     return earned
 
 
-def reciprocal_ranks(
-    score: Floats, labels: NDArray[np.float32], sizes: NDArray[np.int32], k: int
-) -> NDArray[np.float64]:
+def reciprocal_ranks(score: Floats, labels: Labels, sizes: Sizes, k: int) -> Floats:
     """Per query 1 / rank of its right row (``rank_answers``) if within the first ``k``, else 0.
 
     The same rule as ``mrr``, over arrays: for the inner loops of an early stop or a weight search.
@@ -271,10 +254,12 @@ def score_auc(labels: NDArray[np.floating], predicted: Floats) -> Floats:
     >>> average(scores, weights)  # placements 1, 1/2 of either class: AUC 3/4, variance 1/8 / 2 + 1/8 / 2
     (0.75, 0.3535533905932738)
     """
+    from scipy.stats import rankdata  # here: it takes long to import
+
     yes = labels > 0
-    ranks, scores = rank_midway(predicted), np.empty(len(predicted))
-    lower_noes = (ranks[yes] - rank_midway(predicted[yes])) / (~yes).sum()
-    lower_yeses = (ranks[~yes] - rank_midway(predicted[~yes])) / yes.sum()
+    ranks, scores = rankdata(predicted), np.empty(len(predicted))
+    lower_noes = (ranks[yes] - rankdata(predicted[yes])) / (~yes).sum()
+    lower_yeses = (ranks[~yes] - rankdata(predicted[~yes])) / yes.sum()
     area = lower_noes.mean()
     for own, placement in ((yes, lower_noes), (~yes, 1 - lower_yeses)):
         widened = np.sqrt(len(placement) / max(len(placement) - 1, 1))
@@ -291,16 +276,6 @@ def weigh_classes(labels: NDArray[np.floating]) -> Floats:
     yes = labels > 0
     counts = np.where(yes, yes.sum(), (~yes).sum())
     return np.asarray(len(labels) / (2 * counts))
-
-
-def rank_midway(values: Floats) -> Floats:
-    """The rank of each value from the lowest, 1; of equal ones the mean of theirs.
-
-    >>> rank_midway(np.array([5.0, 1.0, 5.0])).tolist()
-    [2.5, 1.0, 2.5]
-    """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
 
 
 def score_log_loss(labels: NDArray[np.floating], probability: Floats) -> Floats:

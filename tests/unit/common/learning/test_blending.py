@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from common.learning.blending import Blend, fit_weights, mix_scores
+from common.learning.blending import Blend, blend_scores, fit_weights
 from common.learning.dataset import ColumnsError
 from common.learning.listwise_softmax import softmax_within
 
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 def test_scores_of_another_number_of_models_are_refused() -> None:
     with pytest.raises(ColumnsError, match=r"^The blend is of 2 models, the scores are of 3\.$"):
-        mix_scores(Blend((1.0, 1.0), (0.5, 0.5)), np.ones((2, 3)), np.array([2], np.int32))
+        blend_scores(Blend((1.0, 1.0), (0.5, 0.5)), np.ones((2, 3)), np.array([2], np.int32))
 
 
 def test_weights_are_those_of_another_optimiser_and_a_model_that_adds_nothing_has_none() -> None:
