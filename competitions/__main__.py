@@ -1,6 +1,5 @@
 """The command line: python -m competitions VERB NAME. Wrong input gives one error message and exit code 1."""
 
-import codecs
 import functools
 import io
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 STOPPED = 130  # the exit code of a program that Ctrl-C ended, as a shell has it
-PLAIN = {"±": "+-", "…": "..."}  # what is printed, in letters that every terminal has
 try:
     import typer
 
@@ -65,14 +63,9 @@ for verb in VERBS:
 
 def main() -> None:
     """Run the command line; a ``UserError`` is one sentence on stderr and exit code 1."""
-    codecs.register_error("plain", spell_plainly)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # no test's or notebook's own
-            stream.reconfigure(errors="plain")
-    if sys.flags.optimize > 1:
-        _refuse(
-            "LightGBM cannot be loaded under python -OO, which removes docstrings: leave -OO or PYTHONOPTIMIZE out."
-        )
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter ends no run by its last line
     try:
         app()
     except UserError as error:
@@ -81,21 +74,8 @@ def main() -> None:
         if error.name != "torch":
             raise
         _refuse("This needs PyTorch, which the other competitions do without: run make install-torch.")
-    except UnicodeEncodeError as error:
-        if error.encoding == "utf-8":
-            raise
-        _refuse(
-            f"This shell's locale names files in {error.encoding}, without letters that are needed: set PYTHONUTF8=1."
-        )
     except PermissionError as error:  # of a folder that somebody named
         _refuse(f"{error.filename} cannot be read or written by this user: change its permissions, or name another.")
-
-
-def spell_plainly(error: UnicodeError) -> tuple[str, int]:
-    """What the encoding of a terminal lacks, in letters that it has: a run must not end by its last line."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return "".join(PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end
 
 
 def _refuse(sentence: str) -> NoReturn:

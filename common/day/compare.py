@@ -20,7 +20,7 @@ from common.day.difference import (
     read_pair,
 )
 from common.day.record_schema import RECORD, Row, RunRecord, read_record
-from common.day.registry import find_run, find_runs, find_start
+from common.day.registry import find_run, find_runs
 from common.day.run_record import NO_SLICE, QUERIES, find_weights, read_frame, split_slice
 from common.day.stamp import list_differing
 from common.engine.errors import UserError
@@ -76,9 +76,11 @@ def find_partner(run: Path) -> Path | None:
     A run of the same settings and code is none, however many fits it has and whatever was committed meanwhile.
     """
     own = read_record(run / RECORD)
-    began, all_runs = (find_start(run), run.name), read_runs(run.parent)
-    earlier = [(folder, other) for folder, other in all_runs if (find_start(folder), folder.name) < began]
-    earlier = [(folder, other) for folder, other in earlier if other.question == own.question]
+    earlier = [
+        (folder, other)
+        for folder, other in read_runs(run.parent)
+        if folder.name < run.name and other.question == own.question
+    ]
     base, alike = own.base or read_base(run.parent), [(folder, count_changes(other, own)) for folder, other in earlier]
     changed = [each for each in alike if each[1]]
     return min(changed, key=lambda each: (each[0].name != base, each[1]), default=(None, 0))[0]

@@ -21,25 +21,9 @@ LARGEST_SCORE = 1e9  # no metric of a board comes near
 
 
 def find_runs(build: Path, names: Sequence[str]) -> list[Path]:
-    """The folders of all finished runs of these competitions, newest first."""
+    """The folders of all finished runs of these competitions, newest first: they are named by their time."""
     folders = [path.parent for name in names for path in (build / name).glob(f"*/{RECORD}")]
-    return sorted(folders, key=lambda folder: (find_start(folder), folder.name, folder.parent.name), reverse=True)
-
-
-class Started(msgspec.Struct):
-    """The one field of a record that orders runs."""
-
-    started: str = ""
-
-
-def find_start(folder: Path) -> str:
-    """When a run began, by universal time and as its folder is named; that name where its record does not say."""
-    try:
-        started = msgspec.json.decode((folder / RECORD).read_bytes(), type=Started).started
-        # Without an offset, as earlier versions wrote it, it is taken for this machine's time.
-        return f"{datetime.datetime.fromisoformat(started).astimezone(datetime.UTC):%Y%m%d-%H%M%S}"
-    except (OSError, ValueError):
-        return folder.name
+    return sorted(folders, key=lambda folder: (folder.name, folder.parent.name), reverse=True)
 
 
 def find_unrecorded(build: Path, names: Sequence[str]) -> list[Path]:

@@ -11,7 +11,7 @@ import typer
 
 from common.day.hosts import SIMULATED, STANDIN, Basis, find_basis, huggingface, kaggle
 from common.day.hosts.layout import Source
-from common.day.record_schema import RECORD, RunRecord
+from common.day.record_schema import RunRecord
 from common.day.registry import find_run, find_runs, find_unrecorded, is_held, read_own_record, require_submission
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
@@ -135,35 +135,24 @@ def find_submission(build: Path, source: Source, run: str | None) -> Path:
     taken unasked.
     """
     name, file = source.name, source.submission_files[0]
-    if run is not None:
-        folder = find_run(build, [name], run)
-        require_submission(folder)
-        if not (folder / file).is_file():
-            raise UserError(f"{folder} has no {file}: name a finished run, or start a new one.")
-        return folder / file
-    runs = find_runs(build, [name])
-    newest = next((folder for folder in runs if (folder / file).is_file()), None)
-    unjudged = find_unjudged(build, name, file)
-    if not unjudged and newest and newest == runs[0]:
-        return newest / file
-    last = unjudged or next(iter(runs), None)
-    if last is None:
-        raise UserError(f"No run in {build / name} has a submission: run make {name} first.")
-    why = "was not judged" if unjudged else "has no submission"
-    other = f"run make {name} first"
-    if newest:
-        other = f"the newest to hand in is {newest.name}: make submit-{name} ARGS={newest.name}"
-    raise UserError(f"The last run, {last}, {why}; {other}.")
+    folder = find_last(build, name, file) if run is None else find_run(build, [name], run)
+    require_submission(folder)
+    if not (folder / file).is_file():
+        raise UserError(f"{folder} has no {file}: name a finished run, or start a new one.")
+    return folder / file
 
 
-def find_unjudged(build: Path, name: str, file: str) -> Path | None:
-    """The folder of a run that ended later than every finished one, with a submission and no record: its judging failed
-    or was stopped.
+def find_last(build: Path, name: str, file: str) -> Path:
+    """The folder of the last run. ``UserError`` where there is none, or one that ended with a submission and no record:
+    its judging failed or was stopped.
     """
     ended = [folder for folder in find_unrecorded(build, [name]) if (folder / file).is_file() and not is_held(folder)]
-    paths = [folder / file for folder in ended] + [folder / RECORD for folder in find_runs(build, [name])]
-    last = max(paths, key=lambda path: path.stat().st_mtime, default=None)
-    return last.parent if last and last.name == file else None
+    last = max([*ended, *find_runs(build, [name])], key=lambda folder: folder.name, default=None)
+    if last is None:
+        raise UserError(f"No run in {build / name} has a submission: run make {name} first.")
+    if last in ended:
+        raise UserError(f"The last run, {last}, was not judged: run make {name} first, or name another.")
+    return last
 
 
 def copy_submission(name: str, run: Path, basis: Basis) -> list[Path]:

@@ -17,15 +17,9 @@ from competitions import NAMES, ROOM, find_room
 
 
 def name_folder(text: str | Path) -> Path:
-    """The folder of an option. ``UserError`` for an empty name, which would be the folder where one stands, and for one
-    that no record or report of a run could hold.
-    """
+    """The folder of an option. ``UserError`` for an empty name, which would be the folder where one stands."""
     if not str(text).strip():
         raise UserError("An empty name is no folder: leave the option out, or name one.")
-    try:
-        str(Path(text).resolve()).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"The name of the folder {text} is not UTF-8: rename it.") from error
     return Path(text)
 
 

@@ -39,6 +39,5 @@ def load_inputs(options: InputOptions) -> Inputs:
     competition = replace(competition, data=digest[:8] if digest else "simulated")
     tables, other = choose_tuned(competition.tuned, competition.data)
     if other:
-        what = f"what was tuned for {', '.join(other)}"
-        say(f"  tuned.toml: {what} is from other files and is ignored; `make tune-{options.name}` tunes on these")
+        say(f"  tuned.toml is from other files and is ignored; `make tune-{options.name}` tunes on these")
     return Inputs(competition, competition.load_config(options.settings), folder, files, bool(tables))

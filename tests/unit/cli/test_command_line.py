@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from competitions import __main__ as command_line
-from competitions.cli import execution
-from competitions.cli.options import RunOptions
 from tests.conftest import Call, CommandResult
 from tests.unit.common.day.records import write_run
 
@@ -61,19 +59,10 @@ def test_what_is_typed_wrong_is_one_sentence(call: Call, words: str, said: str) 
     assert_refused(call(*shlex.split(words)), said)
 
 
-@pytest.mark.parametrize("odd", ["line\nend", "half\udcff"])
-def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call, odd: str) -> None:
-    code, out, err = call("run", "news", "--raw", f"nowhere-{odd}")
-    assert_refused((code, out, err), "nowhere-", "not UTF-8: rename it" if odd[-1] == "\udcff" else "does not exist")
+def test_whatever_a_name_holds_the_sentence_stands_on_one_line(call: Call) -> None:
+    code, out, err = call("run", "news", "--raw", "nowhere-line\nend")
+    assert_refused((code, out, err), "nowhere-", "does not exist")
     assert err.rstrip("\n").isprintable()
-
-
-def test_settings_of_both_kinds_are_kept_and_recorded(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[RunOptions] = []
-    monkeypatch.setattr(execution, "execute", given.append)
-    settings = ["rank.rounds=2", "fits=1", "rank.blocks=[pair, item]"]
-    call("run", "news", settings[1], "--set", settings[0], "--untuned", settings[2])
-    assert [(options.overrides, options.untuned) for options in given] == [(settings, True)]
 
 
 # --- score ---
@@ -135,24 +124,8 @@ def run_python(*words: str, **variables: str) -> CommandResult:
     return ended.returncode, ended.stdout, ended.stderr
 
 
-def test_a_terminal_that_lacks_a_letter_is_given_another(tmp_path: Path) -> None:
+def test_a_terminal_that_lacks_a_letter_ends_no_command(tmp_path: Path) -> None:
     folders = [str(write_run(tmp_path / "news" / name, [0.5, score] * 20)) for name, score in (("a", 0.5), ("b", 1.0))]
     code, out, err = run_python("-m", "competitions", "compare", *folders, PYTHONIOENCODING="ascii")
     assert (code, err) == (0, "")
-    assert " +- " in out
-    print_name = "from competitions.__main__ import main; main()"
-    code, out, err = run_python("-c", print_name, "runs", "新闻", PYTHONIOENCODING="ascii")
-    assert (code, out, err) == (1, "", err)
-    assert err.startswith("error: There is no competition ??")
-
-
-def test_a_locale_that_cannot_name_a_file_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object, **__: object) -> None:
-        "新闻".encode("ascii")
-
-    monkeypatch.setattr(command_line, "app", stop)
-    assert_refused(call("runs"), "names files in ascii", "set PYTHONUTF8=1.")
-
-
-def test_without_docstrings_it_is_refused(tmp_path: Path) -> None:
-    assert_refused(run_python("-OO", "-m", "competitions", "runs", "--build", str(tmp_path)), "under python -OO")
+    assert " ? " in out

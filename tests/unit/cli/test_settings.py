@@ -124,7 +124,7 @@ def test_the_seed_of_config_toml_counts_unless_one_is_typed(
 
 # --- tuned settings ---
 
-TUNED = '[watch]\nrounds = 7\n[provenance.lightgbm_softmax]\ndata = "{digest}"\n'
+TUNED = '[watch]\nrounds = 7\n[provenance]\ndata = "{digest}"\n'
 
 
 def load(

@@ -73,7 +73,7 @@ def test_a_clear_gain_is_written_with_where_it_comes_from(tune: Tune, tmp_path: 
     found = tomllib.loads((tmp_path / "tuned.toml").read_text())
     *trials, last = fits
     assert found["recall"]["candidates"] == last.recall.candidates > 150
-    assert found["provenance"]["own"]["trials"] == 8
+    assert found["provenance"]["trials"] == 8
     assert "kept: clear gain" in out
     # Today's settings twice, seven trials: quick ones, but for what was typed. Then three fits of both by whole ones.
     assert len(trials) + 1 == 2 + 7 + 6
