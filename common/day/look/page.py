@@ -10,7 +10,7 @@ import polars as pl
 from common.day.look.columns import RawTable, count_files, describe_columns, is_table
 from common.day.look.distributions import Picture, describe_difference, draw_column, measure_distance
 from common.day.report import formatting as numbers
-from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, make_table, shares
+from common.day.report.charts import Line, MarkTable, Plot, make_scale, make_span, shares
 from common.day.report.page import POLICY, load_templates
 from common.io.notes import Note, pool_notes
 from common.io.submission import write_bytes
@@ -53,10 +53,10 @@ def build_look(name: str, folder: Path, basis: str, look: Look) -> str:
             basis=basis,
             sentences=list_differing([picture for _, drawn in groups for picture in drawn])
             + [one for table, rows in columns for one in list_drifting(table.title, rows)],
-            files=make_table(count_files(look.tables)),
+            files=count_files(look.tables),
             groups=[(title, [draw(picture) for picture in drawn]) for title, drawn in groups],
-            columns=[(table.title, make_table(rows)) for table, rows in columns],
-            notes=make_table([note.as_row() for note in pool_notes(look.notes)]),
+            columns=[(table.title, rows) for table, rows in columns],
+            notes=[note.as_row() for note in pool_notes(look.notes)],
         )
     )
 

@@ -1,4 +1,4 @@
-"""What the templates draw: rows of marks on shared scales, tables of values, small plots of lines and dots.
+"""What the templates draw: rows of marks on shared scales, small plots of lines and dots.
 
 Rows of marks are tables with boxes placed by per cent, not pictures: long names wrap, text keeps its size, a phone gets
 the name above its mark, and a screen reader hears the numbers. Plots are inline SVG stretched to the width there is,
@@ -7,16 +7,15 @@ a phone, and is two to five times as large.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from common.day.record_schema import NORMAL_95
-from common.day.report.formatting import alone, is_number, score, share
+from common.day.report.formatting import is_number, score, share
 
 MARGIN = 0.06
 TICKS = 4
-SHORT = 16  # letters that stay on one line
 
 
 @dataclass(frozen=True)
@@ -147,34 +146,6 @@ def round_values(low: float, high: float, most: int) -> list[float]:
         if last - first + 1 <= most:
             return [round(multiple * step, 12) for multiple in range(first, last + 1)]
     return []
-
-
-# --- tables of values ---
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """One column: its texts, and whether they are numbers."""
-
-    name: str
-    texts: Sequence[str]
-    numeric: bool = False
-
-    @property
-    def css(self) -> str | None:
-        """The class of its cells: numbers stand to the right, short texts stay on one line."""
-        return "right" if self.numeric else "short" if max(map(len, self.texts)) <= SHORT else None
-
-
-def make_table(rows: Sequence[Mapping[str, Any]]) -> list[TableColumn]:
-    """One column a key; none where there is no row."""
-    columns = []
-    for key in dict.fromkeys(key for row in rows for key in row):
-        values = [row.get(key) for row in rows]
-        known = [value for value in values if value is not None]
-        numeric = bool(known) and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known)
-        columns.append(TableColumn(key, [alone(value) for value in values], numeric))
-    return columns
 
 
 # --- plots ---

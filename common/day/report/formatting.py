@@ -90,4 +90,4 @@ def alone(value: Any) -> str:
     return score(value) if 0.001 <= abs(value) <= 1 or value == 0 else significant(value)
 
 
-FILTERS: tuple[Callable[..., str], ...] = (score, count, share, duration)
+FILTERS: tuple[Callable[..., str], ...] = (score, count, share, duration, mebibytes, alone)

@@ -17,7 +17,6 @@ from common.day.record_schema import NORMAL_95, RECORD, RunRecord, read_record
 from common.day.registry import NotedScore, read_leaderboard
 from common.day.report import formatting as numbers
 from common.day.report import model_sections, score_sections
-from common.day.report.charts import make_table
 from common.day.report.findings import find_next_steps, find_problems, name_validation
 from common.io.submission import write_bytes
 
@@ -52,23 +51,18 @@ def build_page(record: RunRecord, change: Change | None = None, noted: Sequence[
         Section("slices", "Slices", score_sections.draw_parts("slice", cv.slices, cv.score) if cv.slices else None),
         Section("answers", "Where right answers are lost", score_sections.answers(insight.answers)),
         Section("models", "Models side by side", score_sections.models(record)),
-        Section("tables", "Tables", [{"title": one.title, "table": make_table(one.rows)} for one in record.tables]),
+        Section("tables", "Tables", record.tables),
         Section("features", "Features", model_sections.features(record)),
         Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
         Section("curves", "Learning curves", model_sections.curves(insight.curves)),
         Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
         Section("steps", "Time and memory", score_sections.steps(record.steps)),
-        Section("notes", "Notes from reading", make_table(record.notes)),
+        Section("notes", "Notes from reading", record.notes),
         Section("run", "This run and its settings", score_sections.run(record)),
     ]
     present = [section for section in sections if section.data]
     template = load_templates().get_template("page.html.j2")
-    return template.render(
-        policy=POLICY,
-        record=record,
-        head=describe_head(record, change, noted),
-        sections=present,
-    )
+    return template.render(policy=POLICY, record=record, head=describe_head(record, change, noted), sections=present)
 
 
 @functools.cache

@@ -4,7 +4,6 @@ and about the run itself: time and memory by step, its settings.
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -124,23 +123,9 @@ def steps(rows: Sequence[StepRecord]) -> MarkTable | None:
 
 
 def run(record: RunRecord) -> dict[str, Any]:
-    """What the run was made of, for who repeats it: the command, data, code, what it cost, and every setting."""
-    data, code, sent = record.data, record.code, record.submission
-    size = f"{numbers.count(data.files)} files, {numbers.mebibytes(data.bytes / 2**20)}" if data.files else ""
-    submission = ", ".join(Path(path).name for path in sent.paths)
-    changed = ", with uncommitted changes" * code.changed
-    pairs = [
-        ("submission", f"{submission}, {numbers.count(sent.rows)} rows" if submission else ""),
-        ("data", ", ".join(filter(None, (data.folder, size)))),
-        ("data digest", data.digest[:12]),
-        ("code", f"{code.revision}{changed}" if code.revision else ""),
-        ("tuned settings", "used" if record.tuned else ""),
-        ("started", record.started.replace("T", " ")[:16]),
-        ("wall time", numbers.duration(record.wall_seconds)),
-        ("peak memory", numbers.mebibytes(record.peak_mib)),
-    ]
+    """How to make the run again, and every setting of it."""
     settings = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in flatten(record.config)]
-    return {"pairs": pairs, "command": make_command(record), "settings": settings}
+    return {"command": make_command(record), "settings": settings}
 
 
 def make_command(record: RunRecord) -> str:
