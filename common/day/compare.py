@@ -205,10 +205,12 @@ class Comparison(NamedTuple):
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two runs of one competition by their folders. ``UserError`` where they answered other queries."""
     (one, other, joined), truth = read_pair(first, second), pair_truth(first, second)
+    decided = [{row["setting"]: row["value"] for row in run.summary.get("plan") or []} for run in (one, other)]
+    sides = ("A", one.features, other.features), ("B", other.features, one.features)
     tables = {
         SETTINGS: list_changed_settings(one.config, other.config),
-        DECISIONS: list_changed_settings(*map(read_decisions, (one, other))),
-        FEATURES: list_changed_features(one, other),
+        DECISIONS: list_changed_settings(*decided),
+        FEATURES: [{"feature": name, "only in": side} for side, own, rest in sides for name in own if name not in rest],
         SCORES: list_scores(one, other),
         SLICES: list_slices(joined),
     }
@@ -228,11 +230,6 @@ def compare_all(base: Path, runs: Sequence[Path]) -> list[Row]:
             {"run B": run.name, "score": other.cv.score, **marks, "it changes": changed + describe_change(one, other)}
         )
     return rows
-
-
-def read_decisions(record: RunRecord) -> Row:
-    """What the data decided, by the setting."""
-    return {row["setting"]: row["value"] for row in record.summary.get("plan") or []}
 
 
 def list_slices(joined: pl.DataFrame) -> list[Row]:
@@ -269,12 +266,6 @@ def list_scores(one: RunRecord, other: RunRecord) -> list[Row]:
             row = {"score": name, "A": before.score, "error A": before.error}
             rows.append(row | {"B": after.score, "error B": after.error, "B - A": change})
     return rows
-
-
-def list_changed_features(one: RunRecord, other: RunRecord) -> list[Row]:
-    """Features that only one of the runs has."""
-    sides = ("A", one.features, other.features), ("B", other.features, one.features)
-    return [{"feature": name, "only in": side} for side, own, others in sides for name in own if name not in {*others}]
 
 
 def list_warnings(one: RunRecord, other: RunRecord, shared: int) -> list[str]:

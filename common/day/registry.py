@@ -104,10 +104,9 @@ def describe_disk(build: Path, names: Sequence[str]) -> str:
 def measure_folder(folder: Path) -> int:
     """The bytes of all files in a folder."""
     size = 0
-    for root, _, files in os.walk(folder):
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):  # a run goes on beside this
-                size += os.lstat(os.path.join(root, file)).st_size
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a run goes on beside this
+            size += path.lstat().st_size if path.is_file() else 0
     return size
 
 

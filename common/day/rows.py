@@ -50,16 +50,15 @@ class PredictedRows:
     def collect_evidence(self) -> Evidence:
         """A row each, without a list; what plain orders score."""
         labels, weights = self.rows.labels, weigh_classes(self.rows.labels)
-        orders = {RANDOM: np.zeros(len(labels))} | {
-            name: score_rule(merge_rows(self.rows), order) for name, order in self.rules.items()
-        }
+        as_one_list = replace(self.rows, group_sizes=np.array([len(labels)], np.int32))
+        orders = {name: score_rule(as_one_list, order) for name, order in self.rules.items()}
         marks = pl.Series("label", labels), pl.Series(BLEND, self.scores)
         return Evidence(
             candidates=self.queries.select(pl.col("query").cast(pl.String), item=pl.lit(1)).with_columns(*marks),
             rows=self.rows,
             rivals=[
                 Scored(name, *average(score_auc(labels, scores), weights), len(labels))
-                for name, scores in orders.items()
+                for name, scores in ({RANDOM: np.zeros(len(labels))} | orders).items()
             ],
         )
 
@@ -77,11 +76,6 @@ def to_probability(odds: Floats) -> Floats:
     [0.5, 0.75]
     """
     return np.asarray(1 / (1 + np.exp(-odds)))
-
-
-def merge_rows(rows: RankingDataset) -> RankingDataset:
-    """The rows as one list, to be ordered by a rule."""
-    return RankingDataset(rows.names, rows.features, rows.labels, np.array([len(rows.labels)], np.int32))
 
 
 # --- what a pipeline of rows leaves, and what every competition of rows makes of it ---

@@ -29,28 +29,23 @@ def write_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> Path:
 
 def build_runs(build: Path, runs: Sequence[ListedRun | DamagedRun]) -> str:
     """The page as text. Runs stand together where files, metric and queries are the same, quick ones apart."""
-    by_name: dict[str, list[ListedRun]] = {}
+    alike: dict[str, dict[object, list[ListedRun]]] = {}  # by competition and question
     for run in runs:
         if isinstance(run, ListedRun):
-            by_name.setdefault(run.folder.parent.name, []).append(run)
+            alike.setdefault(run.folder.parent.name, {}).setdefault(run.record.question, []).append(run)
     return (
         load_templates()
         .get_template("runs.html.j2")
         .render(
             policy=POLICY,
             build=str(build),
-            competitions=[describe_competition(build / name, listed) for name, listed in by_name.items()],
+            competitions=[
+                {"name": name, "groups": [describe_group(group) for group in groups.values()]}
+                for name, groups in alike.items()
+            ],
             damaged=["/".join(run.folder.parts[-2:]) for run in runs if isinstance(run, DamagedRun)],
         )
     )
-
-
-def describe_competition(folder: Path, runs: Sequence[ListedRun]) -> dict[str, Any]:
-    """The runs of a competition by their files, those of the newest run first."""
-    groups: dict[tuple[str, str, str, bool], list[ListedRun]] = {}
-    for run in runs:
-        groups.setdefault(run.record.question, []).append(run)
-    return {"name": folder.name, "groups": [describe_group(alike) for alike in groups.values()]}
 
 
 def describe_group(runs: Sequence[ListedRun]) -> dict[str, Any]:

@@ -23,8 +23,3 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
     """Read the file from disk and hold it against every rule. ``UserError`` names the rules that it breaks."""
     events = read_events(files.events)
     return FILE.check(path, read_users(files.users, events)["user"], events["item"].unique())
-
-
-def score_queries(path: Path, truth: Path) -> pl.DataFrame:
-    """What each user of a truth file (user_id, item_id) earns: query (text), score."""
-    return FILE.score(path, truth, METRIC)

@@ -67,7 +67,9 @@ def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:
     try:
         there = {"files": len(paths), "MB": sum(path.stat().st_size for path in paths) / 1e6}
         if all(path.suffix == ".parquet" or (path.suffix == ".csv" and "rows" in known) for path in paths):
-            there = {"files": len(paths), "rows": sum(map(count_rows, paths)), "MB": there["MB"]}
+            with running(f"rows of {spec.path}"):
+                rows = sum(int(scan([path]).select(pl.len()).collect().item()) for path in paths)
+            there = {"files": len(paths), "rows": rows, "MB": there["MB"]}
         faults = [f"not {n:,} {unit}" for unit, n in known.items() if not _is_alike(unit, there.get(unit, 0), n)]
         faults += _lacking_columns(spec.columns, paths)
     except UNREADABLE as error:
@@ -88,12 +90,6 @@ def list_files(folder: Path, pattern: str) -> list[Path]:
 def _is_alike(unit: str, there: float, known: float) -> bool:
     """Whether files have what is known of them. A published size may be in millions or in binary megabytes, rounded."""
     return known * 0.985 <= there <= known * 1.015 * 2**20 / 1e6 if unit == "MB" else there == known
-
-
-def count_rows(path: Path) -> int:
-    """Rows of a CSV after its header, or of a parquet file."""
-    with running(f"rows of {path.name}"):
-        return int(scan([path]).select(pl.len()).collect().item())
 
 
 def _lacking_columns(columns: Sequence[str], paths: list[Path]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from common.day.compare import Change, flatten
 from common.day.difference import FEW
-from common.day.record_schema import AnswerRecord, Example, RankCount, RunRecord, Scored, Stage
+from common.day.record_schema import AnswerRecord, RankCount, RunRecord, Scored, Stage
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
 from common.day.report.charts import Mark, Marks, MarkTable
@@ -72,13 +72,12 @@ def answers(known: AnswerRecord) -> dict[str, Any] | None:
     if not known.funnel:
         return None
     right, wrong = ([row for row in known.examples if (row.kind == "right") is kind] for kind in (True, False))
-    groups = (("Answered correctly", right), ("Answered incorrectly", wrong))
+    groups = ("Answered correctly", right), ("Answered incorrectly", wrong)
     return {
         "funnel": _funnel(known.funnel),
         "ranks": MarkTable("rank", [row.rank for row in known.ranks], [_counted(known.ranks)]) if known.ranks else None,
-        "examples": [
-            {"title": title, "rows": [_example(row, known.missed) for row in rows]} for title, rows in groups if rows
-        ],
+        "missed": known.missed,
+        "examples": [(title, rows) for title, rows in groups if rows],
     }
 
 
@@ -94,18 +93,6 @@ def _counted(rows: Sequence[Stage | RankCount]) -> Marks:
     texts = [f"{numbers.share(row.share)} ({numbers.count(row.queries)})" for row in rows]
     marks = [Mark(100 * row.share, text=text) for row, text in zip(rows, texts, strict=True)]
     return Marks("share (queries)", marks, "bar", unit=" %")
-
-
-def _example(row: Example, missed: str) -> dict[str, Any]:
-    right = row.listed.index(row.answer) if row.answer in row.listed else None  # texts may repeat: the first
-    outside = "further down" if row.candidate else missed
-    return {
-        "query": row.query,
-        "context": row.context,
-        "listed": [{"text": text, "right": number == right} for number, text in enumerate(row.listed)],
-        "answer": row.answer,
-        "rank": f"rank {numbers.count(row.rank)}" if row.rank else outside,
-    }
 
 
 # --- the run itself ---

@@ -17,11 +17,6 @@ def check_submission(path: Path, files: RawFiles) -> Checked:
     return FILE.check(path, read_asked(files.test)["query"])
 
 
-def score_queries(path: Path, truth: Path) -> pl.DataFrame:
-    """Each row of a truth file (row_id, label): query (text), its score and weight, whose mean is the AUC."""
-    return FILE.score(path, truth)
-
-
 def fill_rows(scored: pl.DataFrame) -> pl.DataFrame:
     """The frame to submit, of rows with their log odds (query, score)."""
     return FILE.fill(scored)
