@@ -16,7 +16,7 @@ import pickle
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,8 @@ class Store:
         path = self.path(name, key)
         record = _read_record(path, key)
         if record is None and path.exists():
-            self.remove_damaged(name, key)
-            record = _read_record(path, key)  # of one that another run has published meanwhile
-            if record is None:
-                progress.say(f"  {name}: its kept result is damaged or of another version: computing it again")
+            self.remove(name, key)
+            progress.say(f"  {name}: its kept result is damaged or of another version: computing it again")
         if record is not None:
             with contextlib.suppress(OSError):  # a store that cannot be written can still be read
                 os.utime(path)
@@ -73,16 +71,9 @@ class Store:
         """The value of an entry. Raises any ``Exception`` where it cannot be read or others may have written it."""
         return _load(self.path(name, key))
 
-    def remove_damaged(self, name: str, key: str) -> None:
-        """Take an entry away that was read as damaged. What is taken is read again: a whole entry, which another run
-        has published since, goes back.
-        """
-        path = self.path(name, key)
-        with _taken(path, self.folder) as taken:
-            if _read_record(taken, key) is not None:
-                with contextlib.suppress(Exception):  # whatever a damaged file raises
-                    _load(taken)
-                    taken.rename(path)  # refused where a third run has published one
+    def remove(self, name: str, key: str) -> None:
+        """Take an entry away."""
+        _remove(self.path(name, key), self.folder)
 
     def keep(self, name: str, key: str, make: Callable[[], Any]) -> StepRecord:
         """Keep what ``make`` returns, with what it costs to make and to write; nothing of it where that fails.
@@ -135,8 +126,8 @@ def prune(cache: Path, keep_gib: float) -> int:
     for used, path, size in sorted(entries, reverse=True):
         left -= size
         if left < 0 and used < since * 1e9:
-            with _taken(path, cache):
-                removed += 1
+            _remove(path, cache)
+            removed += 1
     return removed
 
 
@@ -144,13 +135,11 @@ def _temporary(folder: Path) -> Path:
     return folder / name_draft(f"tmp-{uuid.uuid4().hex}")
 
 
-@contextlib.contextmanager
-def _taken(path: Path, folder: Path) -> Iterator[Path]:
-    """An entry under a name that nobody looks for, removed after the block: no half-removed entry is ever read."""
+def _remove(path: Path, folder: Path) -> None:
+    """Remove an entry, first under a name that nobody looks for: no half-removed one is ever read."""
     doomed = _temporary(folder)
     with writing(folder), contextlib.suppress(FileNotFoundError):
         path.rename(doomed)
-    yield doomed
     shutil.rmtree(doomed, ignore_errors=True)
 
 

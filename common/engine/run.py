@@ -158,9 +158,8 @@ class Run:
             return self._store.load(step.name, step.key)
         except Exception:  # whatever a damaged file raises, the step can be done again
             progress.say(f"  {step.name}: its kept result cannot be read and is computed again")
-            self._store.remove_damaged(step.name, step.key)
-            if self._store.find(step.name, step.key) is None:  # else another run has computed it meanwhile
-                self._note(step.compute(self._store))
+            self._store.remove(step.name, step.key)
+            self._note(step.compute(self._store))
             return self._store.load(step.name, step.key)
 
     def _note(self, record: StepRecord, where: str = "") -> None:

@@ -115,16 +115,11 @@ def _read_curve(evaluations: Evaluations) -> tuple[tuple[float, ...], str]:
 
 
 def explain_refusal(kind: str, error: Exception) -> UserError:
-    """What a library says of the parameters of a fit, as a sentence."""
+    """What a library says of the parameters of a fit, as a sentence: without its own file and line, and its stack."""
+    said = SOURCE_LOCATION.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
     return UserError(
-        f"{kind} cannot be fitted: {_first_line(error)}. Correct its parameters: the section of"
-        f" {kind} in config.toml, or --set."
+        f"{kind} cannot be fitted: {said}. Correct its parameters: the section of {kind} in config.toml, or --set."
     )
-
-
-def _first_line(error: Exception) -> str:
-    """A library's message, without its own file and line and without its stack."""
-    return SOURCE_LOCATION.sub("", str(error).strip().partition("\n")[0]).rstrip(" .")[:LONGEST_MESSAGE]
 
 
 def shorten(ranker: Ranker, rounds: int) -> Ranker:

@@ -7,8 +7,6 @@ run would do: its own settings, several fits, and the noise of both counted.
 """
 
 import hashlib
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +22,10 @@ from common.day.run_record import average_queries
 from common.day.tuning.space import Among, Space, TrialParams
 from common.engine.errors import UserError
 
-DIGITS = 3  # significant ones: a tuned.toml that a person can read, and what is judged is what is written
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 # What settings may lead to; anything else is a fault of the code and ends the study.
 EXPECTED = (UserError, ArithmeticError, ValueError)
-CURRENT, WORKER = "current", "worker"  # user attributes of a trial: it has today's settings; who computes it
+CURRENT = "current"  # user attribute of the trial that has today's settings
 JUDGED = "judged"  # of a study: the trials that were judged
 
 
@@ -56,7 +53,6 @@ class Verdict:
     their difference as ``compare`` has it of two runs. ``params``: its values by the dotted key.
     """
 
-    task: str
     study: str
     trial: int
     trials: int
@@ -106,27 +102,16 @@ def suggest(trial: Trial, key: str, among: Among) -> Any:
     return trial.suggest_float(key, among.low, among.high, log=among.log)
 
 
-def round_params(params: TrialParams) -> TrialParams:
-    """The same with floats of ``DIGITS`` significant digits.
-
-    >>> round_params({"rate": 0.000998765, "leaves": 12345})
-    {'rate': 0.000999, 'leaves': 12345}
-    """
-    rounded = {key: float(f"{value:.{DIGITS}g}") for key, value in params.items() if isinstance(value, float)}
-    return {**params, **rounded}
-
-
 def run_trial(task: Task, trial: Trial) -> float:
     """The score of a trial. Settings that lead to an error are pruned with its first line, so that the sampler keeps
     away from them.
     """
-    trial.set_user_attr(WORKER, f"{socket.gethostname()}-{os.getpid()}")
     is_current = trial.user_attrs.get(CURRENT, False)
     params = {
         key: suggest(trial, key, among) for key, among in task.space.items() if not is_current or key in task.current
     }
     try:
-        return task.score({} if is_current else round_params(params))
+        return task.score({} if is_current else params)
     except EXPECTED as error:
         raise TrialPruned((str(error).splitlines() or [type(error).__name__])[0]) from error
 
@@ -144,15 +129,13 @@ def judge_trial(task: Task, study: Study, best: FrozenTrial) -> Verdict:
     """
     judged = sorted({*study.user_attrs.get(JUDGED, ()), best.number})
     study.set_user_attr(JUDGED, judged)
-    params = round_params(best.params)
-    before, after = task.judge({}), task.judge(params)
+    before, after = task.judge({}), task.judge(best.params)
     return Verdict(
-        task=task.name,
         study=study.study_name,
         trial=best.number,
         trials=len(study.get_trials(deepcopy=False, states=FINISHED)),
         metric=task.metric,
-        params=params,
+        params=best.params,
         before=average_queries(before)["score"],
         after=average_queries(after)["score"],
         gain=compute_difference(pair_scores(before, after), compared=len(judged)),

@@ -3,7 +3,6 @@
 import datetime
 import errno
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,35 +101,6 @@ def test_of_two_runs_with_one_step_the_first_entry_stays(tmp_path: Path) -> None
     first, second = Store(tmp_path), Store(tmp_path)
     first.keep("step", KEY, lambda: f"slow, behind {save(second, 'fast').name}")
     assert first.load("step", KEY) == "fast"
-    assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
-
-
-@pytest.mark.parametrize("read", ["entry.json", "value.pkl", None])
-def test_what_was_read_before_another_run_published_the_entry_takes_nothing_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str | None
-) -> None:
-    """The other run's whole entry stands there by the time this one removes what it could not read."""
-    store, other = Store(tmp_path), Store(tmp_path)
-    if read:
-        (save(store, 1) / read).write_bytes(b"")
-    rename = Path.rename
-
-    def publish_first(self: Path, target: Path) -> Path:
-        monkeypatch.setattr(Path, "rename", rename)
-        shutil.rmtree(self)
-        save(other, "of the other")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", publish_first)
-    if read == "value.pkl":
-        store.remove_damaged("step", KEY)
-    elif read:
-        assert store.find("step", KEY) is not None
-    else:
-        monkeypatch.setattr(Path, "rename", rename)
-        monkeypatch.setattr(Path, "exists", lambda self: bool(save(other, "of the other")))
-        assert store.find("step", KEY) is not None
-    assert store.load("step", KEY) == "of the other"
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{KEY[:16]}"]
 
 

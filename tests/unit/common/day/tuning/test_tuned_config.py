@@ -16,7 +16,7 @@ from common.engine.errors import UserError
 
 TUNED = '[rank]\nrounds = 7\n\n[provenance]\ndata = "simulated 1234abcd"\n'
 GAIN = Difference(0.02, 0.01, 50, 50, 6)
-VERDICT = Verdict("toy", "s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, GAIN)
+VERDICT = Verdict("s", 4, 9, "gain", {"rank.m.x": 0.5, "rank.models": ["a"]}, 0.5, 0.52, GAIN)
 
 
 class Rank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -64,7 +64,6 @@ def test_the_settings_of_today_are_tried_first_and_the_best_is_near_the_planted_
     verdict = judge(storage, 15, make_task())
     assert studies.open_study(storage, "s", make_task(), 0).trials[0].params == {"x": TODAY}
     assert abs(verdict.params["x"] - 0.7) < 0.1
-    assert verdict.params["x"] == float(f"{verdict.params['x']:.3g}")  # what is judged is what is written
     assert verdict.after - verdict.before == pytest.approx(verdict.gain.mean)
     assert (verdict.accepted, verdict.trials) == (True, 15)
 
