@@ -15,7 +15,6 @@ import os
 import pickle
 import re
 import shutil
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def prune(cache: Path, keep_gib: float) -> int:
 
 
 def _temporary(folder: Path) -> Path:
-    return folder / name_draft(f"tmp-{uuid.uuid4().hex}")
+    return folder / name_draft("tmp")
 
 
 def _remove(path: Path, folder: Path) -> None:

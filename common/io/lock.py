@@ -1,30 +1,28 @@
 """Which runs live. Each locks a file in its folder; the kernel takes the lock back when the process ends, a killed one
-too, so that no run is taken for dead because it is slow. On a disk without locks the process id says it, to this host.
+too, so that no run is taken for dead because it is slow. On a disk without locks age says it, as of drafts.
 """
 
 import contextlib
 import fcntl
 import math
-import os
-import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from common.engine.progress import say
 from common.io.files import writing
 
-RUNNING, KEPT = ".running", ".kept"  # of the lock's name, behind the process: what a folder holds may be kept by then
-PROCESS = re.compile(r"(?:^|-)([0-9]{1,9})@(.+)$")
+RUNNING, KEPT = ".running", ".kept"  # the end of a lock's name: what a folder holds may be kept by then
+DRAFT = ".draft"
 ABANDONED_S = 86_400  # longer than any step or file takes
 
 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Lock ``folder``, made where there is none, to the end of the block. ``UserError`` where it cannot be written."""
-    lock = folder / f"{name_process()}{RUNNING}"
+    lock = folder / f"{uuid4().hex}{RUNNING}"
     draft = lock.with_suffix(".draft")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +77,7 @@ def is_dead(lock: Path) -> bool:
             except BlockingIOError:
                 return False
             except OSError:  # a disk without locks
-                return bool(has_ended(lock.stem))
+                return is_abandoned(lock)
             return lock.exists()
     except OSError:
         return False
@@ -95,38 +93,18 @@ def find_oldest_start(build: Path) -> float:
 
 
 def name_draft(name: str) -> str:
-    """The name of a file or folder that this process writes, and which is not whole: ``clear_drafts`` knows it."""
-    return f".{name}-{name_process()}"
+    """The name of a file or folder that is being written, and which is not whole: ``clear_drafts`` knows it."""
+    return f".{name}-{uuid4().hex}{DRAFT}"
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove the drafts in a folder (not in those below it) whose processes were killed; those of other hosts after a
-    day.
-    """
-    for path in folder.glob(".*-*@*"):
+    """Remove the drafts in a folder (not in those below it) that killed processes have left there."""
+    for path in folder.glob(f".*-*{DRAFT}"):
         with contextlib.suppress(OSError):  # another process may be removing it too
-            ended = has_ended(path.name)
-            if ended or (ended is None and path.stat().st_mtime < time.time() - ABANDONED_S):
+            if is_abandoned(path):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def name_process() -> str:
-    """This process by its id and where that is unique: the host, and on Linux the container, which counts its own."""
-    container = ""
-    with contextlib.suppress(OSError):
-        container = f".{os.stat('/proc/self/ns/pid').st_ino}"
-    return f"{os.getpid()}@{socket.gethostname()}{container}"
-
-
-def has_ended(name: str) -> bool | None:
-    """Whether the process is gone that this name ends with (``name_process``), if any; None for one of another host."""
-    process = PROCESS.search(name)
-    if process is None:
-        return False
-    if process[2] != name_process().partition("@")[2]:
-        return None
-    try:
-        os.kill(int(process[1]), 0)
-    except OSError as error:  # or another user's process refused
-        return isinstance(error, ProcessLookupError)
-    return False
+def is_abandoned(path: Path) -> bool:
+    """Whether it is older than anything that somebody still writes."""
+    return path.stat().st_mtime < time.time() - ABANDONED_S

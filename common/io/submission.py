@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-from uuid import uuid4
 
 import polars as pl
 
@@ -42,7 +41,7 @@ class Checked(NamedTuple):
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     """Have ``write``, such as a frame's ``write_csv``, fill a file: ``path`` holds the old one or the new, whole."""
-    part = path.with_name(name_draft(f"{path.name}.{uuid4().hex}.part"))
+    part = path.with_name(name_draft(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         clear_drafts(path.parent)

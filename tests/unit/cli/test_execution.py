@@ -20,13 +20,12 @@ from common.day.run_record import SimulatedTruth
 from common.day.runs_page import name_run
 from common.engine.errors import UserError
 from common.engine.run import Run
-from common.io.lock import KEPT, RUNNING, hold
+from common.io.lock import KEPT, RUNNING, hold, name_draft
 from common.io.submission import Checked
 from competitions import NAMES
 from competitions.cli import execution
 from tests.conftest import SIMULATED_REPORT, Call, in_zone, replace_part
 from tests.unit.common.day.test_run_record import QUERIES, make_judged
-from tests.unit.common.io.test_lock import name_ended
 
 
 def fail(*_: object, **__: object) -> NoReturn:
@@ -85,8 +84,9 @@ def test_the_folder_of_a_killed_run_goes_and_no_living_ones_however_old(
         folder.mkdir(parents=True)
         (folder / f"7{name}").touch()  # which nobody locks any more
         (folder / "submission.csv").touch()
-    half = checked / f".candidates.parquet.0f.part-{name_ended()}"
+    half = checked / name_draft("candidates.parquet")
     half.touch()
+    os.utime(half, (1, 1))
     with hold(slow):
         (slow / "submission.csv").write_text("")
         for path in (*slow.iterdir(), slow, checked):

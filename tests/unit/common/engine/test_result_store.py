@@ -17,7 +17,6 @@ from common.engine.errors import UserError
 from common.engine.result_store import Store, prune
 from common.io.lock import hold, name_draft
 from common.simulation.writer import written_at_once
-from tests.unit.common.io.test_lock import name_ended
 
 KEY = "0123456789abcdef" * 4
 
@@ -149,14 +148,14 @@ def test_under_a_umask_that_lets_a_group_write_a_store_is_of_this_user_alone(tmp
     assert len(store.load("step", KEY)) == 1_000_000
 
 
-def test_what_a_killed_run_was_writing_goes_and_what_a_slow_one_writes_stays(tmp_path: Path) -> None:
-    drafts = {"killed": f".tmp-0f-{name_ended()}", "slow": name_draft("tmp-0f")}
-    for name in (*drafts.values(), "digests.json"):
+def test_what_a_killed_run_was_writing_goes_after_a_day(tmp_path: Path) -> None:
+    killed, slow = name_draft("tmp"), name_draft("tmp")
+    for name in (killed, slow, "digests.json"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0.npy").write_text("half")
-        os.utime(tmp_path / name, (2, 2))
+    os.utime(tmp_path / killed, (2, 2))
     Store(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {drafts["slow"], "digests.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {slow, "digests.json"}
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
