@@ -8,10 +8,8 @@ from typing import TypeAlias
 from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.progress import say
-from common.engine.resources import MemoryNeed, warn_of_need
 from common.io.lock import take_turns
 from common.simulation.oracle import read_oracle, read_report
-from common.simulation.writer import LARGEST
 
 Writer: TypeAlias = Callable[[Path, float, int], object]
 
@@ -22,7 +20,7 @@ class HostFiles:
 
     ``write`` (folder, scale, seed) simulates them, None: nobody wrote that; ``scale`` is its default. ``laws``: writers
     by the name of the law by which people behave, the default first; none where there is one alone. ``law``: the chosen
-    one, "" if none. ``need``: the memory of a run, None where nobody measured it.
+    one, "" if none.
     """
 
     folder: Path
@@ -32,7 +30,6 @@ class HostFiles:
     write: Writer | None = None
     laws: Mapping[str, Writer] = field(default_factory=dict)
     law: str = ""
-    need: MemoryNeed | None = None
     version: int = 0
 
     def under_law(self, law: str | None) -> "HostFiles":
@@ -55,14 +52,6 @@ class HostFiles:
         if folder is None and scale is None and not self.law and any(self.folder.glob(self.pattern)):
             return self.folder
         return folder
-
-
-def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
-    """A warning where the files that ``choose_files`` would take need more memory than there is."""
-    folder, size = host.find_folder(folder, scale), host.scale if scale is None else scale
-    # Of another scale the simulator says what is wrong with it.
-    if host.need is not None and (folder or host.need.peaks[0][0] <= size <= LARGEST):
-        warn_of_need(host.need, folder, size)
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
