@@ -133,12 +133,6 @@ def test_the_ladder_prints_its_rungs_beside_their_scores_before(call: Call, monk
     assert json.loads(Path("build/flight/ladder/ladder.json").read_text())["folder"] == "mine"
 
 
-def test_the_ladder_climbs_on_a_cluster(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_ladder(monkeypatch, [])
-    code, _, err = call("ladder", "flight", "--raw", "mine", "--cluster", "tcp://nowhere")
-    assert (code, err.startswith("error: No Dask scheduler answers at 'tcp://nowhere'")) == (1, True)
-
-
 def test_a_wrong_step_is_refused_before_any_file_is_read_or_made(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     made = put_ladder(monkeypatch, [])
     code, out, err = call("ladder", "flight", "--only", "asl")

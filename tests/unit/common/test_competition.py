@@ -46,20 +46,6 @@ def declare(name: str, written: Written) -> Competition:
     return dataclasses.replace(competition, host=dataclasses.replace(competition.host, write=write))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_without_files_a_set_is_simulated_once_and_said_so(
-    name: str, written: Written, capsys: pytest.CaptureFixture[str]
-) -> None:
-    competition = declare(name, written)
-    first, again = (competition.choose_raw(None, 0.05, 3, BUILD) for _ in range(2))
-    assert first == again == BUILD / name / "simulated" / "scale0.05-seed3"
-    assert written == [(first, 0.05, 3)]
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    for word in ("SIMULATED data, scale 0.05, seed 3", str(competition.host.folder), competition.host.files, "README"):
-        assert word in lines[0]
-
-
 @pytest.mark.parametrize(("name", "file"), [(name, file) for name, files in FILES.items() for file in files])
 def test_the_hosts_files_go_before_a_simulation_unless_a_scale_is_named(name: str, file: str, written: Written) -> None:
     competition = declare(name, written)
@@ -82,11 +68,6 @@ def test_a_declaration_belongs_to_its_folder(name: str) -> None:
     assert competition.load_config(["seed=7"]).seed == 7
     for room in ("day.look", "day.host_files"):
         assert find_room(name, room).__name__ == f"competitions.{name}.{room}"
-
-
-def test_a_kind_of_task_that_is_none_is_refused() -> None:
-    with pytest.raises(UserError, match="no kind of task 'pairs': choose one"):
-        dataclasses.replace(find_competition("news"), kind="pairs")
 
 
 @pytest.mark.parametrize(

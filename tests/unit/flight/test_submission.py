@@ -105,21 +105,6 @@ FIRST = f"'{submission.INTEGERS}' is broken 1 time(s), first: "
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("11,a,1", "11,a,01", FIRST + "line 3: '11,a,01'"),
-        ("11,a,1", "11,a,9999999999999999999", FIRST + "line 3"),
-    ],
-)
-def test_a_csv_of_another_form_is_refused(
-    files: reader.RawFiles, written: tuple[Path, Path], old: str, new: str, expected: str
-) -> None:
-    path = written[1]
-    path.write_text(path.read_text().replace(old, new, 1))
-    assert expected in refusal(path, files)
-
-
-@pytest.mark.parametrize(
     ("change", "expected"),
     [
         (lambda frame: frame.cast({"selected": pl.Float64}), submission.INTEGERS),

@@ -25,6 +25,7 @@ def test_the_funnel_says_where_they_are_lost() -> None:
     assert sum(row.queries for row in twice.ranks) == 4
     first = describe_answers(make_evidence(ranks=ranks, cutoffs=(1,)))
     assert [row.stage for row in first.funnel] == ["all queries", "among the candidates", "first"]
+    assert describe_answers(make_evidence(ranks=np.empty(0, np.int64))).funnel == []  # rows, which have no lists
 
 
 def test_ranks_are_counted_in_classes_without_empty_ones_at_the_end() -> None:
@@ -59,11 +60,3 @@ def test_examples_are_right_ones_and_wrong_ones() -> None:
     assert [row.rank for row in rows[3:]] == [9, 9, None]
     assert [row.candidate for row in rows[3:]] == [True, True, False]
     assert evidence.pick_examples(np.array([1]), 5, lambda query: Example("0", "", [], ""))[0].kind == "right"
-
-
-def test_of_several_answers_a_query_each_counts_and_rows_have_no_funnel() -> None:
-    """Two queries: three answers at ranks 1, 3 and none, and one at rank 7."""
-    several = make_evidence(ranks=np.array([1, 3, evidence.MISSED, 7]), stages=[("all answers", 4)])
-    funnel = [(row.stage, row.queries) for row in describe_answers(several).funnel]
-    assert funnel == [("all answers", 4), ("among the candidates", 3), ("in the first 5", 2), ("first", 1)]
-    assert describe_answers(make_evidence(ranks=np.empty(0, np.int64))).funnel == []

@@ -98,14 +98,6 @@ def test_what_a_model_learns_from_is_the_same_whether_its_parts_are_cut_one_by_o
     assert len(gather([only], min_size=5).labels) == 0
 
 
-@pytest.mark.parametrize("names", [("a_1",), ("b_1", "a_1"), ("a_1", "b_1", "b_2")])
-def test_a_part_with_other_columns_is_refused(names: tuple[str, ...]) -> None:
-    """By number: another fold's columns would be learned from as if they were the first one's."""
-    whole = rows_of("a_1", "b_1")
-    with pytest.raises(ColumnsError, match=r"^Part 3 of 3 of the rows has other columns: "):
-        gather([whole, whole, rows_of(*names)], ["a"])
-
-
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -21,13 +21,17 @@ def write(folder: Path, scale: float = 1.0, seed: int = 0) -> None:
     (folder / REPORT).write_text(SIMULATED_REPORT)
 
 
-def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_ones(tmp_path: Path) -> None:
+def test_a_named_folder_comes_before_the_hosts_files_and_these_before_simulated_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     host = HostFiles(tmp_path / "raw", "*.csv", "the files", 0.5, write)
     build = tmp_path / "build"
     (tmp_path / "mine").mkdir()
     assert choose_files(host, tmp_path / "mine", None, 0, build) == tmp_path / "mine"
     assert choose_files(host, None, None, 3, build) == host.simulated_folder(build, 0.5, 3)
     assert (host.simulated_folder(build, 0.5, 3) / "a.csv").read_text() == "0.5 3"
+    said = f"SIMULATED data, scale 0.5, seed 3: for the real competition, put the files into {host.folder}, see"
+    assert capsys.readouterr().err.startswith(said)
     host.folder.mkdir()
     (host.folder / "b.csv").write_text("")
     assert choose_files(host, None, None, 3, build) == host.folder
