@@ -238,19 +238,9 @@ SIDES = FITS + BEFORE, FITS + AFTER  # columns of the scores by single fits
 OF_FIRST = {"score": "before", FITS: SIDES[0], PREDICTED: PREDICTED + BEFORE}  # columns of the first of two runs
 
 
-class Pair(NamedTuple):
-    """Two runs of one competition by their records; one row per query of both: fold, query, slices of the second,
-    ``before`` and ``after``.
-    """
-
-    one: RunRecord
-    other: RunRecord
-    queries: pl.DataFrame
-
-
-def read_pair(first: Path, second: Path) -> Pair:
-    """Two runs by their folders. ``UserError`` where they are of two competitions, metrics, or simulated files, or have
-    no query in common.
+def read_pair(first: Path, second: Path) -> tuple[RunRecord, RunRecord, pl.DataFrame]:
+    """The records of two runs of one competition, by their folders, and one row per query of both (``pair_scores``).
+    ``UserError`` where they are of two competitions, metrics, or simulated files, or have no query in common.
     """
     one, other = read_record(first / RECORD), read_record(second / RECORD)
     for mine, theirs, what in ((one.name, other.name, "a run of"), (one.metric, other.metric, "scored by")):
@@ -266,7 +256,7 @@ def read_pair(first: Path, second: Path) -> Pair:
         raise UserError(
             f"{first} and {second} have no validation query in common: compare two runs on the same files and split."
         )
-    return Pair(one, other, joined)
+    return one, other, joined
 
 
 def pair_truth(first: Path, second: Path) -> pl.DataFrame | None:

@@ -47,7 +47,7 @@ def judge_pairs(runs: Sequence[Path], gain: float | None = None) -> None:
     records: dict[Path, RunRecord] = {run: read_record(run / RECORD) for run in runs}
     runs = [run for run in runs if records[run].question == records[runs[-1]].question]
     scores, seconds = zip(*((records[run].cv.score, records[run].wall_seconds) for run in runs), strict=True)
-    pairs = [read_pair(*pair).queries for pair in itertools.combinations(runs, 2)]
+    pairs = [read_pair(*pair)[2] for pair in itertools.combinations(runs, 2)]
     told = [compute_difference(pair) for pair in pairs]
     errors = [each.error for each in told]
     both = [*pairs, *map(turn, pairs)]

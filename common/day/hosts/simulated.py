@@ -70,20 +70,13 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
         f"SIMULATED data, scale {size:g}, seed {seed}{law}: for the real competition, put {host.files} into "
         f"{host.folder}, see data/README.md."
     )
-    make_once(simulated, host.version, lambda: write(simulated, size, seed))
+    if is_current(simulated, host.version):
+        return simulated
+    # One process writes, those that begin meanwhile wait: they would take the set away from the first, which reads it.
+    with take_turns(simulated.with_name(f".{simulated.name}.lock"), "  another run is simulating these files: waiting"):
+        if not is_current(simulated, host.version):
+            write(simulated, size, seed)
     return simulated
-
-
-def make_once(simulated: Path, version: int, write: Callable[[], object]) -> None:
-    """``write`` a set that is not whole or of another version. One process does, those that begin meanwhile wait: they
-    would take the set away from the first, which reads it by then.
-    """
-    if not is_current(simulated, version):
-        with take_turns(
-            simulated.with_name(f".{simulated.name}.lock"), "  another run is simulating these files: waiting"
-        ):
-            if not is_current(simulated, version):
-                write()
 
 
 def is_current(simulated: Path, version: int) -> bool:

@@ -6,7 +6,6 @@ text, since the templates escape every value.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,6 @@ REPORT_PAGE = "report.html"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page: the name that links lead to and that its template bears, its title, what the latter shows."""
-
-    name: str
-    title: str
-    data: Any
-
-
 def write_report(folder: Path) -> Path:
     """Write ``report.html`` of the run in ``folder`` from its record and what lies beside it, and return its path.
     ``UserError`` when it cannot be written.
@@ -46,21 +36,21 @@ def build_page(record: RunRecord, change: Change | None = None, noted: Sequence[
     earlier one, and the scores that were noted for it.
     """
     cv, insight = record.cv, record.insight
-    sections = [
-        Section("folds", "Folds", score_sections.draw_parts("fold", cv.folds, cv.score) if len(cv.folds) > 1 else None),
-        Section("slices", "Slices", score_sections.draw_parts("slice", cv.slices, cv.score) if cv.slices else None),
-        Section("answers", "Where right answers are lost", score_sections.answers(insight.answers)),
-        Section("models", "Models side by side", score_sections.models(record)),
-        Section("tables", "Tables", record.tables),
-        Section("features", "Features", model_sections.features(record)),
-        Section("calibration", "Calibration", model_sections.calibration(insight.calibration)),
-        Section("curves", "Learning curves", model_sections.curves(insight.curves)),
-        Section("drift", "Drift from train to test", model_sections.drift(insight.drift)),
-        Section("steps", "Time and memory", score_sections.steps(record.steps)),
-        Section("notes", "Notes from reading", record.notes),
-        Section("run", "This run and its settings", score_sections.run(record)),
-    ]
-    present = [section for section in sections if section.data]
+    sections: dict[str, tuple[str, Any]] = {  # by the name that links lead to and that a template bears
+        "folds": ("Folds", score_sections.draw_parts("fold", cv.folds, cv.score) if len(cv.folds) > 1 else None),
+        "slices": ("Slices", score_sections.draw_parts("slice", cv.slices, cv.score) if cv.slices else None),
+        "answers": ("Where right answers are lost", score_sections.answers(insight.answers)),
+        "models": ("Models side by side", score_sections.models(record)),
+        "tables": ("Tables", record.tables),
+        "features": ("Features", model_sections.features(record)),
+        "calibration": ("Calibration", model_sections.calibration(insight.calibration)),
+        "curves": ("Learning curves", model_sections.curves(insight.curves)),
+        "drift": ("Drift from train to test", model_sections.drift(insight.drift)),
+        "steps": ("Time and memory", score_sections.steps(record.steps)),
+        "notes": ("Notes from reading", record.notes),
+        "run": ("This run and its settings", score_sections.run(record)),
+    }
+    present = {name: section for name, section in sections.items() if section[1]}
     template = load_templates().get_template("page.html.j2")
     return template.render(policy=POLICY, record=record, head=describe_head(record, change, noted), sections=present)
 

@@ -59,7 +59,7 @@ def test_every_place_tells_the_same_difference_of_a_pair(
     page = (build / "runs.html").read_text()
     texts["the page of runs"] = page.split("Against news/20260102")[1].split("Against")[0]
     told = {place: PARTS.findall(text)[-1:] for place, text in texts.items()}
-    first = compute_difference(read_pair(one, other).queries)
+    first = compute_difference(read_pair(one, other)[2])
     assert (first.queries, first.fits) == (40, 3)
     (parts,) = PARTS.findall(first.sentence)
     assert {place: found for place, found in told.items() if found != [parts]} == {}
