@@ -153,13 +153,6 @@ class Data(msgspec.Struct, kw_only=True):
     sample: bool = False
 
 
-class RecordTable(msgspec.Struct):
-    """A table of the competition's own."""
-
-    title: str
-    rows: list[Row]
-
-
 class Submission(msgspec.Struct):
     """The submitted files, alike but for their format."""
 
@@ -190,7 +183,8 @@ class RunStart(msgspec.Struct, kw_only=True):
 
 class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     """run.json. ``meaning``: the metric in a line; ``fits``: the score of every single fit, where there are several;
-    ``failed``: a sentence a part of the report that failed.
+    ``tables``: the competition's own, each with ``title`` and ``rows``; ``failed``: a sentence a part of the report
+    that failed.
     """
 
     metric: str
@@ -201,7 +195,7 @@ class RunRecord(RunStart, kw_only=True, forbid_unknown_fields=True):
     fits: list[float] = []
     truth: Truth | None = None
     notes: list[Row] = []
-    tables: list[RecordTable] = []
+    tables: list[Row] = []
     features: list[str] = []
     insight: Diagnostics = msgspec.field(default_factory=Diagnostics)
     steps: list[StepRecord] = []

@@ -47,21 +47,16 @@ class HostFiles:
         law = "" if self.law in ("", *list(self.laws)[:1]) else f"-{self.law}"
         return build / "simulated" / f"scale{scale:g}-seed{seed}{law}"
 
-    def find_folder(self, folder: Path | None, scale: float | None) -> Path | None:
-        """The folder named, else the host's where any of its files is there; None where they are to be simulated."""
-        if folder is None and scale is None and not self.law and any(self.folder.glob(self.pattern)):
-            return self.folder
-        return folder
-
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
     """The folder named; else the host's files where any is there; else a simulated set, made once."""
     for unwanted, value in (("SCALE", scale), ("LAW", host.law or None)):
         if folder is not None and value is not None:
             raise UserError(f"RAW and {unwanted} exclude each other: {unwanted} is for simulated data only.")
-    raw = host.find_folder(folder, scale)
-    if raw is not None:
-        return require_folder(raw)
+    if folder is None and scale is None and not host.law and any(host.folder.glob(host.pattern)):
+        return host.folder
+    if folder is not None:
+        return require_folder(folder)
     size = host.scale if scale is None else scale
     write = require_simulator(host)
     simulated = host.simulated_folder(build, size, seed)

@@ -93,7 +93,7 @@ def list_run(folder: Path, scale: float) -> Iterator[tuple[str, Figure]]:
         "steps": group_steps(record.steps),
         "models": [{"model": row.name, "score": row.score, "error": row.error} for row in record.ranking],
         "truth": [choose_metrics(truth)] if truth else [],
-        **{table.title: table.rows for table in record.tables},
+        **{table["title"]: table["rows"] for table in record.tables},
     }
     command = shlex.join(["make", record.name, *label.words])
     for title, rows in tables.items():

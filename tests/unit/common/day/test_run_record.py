@@ -76,7 +76,7 @@ def test_a_record_holds_what_the_run_was_and_where_it_came_from(tmp_path: Path, 
     assert written.peak_mib == written.steps[0].peak_mib
     assert (written.submission.paths, written.submission.rows) == (["s.csv"], 7)
     assert (written.cv.score, written.cv.error, written.cv.why) == (0.375, 0.03, "clicks are of one day")
-    assert [table.title for table in written.tables] == ["shown"]
+    assert [table["title"] for table in written.tables] == ["shown"]
     assert written.data.files == 2
     assert written.data.bytes == len("a.csv" + "b.csv")
     assert pl.read_parquet(tmp_path / "run-1" / "queries.parquet").equals(QUERIES)
