@@ -1,9 +1,8 @@
 """A blend of finished runs: their probabilities of a query's candidates, averaged.
 
 Each run keeps what it scored. The scores of a query become softmax probabilities, by a temperature that the hold-out
-fits for each run; these are averaged with even weights, or with fitted ones where those are clearly likelier on queries
-that they were not fitted on (``common.learning.blending``). A candidate that a run lacks has the lowest score that the
-run gives in that query; in a query of which the run has none, all its candidates are alike.
+fits for each run; the mean of these is the blend. A candidate that a run lacks has the lowest score that the run gives
+in that query; in a query of which the run has none, all its candidates are alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,17 +15,17 @@ import polars as pl
 
 from common.arrays import Floats
 from common.day.difference import Difference, compute_difference, pair_scores
-from common.day.record_schema import CLUSTER, FITS, PART, RunRecord
+from common.day.record_schema import FITS, PART, RunRecord
 from common.day.registry import read_own_record, require_submission
-from common.day.run_record import CANDIDATES, QUERIES, average_queries, number_groups, read_frame
+from common.day.run_record import CANDIDATES, QUERIES, average_queries, read_frame
 from common.engine.errors import UserError
 from common.io.submission import write_whole
-from common.learning.blending import Blend, blend_scores, cross_blend, find_blend, weigh_evenly
+from common.learning.blending import Blend, blend_scores, weigh_evenly
 from common.learning.kinds import Kind
-from common.learning.listwise_softmax import Labels, Sizes, find_starts
+from common.learning.listwise_softmax import Labels, Sizes, find_starts, fit_temperatures
 
 TEST_CANDIDATES, VALID_CANDIDATES = "test_candidates.parquet", "valid_candidates.parquet"
-EVEN, FITTED = "even mix", "fitted mix"
+MIX = "mix"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,25 +71,21 @@ class Member:
 
 @dataclass(frozen=True)
 class Mixed:
-    """A blend: the queries with the score of each way, the runs by their names and the two mixes (of each half of the
-    clusters by what is fitted on the other); the ``chosen`` mix, and the test's candidates by it.
-    """
+    """A blend: the queries with the score of each run, by its name, and of the mix; by that the test's candidates."""
 
-    blend: Blend
     ways: Mapping[str, pl.DataFrame]
-    chosen: str
     test: pl.DataFrame
 
     @property
     def best(self) -> str:
         """The best of the runs."""
-        runs = [name for name in self.ways if name not in (EVEN, FITTED)]
+        runs = [name for name in self.ways if name != MIX]
         return max(runs, key=lambda name: average_queries(self.ways[name])["score"])
 
     @property
     def gain(self) -> Difference:
         """The blend less the best run."""
-        return compute_difference(pair_scores(self.ways[self.best], self.ways[self.chosen]))
+        return compute_difference(pair_scores(self.ways[self.best], self.ways[MIX]))
 
 
 def write_lists(blending: Blending, outcome: object, folder: Path) -> None:
@@ -156,21 +151,16 @@ def mix_members(members: Sequence[Member], blending: Blending, kind: Kind = "one
     ways = {name: earn_queries(queries, own, blending) for name, own in zip(names, valid, strict=True)}
     frame, models = align(valid, blending.lists, blending.averaged), len(members)
     scores, sizes = take_scores(frame, models), count_sizes(frame, blending.lists)
-    firsts = frame.select(query=blending.query)[find_starts(sizes)].with_columns(list=pl.col("query").rank("dense"))
-    joined = firsts.join(queries, on="query", how="left", maintain_order="left")
-    units = number_groups(joined, CLUSTER if CLUSTER in joined.columns else "list")
-    rows = *pose_lists(kind, scores, frame["label"].to_numpy(), sizes), units, blending.calibrated or kind == "rows"
-    blend = find_blend(*rows)
-    weights = {EVEN: tuple(weigh_evenly(models)), FITTED: blend.weights}
-    for way, logs in zip(weights, cross_blend(*rows), strict=True):
-        ways[way] = earn_queries(queries, average(frame, take_scored(kind, logs), weights[way], blending), blending)
+    posed, labels, listed = pose_lists(kind, scores, frame["label"].to_numpy(), sizes)
+    calibrated = blending.calibrated or kind == "rows"
+    temperatures = np.ones(models) if calibrated else fit_temperatures(posed, labels, listed)
+    blend = Blend(tuple(temperatures.tolist()), tuple(weigh_evenly(models)))
+    mixed = average(frame, take_scored(kind, blend_scores(blend, posed, listed)), models, blending)
+    ways[MIX] = earn_queries(queries, mixed, blending)
     test = align([member.test for member in members], ["query"], blending.averaged)
     unknown = np.zeros(test.height, np.float32)
     posed, _, listed = pose_lists(kind, take_scores(test, models), unknown, count_sizes(test, ["query"]))
-    logs = take_scored(kind, blend_scores(blend, posed, listed))
-    return Mixed(
-        blend, ways, EVEN if blend.weights == weights[EVEN] else FITTED, average(test, logs, blend.weights, blending)
-    )
+    return Mixed(ways, average(test, take_scored(kind, blend_scores(blend, posed, listed)), models, blending))
 
 
 def pose_lists(kind: Kind, scores: Floats, labels: Labels, sizes: Sizes) -> tuple[Floats, Labels, Sizes]:
@@ -234,12 +224,9 @@ def count_sizes(frame: pl.DataFrame, lists: Sequence[str]) -> Sizes:
     return frame.group_by(lists, maintain_order=True).len()["len"].cast(pl.Int32).to_numpy()
 
 
-def average(frame: pl.DataFrame, scores: Floats, weights: Sequence[float], blending: Blending) -> pl.DataFrame:
+def average(frame: pl.DataFrame, scores: Floats, runs: int, blending: Blending) -> pl.DataFrame:
     """Aligned candidates with one score, and the mean of each of the averaged numbers."""
-    means = {
-        name: pl.sum_horizontal(pl.col(f"{name} {run}") * weight for run, weight in enumerate(weights))
-        for name in blending.averaged
-    }
+    means = {name: pl.mean_horizontal(f"{name} {run}" for run in range(runs)) for name in blending.averaged}
     return frame.with_columns(score=pl.Series(scores), **means)
 
 

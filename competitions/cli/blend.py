@@ -17,7 +17,7 @@ def blend(
     build: Build = BUILD,
 ) -> None:
     """Mix the scores of several whole runs, by their hold-out, into a checked submission; a run of its own."""
-    from common.day.blend import mix_members, read_members
+    from common.day.blend import MIX, mix_members, read_members
     from common.day.judged import Judged
     from common.day.record_schema import RunStart, Scored
     from common.day.record_writer import RecordWriter
@@ -50,15 +50,14 @@ def blend(
         judged = Judged(
             metric=first.metric,
             meaning=first.meaning,
-            queries=mixed.ways[mixed.chosen],
+            queries=mixed.ways[MIX],
             ranking=[Scored(way, **average_queries(queries)) for way, queries in mixed.ways.items()],
             submissions=checked,
         )
         kept = {field: getattr(best.record, field) for field in RunStart.__struct_fields__}
         own = {
             "run": work.folder.name,
-            "config": best.record.config
-            | {"blend": {"runs": names, "weights": [round(weight, 4) for weight in mixed.blend.weights]}},
+            "config": best.record.config | {"blend": {"runs": names}},
             "note": f"blend of {' and '.join(names)}",
             "started": started.isoformat(timespec="seconds"),
             "stamp": make_stamp(),
@@ -68,6 +67,5 @@ def blend(
         writer.begin(RunStart(**kept | own), judged)
         writer.add_evidence(judged)
         show_run(writer, Inputs(competition, config, Path(first.data.folder), files, tuned=False), None, copies)
-    shares = ", ".join(f"{weight:.2f}" for weight in mixed.blend.weights)
-    print(f"The {mixed.chosen} (weights {shares}) less the best run, {mixed.best}: {mixed.gain.sentence}")
+    print(f"The mix less the best run, {mixed.best}: {mixed.gain.sentence}")
     end(writer.failed)

@@ -30,9 +30,9 @@ def test_runs_are_blended_into_a_checked_submission(contract: Contract, finished
 
     mixed, out = blend(call, contract, finished, other)
     assert f" {contract.competition.metric} " in out
-    assert "mix (weights " in out
+    assert "The mix less the best run, " in out
     names = [row["name"] for row in mixed.record["ranking"]]
-    assert names == [finished.folder.name, other.folder.name, "even mix", "fitted mix"]
+    assert names == [finished.folder.name, other.folder.name, "mix"]
     assert mixed.record["submission"]["rows"] == finished.record["submission"]["rows"]
     code, out, _ = call("compare", finished.folder.name, mixed.folder.name, "--build", finished.build)
     assert (code, "B - A = " in out) == (0, True)
