@@ -25,7 +25,6 @@ from common.day.run_record import (
     average_fits,
     describe_queries,
 )
-from common.engine.decisions import list_decisions
 from common.engine.errors import UserError, is_stop
 from common.engine.run import Run
 from common.io.submission import write_bytes, write_whole
@@ -162,7 +161,7 @@ class RecordWriter:
 
     def add_details(self, judged: Judged) -> None:
         """The tables of the competition, with the settings that the data decided."""
-        plan = list_decisions(judged.plan())
+        plan = [{"setting": each.setting, "value": each.value, "why": each.reason} for each in judged.plan()]
         self.add(
             features=list(judged.features()),
             summary={"plan": plan, **judged.summary()},

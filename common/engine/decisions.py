@@ -23,11 +23,6 @@ def say_decisions(decisions: Iterable[Decision]) -> None:
         say_once(f"  {each.setting} = {each.value}: {each.reason}")
 
 
-def list_decisions(decisions: Iterable[Decision]) -> list[dict[str, str]]:
-    """A row each, for run.json and the report."""
-    return [{"setting": each.setting, "value": each.value, "why": each.reason} for each in decisions]
-
-
 def choose_names(names: Sequence[str], auto: Sequence[str]) -> tuple[str, ...]:
     """What a setting that lists names stands for: the names as they are; for "auto" those of ``auto``; for +a and -b
     alone these with a and without b.

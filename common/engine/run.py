@@ -51,7 +51,7 @@ class Run:
 
         The folder goes again until there are outputs, unless it is held (``common.io.lock``).
 
-        Steps that are computed are shown, each when it is done; before the first of them how many are kept.
+        Steps that are computed are shown, each when it is done.
 
         ``cluster``: whose workers compute the steps that read no raw file; what they compute is waited for when its
         value is read.
@@ -63,7 +63,6 @@ class Run:
         self._store = Store(cache)
         self._keys = Keys(cache, root)
         self.cluster: Cluster | None = None
-        self._began = False
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # which it raises where there are outputs
@@ -117,8 +116,8 @@ class Run:
             record = self._store.find(name, step.key)
             if record is not None:
                 self._note(msgspec.structs.replace(record, kept=True))
-            else:
-                self._begin(step)
+            elif self.cluster is None or not self.cluster.submit(step, self._note):
+                self._note(step.compute(self._store))
         return Result(self._load, (step,), step)
 
     def list_costs(self, results: Iterable[Result[Any]]) -> dict[str, StepRecord]:
@@ -141,15 +140,6 @@ class Run:
         """Write plain values, structs, dataclasses and numpy numbers as indented JSON to a file of the run folder."""
         encoded = msgspec.json.format(msgspec.json.encode(data, enc_hook=_to_plain), indent=2)
         return write_bytes(self.folder / name, encoded + b"\n")
-
-    def _begin(self, step: Step) -> None:
-        """Compute a step, or have it computed."""
-        if not self._began:
-            self._began = True
-            if self.timings:
-                progress.say(f"  steps kept from an earlier run: {len(self.timings)}")
-        if self.cluster is None or not self.cluster.submit(step, self._note):
-            self._note(step.compute(self._store))
 
     def _load(self, step: Step) -> Any:
         if self.cluster is not None:
