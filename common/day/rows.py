@@ -185,7 +185,7 @@ class RowTask:
     def score_truth(self, outcome: Outcome, raw: Path) -> SimulatedTruth:
         """The submission's scores on the truth of simulated raw files."""
         path, truth = outcome.checked.path, raw / TRUTH
-        scores, queries = self.score(path, truth), self.file.score(path, truth)
+        scores, queries = self.score(path, truth), score_rows(self.file.score(path, truth))
         return SimulatedTruth(scores["auc"], scores["auc_error"], read_oracle(raw).score, scores, queries)
 
     @property

@@ -13,7 +13,7 @@ from common.io.column import Column
 from common.io.csv import CsvFile
 from common.io.submission import Checked, are_whole, find_ids, find_rows, read_back, refuse
 from common.learning.kinds import check_labels
-from common.learning.metrics import score_auc, score_hits, weigh_classes
+from common.learning.metrics import score_hits
 
 NAME_TRUTH = "name the truth file"
 DIGITS = 9  # of a probability
@@ -144,7 +144,7 @@ class RowFile:
         return Checked(path, rows.height, self.rules)
 
     def score(self, path: Path, truth: Path) -> pl.DataFrame:
-        """Each row of a truth file: query (text), its score and weight (their mean is the AUC), label, predicted."""
+        """Each row of a truth file: query (text), label, predicted."""
         columns = [Column(self.row, pl.Int64), Column(self.label, pl.Int64)]
         answers = CsvFile(truth, columns, NAME_TRUTH).read(self.row).frame
         labels = check_labels(answers[self.label], str(truth))
@@ -157,8 +157,4 @@ class RowFile:
             raise UserError(
                 f"{path} does not answer for row {joined.filter(pl.col('predicted').is_null())[self.row][0]} of {truth}"
             )
-        predicted = joined["predicted"].to_numpy()
-        scores = {"score": score_auc(labels, predicted), "weight": weigh_classes(labels)}
-        return joined.select(
-            query=pl.col(self.row).cast(pl.String), label=pl.Series(labels), predicted="predicted"
-        ).with_columns(pl.Series(name, values) for name, values in scores.items())
+        return joined.select(query=pl.col(self.row).cast(pl.String), label=pl.Series(labels), predicted="predicted")

@@ -72,12 +72,11 @@ def test_a_probability_that_breaks_a_rule_is_refused_by_it(tmp_path: Path, text:
         ROWS.check(write(tmp_path, text), pl.Series([1, 2, 3]))
 
 
-def test_rows_are_scored_by_their_placements(tmp_path: Path) -> None:
+def test_the_rows_of_a_truth_stand_beside_what_was_predicted(tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("row_id,label\n1,1\n2,0\n3,0\n")
     scored = ROWS.score(write(tmp_path, CHANCES), truth)
-    assert scored["score"].to_list() == [1.0, 1.0, 1.0]
-    assert scored["weight"].to_list() == [1.5, 0.75, 0.75]
+    assert scored.rows() == [("1", 1.0, 0.9), ("2", 0.0, 0.2), ("3", 0.0, 0.4)]
     truth.write_text("row_id,label\n1,1\n2,0\n9,0\n")
     with pytest.raises(UserError, match="does not answer for row 9"):
         ROWS.score(tmp_path / "submission.csv", truth)
