@@ -14,7 +14,7 @@ import msgspec
 from common.day.board import describe_standing
 from common.day.compare import find_change, find_reach
 from common.day.hosts import find_basis
-from common.day.hosts.simulated import is_simulated
+from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.record_schema import RECORD, RunRecord, RunStart, is_quick
 from common.day.record_writer import RecordWriter
 from common.day.registry import find_run
@@ -28,7 +28,7 @@ from common.engine.progress import say
 from common.engine.resources import count_threads
 from common.engine.run import Run, prune
 from common.io.lock import KEPT, RUNNING, clear_drafts, hold, is_dead, is_kept, keep
-from competitions import ROOM
+from competitions import ROOM, find_competition
 from competitions.cli.data import copy_submission
 from competitions.cli.fits import add_fits
 from competitions.cli.options import CV, RunOptions
@@ -44,6 +44,7 @@ def execute(options: RunOptions) -> None:
     began, started, stamp = time.perf_counter(), datetime.datetime.now().astimezone(), make_stamp()
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
+    check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
     base = None if options.base is None else find_run(options.build, [options.name], options.base).name
     inputs, build = load_inputs(options), options.build / options.name
     competition, folder, simulated = inputs.competition, inputs.folder, is_simulated(inputs.folder)

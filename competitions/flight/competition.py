@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
+from common.engine.resources import MemoryNeed
 from competitions.flight.config import FlightConfig
 from competitions.flight.day.blend import BLENDING
 from competitions.flight.day.judged import METRIC, judge, score_truth
@@ -12,6 +13,9 @@ from competitions.flight.pipeline import solve, validate
 from competitions.flight.plan import check_names, list_known_blocks
 from competitions.flight.simulator.simulate import VERSION, simulate
 from competitions.flight.submission import check_submission, score_submission
+
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.4), (0.05, 1.0), (1.0, 7.1)), raw_gib=0.73)
 
 COMPETITION = Competition(
     name="flight",
@@ -23,6 +27,7 @@ COMPETITION = Competition(
         "Kaggle's files (aeroclub-recsys-2025)",
         0.05,
         simulate,
+        need=NEED,
         version=VERSION,
     ),
     metric=METRIC,

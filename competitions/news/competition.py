@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles
+from common.engine.resources import MemoryNeed
 from competitions.news import submission
 from competitions.news.config import NewsConfig
 from competitions.news.day.blend import BLENDING
@@ -25,6 +26,9 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
     return submission.score_submission(path, truth)
 
 
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.4), (0.04, 2.2), (1.0, 5.6)), raw_gib=1.0)
+
 COMPETITION = Competition(
     name="news",
     folder=Path(__file__).parent,
@@ -35,6 +39,7 @@ COMPETITION = Competition(
         "Tianchi's files (entrance 531842)",
         0.04,
         simulate,
+        need=NEED,
         version=VERSION,
     ),
     metric=METRIC,

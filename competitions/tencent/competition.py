@@ -5,6 +5,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.day.hosts.simulated import HostFiles, Writer
+from common.engine.resources import MemoryNeed
 from common.io.submission import Checked
 from competitions.tencent import submission
 from competitions.tencent.config import TencentConfig
@@ -40,12 +41,16 @@ def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, f
 
 
 LAWS: dict[str, Writer] = {"round1": simulate, "round2": partial(simulate, round_two=True)}
+# Peaks of whole runs, see FIGURES.md.
+NEED = MemoryNeed(((0.0, 0.6), (0.01, 1.8), (1.0, 11.0)), raw_gib=1.9)
 
 COMPETITION = Competition(
     name="tencent",
     folder=Path(__file__).parent,
     config=TencentConfig,
-    host=HostFiles(Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, version=VERSION),
+    host=HostFiles(
+        Path("data/tencent/raw"), "[!.]*", "the host's files", 0.01, simulate, LAWS, need=NEED, version=VERSION
+    ),
     metric=METRIC,
     queries="users",
     locate=lambda raw, config: reader.locate(raw),

@@ -8,8 +8,10 @@ from typing import TypeAlias
 from common.day.hosts import REPORT as REPORT
 from common.engine.errors import UserError
 from common.engine.progress import say
+from common.engine.resources import MemoryNeed, warn_of_need
 from common.io.lock import take_turns
 from common.simulation.oracle import read_oracle, read_report
+from common.simulation.writer import LARGEST
 
 Writer: TypeAlias = Callable[[Path, float, int], object]
 
@@ -20,7 +22,7 @@ class HostFiles:
 
     ``write`` (folder, scale, seed) simulates them, None: nobody wrote that; ``scale`` is its default. ``laws``: writers
     by the name of the law by which people behave, the default first; none where there is one alone. ``law``: the chosen
-    one, "" if none.
+    one, "" if none. ``need``: the memory of a run, None where nobody measured it.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class HostFiles:
     write: Writer | None = None
     laws: Mapping[str, Writer] = field(default_factory=dict)
     law: str = ""
+    need: MemoryNeed | None = None
     version: int = 0
 
     def under_law(self, law: str | None) -> "HostFiles":
@@ -46,6 +49,14 @@ class HostFiles:
         """Where a simulated set of this scale, seed and law is kept; the default law's bears no name of it."""
         law = "" if self.law in ("", *list(self.laws)[:1]) else f"-{self.law}"
         return build / "simulated" / f"scale{scale:g}-seed{seed}{law}"
+
+
+def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
+    """A warning where the files that ``choose_files`` would take need more memory than there is."""
+    folder, size = host.find_folder(folder, scale), host.scale if scale is None else scale
+    # Of another scale the simulator says what is wrong with it.
+    if host.need is not None and (folder or host.need.peaks[0][0] <= size <= LARGEST):
+        warn_of_need(host.need, folder, size)
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
