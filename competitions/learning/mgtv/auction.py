@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Floats
 from common.learning.metrics import average
-from competitions.learning.mgtv.calibration import calibrate_across, fit_platt, logit
+from competitions.learning.mgtv.calibration import calibrate_across, logit
 from competitions.mgtv.models.completion import Bins
 from competitions.mgtv.models.decision import pick
 
@@ -110,8 +110,10 @@ def judge(days: list[Auctions], seed: int) -> list[dict[str, str | float | None]
     the same minus that of ``RIGHT``, paired; the ``revenue`` by second prices; and promised / came, the value that it
     expected over that which came. Bids have a mean of 1.
     """
-    click = calibrate_across("platt", [ads.click for ads in days], [ads.clicked for ads in days])
-    deep = calibrate_deep(days)
+    clicked = [ads.clicked for ads in days]
+    click = calibrate_across("platt", [ads.click for ads in days], clicked)
+    # Only a clicked row says whether the deep event followed: right of those, and of the others no log can tell.
+    deep = calibrate_across("platt", [ads.deep for ads in days], [ads.watched for ads in days], clicked)
     earned = {name: earn(days, ranking, click, deep, seed) for name, ranking in RANKINGS.items()}
     devices = np.concatenate([ads.devices for ads in days])
     rows: list[dict[str, str | float | None]] = []
@@ -132,21 +134,6 @@ def judge(days: list[Auctions], seed: int) -> list[dict[str, str | float | None]
             }
         )
     return rows
-
-
-def calibrate_deep(days: list[Auctions]) -> list[Floats]:
-    """Platt's P(deep | click) of every row, learned from the clicked rows of the other days: only these have a label.
-
-    So it is right of clicked rows; whether it is of the others no log can tell.
-    """
-    found = []
-    for day, ads in enumerate(days):
-        others = [other for number, other in enumerate(days) if number != day] or [ads]
-        known = [other.clicked > 0 for other in others]
-        chances = np.concatenate([other.deep[rows] for other, rows in zip(others, known, strict=True)])
-        labels = np.concatenate([other.watched[rows] for other, rows in zip(others, known, strict=True)])
-        found.append(fit_platt(chances, labels)(ads.deep))
-    return found
 
 
 def earn(

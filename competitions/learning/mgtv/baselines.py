@@ -58,9 +58,3 @@ def score_neighbours(log: pl.DataFrame, slates: Slates) -> Floats:
     # Added up one after the other in a fixed order, so that the last bit does not depend on threads.
     scores = np.bincount(scored["row"].to_numpy(), scored["score"].to_numpy(), slates.rows.height)
     return np.asarray(np.log1p(scores))
-
-
-def normalise(worth: Floats, day: DayFeatures) -> Floats:
-    """Positive numbers (rows,) as probabilities that sum to 1 in each list."""
-    sizes = day.rows.group_sizes
-    return np.asarray(worth / np.repeat(np.add.reduceat(worth, find_starts(sizes)), sizes))

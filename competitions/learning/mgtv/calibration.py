@@ -58,13 +58,21 @@ def fit_isotonic(probabilities: Floats, labels: Floats) -> Calibrator:
 CALIBRATIONS: dict[str, Callable[[Floats, Floats], Calibrator]] = {"platt": fit_platt, "isotonic": fit_isotonic}
 
 
-def calibrate_across(kind: str, probabilities: Sequence[Floats], labels: Sequence[Floats]) -> list[Floats]:
-    """Each day's probabilities (rows,), calibrated by the other days; a single day has to calibrate itself."""
+def calibrate_across(
+    kind: str, probabilities: Sequence[Floats], labels: Sequence[Floats], known: Sequence[Floats] | None = None
+) -> list[Floats]:
+    """Each day's probabilities (rows,), calibrated by the other days; a single day has to calibrate itself. ``known``:
+    above 0 where a row has a label to learn from, by default each has.
+    """
     calibrated = []
     for day, own in enumerate(probabilities):
         others = [other for other in range(len(probabilities)) if other != day] or [day]
-        known, right = (np.concatenate([part[other] for other in others]) for part in (probabilities, labels))
-        calibrated.append(CALIBRATIONS[kind](known, right.astype(np.float64))(own))
+        rows = [known[other] > 0 if known else slice(None) for other in others]
+        seen, right = (
+            np.concatenate([part[other][kept] for other, kept in zip(others, rows, strict=True)])
+            for part in (probabilities, labels)
+        )
+        calibrated.append(CALIBRATIONS[kind](seen, right.astype(np.float64))(own))
     return calibrated
 
 

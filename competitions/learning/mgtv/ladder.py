@@ -14,6 +14,7 @@ import numpy as np
 
 from common.arrays import Floats
 from common.engine.run import Result, Run, collect, derive
+from common.learning.listwise_softmax import softmax_within
 from competitions.learning import families
 from competitions.learning.ladder import Ladder, Rung
 from competitions.learning.mgtv import baselines, calibration, deep_training
@@ -79,7 +80,7 @@ def score_by_click_rate(days: Sequence[DayFeatures], column: str | None, seed: i
             weight = np.random.default_rng([seed, day.day]).random(len(day.completions))
         else:
             weight = day.rows.features[:, day.rows.names.index(column)].astype(np.float64)
-        probabilities.append(baselines.normalise(weight, day))
+        probabilities.append(softmax_within(np.log(weight), day.rows.group_sizes))
     return probabilities
 
 
