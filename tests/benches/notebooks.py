@@ -39,7 +39,8 @@ def run(source: Path) -> Any:
     NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
     notebook.metadata = {"kernelspec": KERNEL}
     for number, cell in enumerate(notebook.cells):
-        cell.id, cell.metadata = f"cell-{number}", {}
+        folded = {key: value for key, value in cell.metadata.items() if key == "jupyter"}  # a solution's code
+        cell.id, cell.metadata = f"cell-{number}", folded
         if cell.cell_type == "code":  # progress is for the one who waits
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return notebook

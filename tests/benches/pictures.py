@@ -1,24 +1,20 @@
-"""The pictures of the README, in English and Chinese: ``python -m tests.benches.pictures``.
+"""The pictures of the pages, in English and Chinese: ``python -m tests.benches.pictures``.
 
 cascade.svg: the stages, and the file of each stage in each competition. ladder-news.svg: methods of news, from the
 first of LADDERS that competitions/news/figures.json has (``make ladder-news RAW=host``, ``make figures-news``).
+Those of the learning path: lesson_pictures.py.
 """
 # ruff: noqa: RUF001  (Chinese punctuation)
 
 from collections.abc import Iterator, Sequence
-from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 from common.day.stamp import FILE, read_figures
 from competitions import ROOM
+from tests.benches import lesson_pictures
+from tests.benches.svg import BLUE, GREY, LANGUAGES, ORANGE, PICTURES, PURPLE, Text, frame, keep, text
 
-PICTURES = ROOM / "pictures"
-MOST_LETTERS = 60_000
 NORMAL_95 = 1.96
-STYLE = "font: 13px system-ui, sans-serif; fill: #222"
-Text = tuple[str, str]  # in English, in Chinese
-LANGUAGES = ("", ".zh")  # of a Text's halves, as file names have them
 
 
 class Stage(NamedTuple):
@@ -36,10 +32,10 @@ class Method(NamedTuple):
     name: Text
 
 
-POPULARITY = Stage("#7a7f87", ("popularity", "热度"))
-RETRIEVAL = Stage("#1f62b8", ("one retrieval channel", "单个召回通道"))
-FUSION = Stage("#7b4fb3", ("all channels fused", "多路召回融合"))
-RANKING = Stage("#c2571a", ("ranking", "精排"))
+POPULARITY = Stage(GREY, ("popularity", "热度"))
+RETRIEVAL = Stage(BLUE, ("one retrieval channel", "单个召回通道"))
+FUSION = Stage(PURPLE, ("all channels fused", "多路召回融合"))
+RANKING = Stage(ORANGE, ("ranking", "精排"))
 METHODS = (
     Method("popularity-ever", POPULARITY, ("popularity, all time", "全时段热度")),
     Method("popularity-past", POPULARITY, ("popularity, the hour before", "之前一小时的热度")),
@@ -110,31 +106,14 @@ def main() -> None:
     for number, language in enumerate(LANGUAGES):
         keep(PICTURES / f"cascade{language}.svg", draw_cascade(number))
         keep(PICTURES / f"ladder-news{language}.svg", draw_ladder(*choose_ladder(), number))
+        for name, draw in lesson_pictures.PICTURES_OF_STEPS.items():
+            keep(PICTURES / f"{name}{language}.svg", draw(number))
 
 
 def choose_ladder() -> tuple[Sequence[dict[str, str]], Text]:
     """The rows of the first of LADDERS that was climbed, and the picture's title."""
     figures = read_figures(ROOM / "news" / FILE)
     return next((figures[key].rows, title) for key, title in LADDERS.items() if key in figures)
-
-
-def keep(path: Path, picture: str) -> None:
-    """Write a picture that is small enough for the repository."""
-    assert len(picture) <= MOST_LETTERS, f"{path} has {len(picture)} letters"
-    path.write_text(picture, encoding="utf-8")
-    print(path.relative_to(ROOM.parent), len(picture))
-
-
-def frame(width: int, height: int, title: str, inside: Iterator[str]) -> str:
-    """An SVG on white paper, so that it can be read on a dark page as well."""
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" style="{STYLE}">'
-    paper = f'<rect width="{width}" height="{height}" fill="#fff"/>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", paper, *inside, "</svg>\n"])
-
-
-def text(x: float, y: float, words: str, more: str = "") -> str:
-    """A line of text; ``more``: further attributes."""
-    return f'<text x="{x}" y="{y}"{" " if more else ""}{more}>{escape(words)}</text>'
 
 
 def draw_ladder(rows: Sequence[dict[str, str]], title: Text, language: int) -> str:

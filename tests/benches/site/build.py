@@ -25,6 +25,7 @@ PATTERNS = (
     "competitions/learning/notebooks/*.ipynb",
 )
 PAGES = (".md", ".ipynb")
+PATH = "competitions/LEARNING.md"
 LANGUAGES = {"en": "English", "zh": "中文"}
 TITLES = {"en": "Recommender-system competitions", "zh": "推荐系统竞赛"}
 TABS = {"Learn": "学习", "Competitions": "竞赛", "Use": "使用", "Data": "数据", "Contribute": "参与"}
@@ -161,7 +162,10 @@ def list_settings(pages: list[Path], language: str) -> dict[str, Any]:
     english = language == "en"
     up = {"en": ("./", "./zh/"), "zh": ("../", "./")}[language]
     other = [{"name": name, "link": link, "lang": key} for (key, name), link in zip(LANGUAGES.items(), up, strict=True)]
-    features = ["navigation.tabs", "navigation.top", "navigation.indexes", "content.code.copy", "search.highlight"]
+    features = [
+        *("navigation.tabs", "navigation.top", "navigation.indexes", "navigation.footer"),
+        *("content.code.copy", "search.highlight"),
+    ]
     return {
         "site_name": TITLES[language],
         "docs_dir": f"site-src/{language}",
@@ -192,7 +196,7 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         {name: take(*(rf"competitions/{name}/{page}\.md" for page in ("README", "FIGURES", ".*")))}
         for name in COMPETITIONS
     ]
-    lessons = take(r"competitions/LEARNING\.md", r"competitions/learning/[^/]+")
+    lessons = take(r"competitions/LEARNING\.md", *map(re.escape, list_path(ROOT)), r"competitions/learning/[^/]+")
     notebooks = take(r"competitions/learning/notebooks/README\.md", r"competitions/learning/notebooks/.*")
     tabs = {
         "Learn": [*lessons, {"Notebooks" if language == "en" else "笔记本": notebooks}],
@@ -202,6 +206,15 @@ def list_navigation(pages: list[Path], language: str) -> list[Any]:
         "Contribute": take(r"CONTRIBUTING\.md", ".*"),
     }
     return [home, *({name if language == "en" else TABS[name]: below} for name, below in tabs.items())]
+
+
+def list_path(root: Path) -> list[str]:
+    """The long pages in the order in which the steps of the learning path lead to them: that of the links to the page
+    before and the page behind.
+    """
+    links = LINK.findall((root / PATH).read_text(encoding="utf-8").partition("\n### ")[2])
+    pages = (link for link, _ in links if link.startswith("learning/") and link.endswith(".md"))
+    return [f"competitions/{page}" for page in dict.fromkeys(pages)]
 
 
 def write_formulas(page: str, convert: Any) -> str:
