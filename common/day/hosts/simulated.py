@@ -53,10 +53,17 @@ class HostFiles:
 
 def check_memory(host: HostFiles, folder: Path | None, scale: float | None) -> None:
     """A warning where the files that ``choose_files`` would take need more memory than there is."""
-    folder, size = host.find_folder(folder, scale), host.scale if scale is None else scale
+    folder, size = find_folder(host, folder, scale), host.scale if scale is None else scale
     # Of another scale the simulator says what is wrong with it.
     if host.need is not None and (folder or host.need.peaks[0][0] <= size <= LARGEST):
         warn_of_need(host.need, folder, size)
+
+
+def find_folder(host: HostFiles, folder: Path | None, scale: float | None) -> Path | None:
+    """The folder named, else the host's files where any is there and no simulated set is asked for; None: simulated."""
+    if folder is not None or scale is not None or host.law or not any(host.folder.glob(host.pattern)):
+        return folder
+    return host.folder
 
 
 def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed: int, build: Path) -> Path:
@@ -64,8 +71,7 @@ def choose_files(host: HostFiles, folder: Path | None, scale: float | None, seed
     for unwanted, value in (("SCALE", scale), ("LAW", host.law or None)):
         if folder is not None and value is not None:
             raise UserError(f"RAW and {unwanted} exclude each other: {unwanted} is for simulated data only.")
-    if folder is None and scale is None and not host.law and any(host.folder.glob(host.pattern)):
-        return host.folder
+    folder = find_folder(host, folder, scale)
     if folder is not None:
         return require_folder(folder)
     size = host.scale if scale is None else scale
