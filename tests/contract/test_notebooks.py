@@ -12,7 +12,7 @@ import pytest
 from tests.contract.contract import ROOT
 
 NOTEBOOKS = sorted((ROOT / "competitions" / "learning" / "notebooks").glob("*.py"))
-MOST_LINES = 120
+MOST_LINES = 140
 # The notebook that installs the packages finds them here, or says which is missing: a test installs nothing.
 INSTALLS_NOTHING = {"PIP_DRY_RUN": "1", "PIP_NO_INDEX": "1"}
 

@@ -54,7 +54,7 @@ def test_every_module_verb_and_option_of_a_page_is_there(page: Path) -> None:
             assert set(re.findall(r"(?<=\s)--[a-z-]+", words)) <= known, code
 
 
-WORDS = {"competitions/LEARNING.md": 6_200} | {
+WORDS = {"competitions/LEARNING.md": 6_500} | {
     f"competitions/learning/{page.name}": 1_300
     for page in (ROOT / "competitions/learning").glob("*.md")
     if not page.name.endswith(".zh.md")

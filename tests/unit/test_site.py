@@ -25,6 +25,15 @@ def test_the_navigation_names_every_page_once() -> None:
         assert sorted(named) == sorted(page.with_suffix(".md").as_posix() for page in pages)
 
 
+def test_the_long_pages_stand_in_the_order_of_the_path() -> None:
+    """So that the links to the page before and the page behind lead along it."""
+    path = site.list_path(ROOT)
+    assert path.index("competitions/learning/item_to_item.md") < path.index("competitions/learning/factorisation.md")
+    learn = site.list_navigation(site.list_pages(ROOT), "en")[1]["Learn"]
+    assert learn[: len(path) + 1] == ["competitions/LEARNING.md", *path]
+    assert "navigation.footer" in site.list_settings(site.list_pages(ROOT), "en")["theme"]["features"]
+
+
 def test_a_copy_leads_to_its_twin_in_the_other_language_and_stays_in_its_own(tmp_path: Path) -> None:
     root, target = tmp_path / "root", tmp_path / "copy"
     files = {

@@ -24,12 +24,7 @@ from competitions.flight.io.reader import RawFiles
 from competitions.flight.metrics import LARGE, measure
 from competitions.flight.pipeline import Sessions, build_rows, split_sessions
 from competitions.flight.ranking.blending import blend_scores, find_blend, find_hits
-from competitions.flight.ranking.rankers import (
-    CrossFit,
-    cross_fit,
-    make_recipe,
-    stack_scores,
-)
+from competitions.flight.ranking.rankers import CrossFit, cross_fit, make_recipe, stack_scores
 from competitions.flight.ranking.training_data import FoldData, TrainingData
 from competitions.learning.families import BLEND, BOOSTING, LOGIT, POPULARITY, RULE, Family
 from competitions.learning.flight.peers import COMPARISONS, PEERS, Peer

@@ -16,13 +16,13 @@ import polars as pl
 
 from common.arrays import Floats
 from common.engine.run import Result, Run, derive
-from common.learning.cooccurrence import count_covisits, count_transitions
 from common.learning.split import Fold
 from common.retrieval.fusion import fuse_channels, learn_fusion
 from common.retrieval.neighbours import score_neighbours
 from common.retrieval.popularity import count_popular
 from competitions.learning import families
 from competitions.learning.ladder import Ladder, Rung
+from competitions.learning.lists import take_fused
 from competitions.learning.news import als, gru4rec, reranking
 from competitions.learning.news.neighbours import METHODS, Method
 from competitions.learning.news.scoring import NewsBench
@@ -31,7 +31,6 @@ from competitions.news.day.judged import METRIC
 from competitions.news.io import reader
 from competitions.news.pipeline import validate
 from competitions.news.ranking import CUTOFF
-from competitions.news.retrieval.channels import CLICK_TABLES, NEIGHBOURS, POPULAR_HOURS
 
 Lists = Result[pl.DataFrame]
 TRAIN_QUERIES = 20_000
@@ -43,10 +42,12 @@ ALONE: tuple[tuple[str, str, families.Family, str, Callable[..., object]], ...] 
     ("covisits", "item-kNN: co-visitation of all clicks", families.NEIGHBOURS, "covisit", score_neighbours),
     ("transitions", "transitions from the last clicks", families.NEIGHBOURS, "next", score_neighbours),
 )
-# What the tables of neighbours count: key of the step that adds them, title.
-COUNTED: dict[object, tuple[str, str]] = {
-    count_covisits: ("lightgbm-covisits", "co-visitation"),
-    count_transitions: ("lightgbm-transitions", "transitions"),
+# How the names of channels begin that count the same: key of the step that adds them, title.
+COUNTED = {
+    "popular": ("lightgbm", "popularity around the click"),
+    "covisit": ("lightgbm-covisits", "co-visitation"),
+    "next": ("lightgbm-transitions", "transitions"),
+    "gap": ("lightgbm-transitions", "transitions"),
 }
 ORDER = ("channel", "item", "pair")
 LAST = f"lightgbm-{ORDER[-1]}"  # the whole pipeline, which is re-ranked
@@ -130,12 +131,7 @@ def unite(bench: NewsBench, learned: bool) -> Result[pl.DataFrame]:
 
 def fuse(bench: NewsBench, learned: bool) -> Lists:
     """The union of the channels in the order of its fusion."""
-    return derive(order_by_fusion, unite(bench, learned))
-
-
-def order_by_fusion(union: pl.DataFrame) -> pl.DataFrame:
-    """The candidates with what fusion gives them."""
-    return union.select("query", "item", score="fusion")
+    return derive(take_fused, unite(bench, learned))
 
 
 def rank_by_network(bench: NewsBench) -> Lists:
@@ -195,13 +191,10 @@ def group_channels(channels: Sequence[str]) -> dict[tuple[str, str], list[str]]:
     ['covisit', 'covisit_fast']
     """
     groups: dict[tuple[str, str], list[str]] = {}
-    for channel in sorted(channels, key=lambda name: name not in POPULAR_HOURS):
-        table = NEIGHBOURS[channel].table if channel in NEIGHBOURS else channel
-        other = (f"lightgbm-{table}", f"the channel {table}")
-        count = CLICK_TABLES.get(table)
-        group = COUNTED.get(getattr(count, "func", count), other)
-        popular = ("lightgbm", "popularity around the click")
-        groups.setdefault(popular if channel in POPULAR_HOURS else group, []).append(channel)
+    for channel in sorted(channels, key=lambda name: not name.startswith("popular")):
+        known = (step for begin, step in COUNTED.items() if channel.startswith(begin))
+        step = next(known, (f"lightgbm-{channel}", f"the channel {channel}"))
+        groups.setdefault(step, []).append(channel)
     return groups
 
 

@@ -93,5 +93,20 @@ print(
 # **Explain.** A contribution is not a cause. Correlated features share it, and the share of each depends on which of
 # them the trees used first. Which of the features above are correlated?
 #
-# **Exercise.** Do the same for a user whose article has a low rank (`rank` 100 and more): is the ranker
-# wrong, or was the article in few channels (features that begin with `channel_`)?
+# **Exercise.** Take the users whose article has a low rank (`rank` 30 and more): is the ranker wrong, or did few
+# channels name the article (features that begin with `channel_rank_`, empty where a channel did not)?
+
+# %% [markdown]
+# ## A solution
+# Try it yourself first.
+
+# %% jupyter={"source_hidden": true}
+ranks = [number for number, name in enumerate(data.names) if name.startswith("channel_rank_")]
+named = np.isfinite(np.asarray(data.features)[:, ranks]).sum(1)
+right_ones = frame.with_columns(channels=pl.Series(named)).filter(pl.col("label") > 0)
+band = pl.col("rank").cut([5, 29], labels=["1 to 5", "6 to 29", "30 and more"])
+print(right_ones.group_by(rank=band).agg(users=pl.len(), channels=pl.mean("channels")).sort("rank"))
+
+# %% [markdown]
+# **Explain.** What few channels name comes late: the ranker has hardly a column that speaks for it. More or better
+# retrieval helps these users, another ranker does not.

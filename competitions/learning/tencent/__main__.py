@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from common.day.stamp import Figure, keep_table, make_stamp
 from common.engine.console import print_table, wide_console
 from common.engine.errors import UserError
-from common.learning.metrics import average
-from competitions.learning.tencent.esmm import ESMM, KINDS, list_impressions, log_losses, predict_conversions
+from common.learning.metrics import average, score_log_loss
+from competitions.learning.tencent.esmm import ESMM, KINDS, list_impressions, predict_conversions
 from competitions.tencent.io import reader
 from competitions.tencent.simulator.simulate import VERSION
 
@@ -39,7 +39,7 @@ def measure_folder(raw: Path, seed: int) -> list[dict[str, str | float]]:
         raise UserError(f"{raw} has no conversions: run LAW=round2 make simulate-tencent first.")
     chances = {"mean alone": np.full(len(judged.user), train.converted.mean(dtype=np.float64))}
     chances |= {kind: predict_conversions(train, judged, kind, seed) for kind in KINDS}
-    losses = {name: log_losses(judged.converted, predicted) for name, predicted in chances.items()}
+    losses = {name: score_log_loss(judged.converted, predicted) for name, predicted in chances.items()}
     means = {name: average(each, clusters=judged.user) for name, each in losses.items()}
     apart = {name: average(each - losses[ESMM], clusters=judged.user) for name, each in losses.items()}
     return [

@@ -34,7 +34,6 @@ SIZE, HIDDEN = 8, 32  # of a value's vector; of the layer below the heads
 STEPS, RATE, EPOCHS, MOST_ROWS = 400, 0.003, 2, 400_000  # as many steps an epoch, however few rows are clicked
 PRIOR = 20.0  # events with the mean rate that stand before a user's own
 JUDGED = 0.1  # of the time
-LEAST = 1e-6  # of a probability
 
 
 @dataclass(frozen=True)
@@ -141,9 +140,3 @@ def fit_heads(train: Impressions, judged: Impressions, loss: Loss, seed: int) ->
         with torch.inference_mode():
             chances = model(torch.from_numpy(judged.codes), torch.from_numpy(judged.rates))
     return np.asarray(chances.numpy(), np.float64)
-
-
-def log_losses(converted: Singles, chances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row: minus the log of the probability that was given to what came."""
-    inside = np.clip(chances, LEAST, 1 - LEAST)
-    return np.asarray(-np.log(np.where(converted > 0, inside, 1 - inside)))

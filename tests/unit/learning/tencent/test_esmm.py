@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.learning.metrics import average
+from common.learning.metrics import average, score_log_loss
 from competitions.learning.tencent.esmm import (
     BIASED,
     CLICKED,
@@ -14,7 +14,6 @@ from competitions.learning.tencent.esmm import (
     ONE,
     Impressions,
     list_impressions,
-    log_losses,
     predict_conversions,
 )
 from tests.unit.tencent.tencent_files import WORLD, read, write_competition
@@ -51,6 +50,6 @@ def test_a_head_of_clicked_rows_alone_promises_too_much_where_nobody_clicks() ->
     train = draw(60_000, 0)
     biased, right = (predict_conversions(train, judged, kind, 0) for kind in (BIASED, CLICKED))
     assert biased == pytest.approx(CONVERSIONS[judged.codes[:, 0]], abs=0.03)  # as if every row were clicked
-    worse = log_losses(judged.converted, biased) - log_losses(judged.converted, right)
+    worse = score_log_loss(judged.converted, biased) - score_log_loss(judged.converted, right)
     mean, error = average(worse, clusters=judged.user)
     assert mean > 3 * error > 0

@@ -103,14 +103,9 @@ def test_a_position_that_one_value_or_nothing_fills_is_skipped() -> None:
     assert choose_positions(many, 40) == list(range(13))
 
 
-def test_a_folder_with_no_set_or_both_says_what_to_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"Beauty\.txt is missing from .*CIKM2020-S3Rec"):
+def test_a_folder_is_refused_with_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be read .*CIKM2020-S3Rec, folder data, and name the text"):
         convert(tmp_path, tmp_path / "out")
-    write_beauty(tmp_path)
-    (tmp_path / "LastFM.txt").write_text("1 2 3\n")
-    with pytest.raises(UserError, match=r"holds Beauty\.txt and LastFM\.txt: name one with"):
-        convert(tmp_path, tmp_path / "out")
-    convert(tmp_path / "LastFM.txt", tmp_path / "out")
 
 
 NO_ATTRIBUTES = "Beauty_item2attributes.json is not JSON of the form"
