@@ -122,8 +122,8 @@ def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
     [[3.0, 1.0]]
     """
     own = number[table.indices]
-    kept = own >= 0
-    offsets = np.concatenate([[0], np.cumsum(kept)])[table.indptr]
+    kept = np.flatnonzero(own >= 0)
+    offsets = np.searchsorted(kept, table.indptr).astype(table.indptr.dtype)  # of int64 scipy would copy the indices
     return sp.csr_array((table.data[kept], own[kept], offsets), (table.shape[0], columns))
 
 

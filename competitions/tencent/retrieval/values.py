@@ -80,7 +80,7 @@ class ValueCounts:
         """
         attributes, settings, table = self.attributes, self.settings, self.table
         own = attributes[candidates]
-        columns = np.unique(own.indices)
+        columns = np.flatnonzero(np.bincount(own.indices, minlength=own.shape[1]))  # to sort takes thirty times as long
         number = number_rows(columns, own.shape[1])
         ads = sparse.narrow_columns(own, number, len(columns))
         if isinstance(table, np.ndarray):
