@@ -104,8 +104,10 @@ print(
 ranks = [number for number, name in enumerate(data.names) if name.startswith("channel_rank_")]
 named = np.isfinite(np.asarray(data.features)[:, ranks]).sum(1)
 right_ones = frame.with_columns(channels=pl.Series(named)).filter(pl.col("label") > 0)
-band = pl.col("rank").cut([5, 29], labels=["1 to 5", "6 to 29", "30 and more"])
-print(right_ones.group_by(rank=band).agg(users=pl.len(), channels=pl.mean("channels")).sort("rank"))
+early = pl.when(pl.col("rank") <= 5).then(pl.lit("1 to 5"))
+band = early.when(pl.col("rank") <= 29).then(pl.lit("6 to 29")).otherwise(pl.lit("30 and more"))
+named = right_ones.group_by(rank=band).agg(users=pl.len(), channels=pl.mean("channels"))
+print(named.sort("channels", descending=True))
 
 # %% [markdown]
 # **Explain.** What few channels name comes late: the ranker has hardly a column that speaks for it. More or better
