@@ -19,7 +19,7 @@ from common.arrays import Floats, Singles
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, number_rows
-from competitions.tencent.features.popularity import ALWAYS, BATCH, MOMENTS, Batch, cut_batches, describe
+from competitions.tencent.features.popularity import ALWAYS, MOMENTS, Batch, cut_batches, describe
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, compare_retrieved
 from competitions.tencent.retrieval.registry import find_channel
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 SEARCH_SCORE = "search score"  # a column, which the trees start from
 SEEN = -100.0  # what it is of seen ads
+BLOCK = 64  # queries of a moment that are worked on at once: fewer take longer each, more leave the processor's cache
 
 
 def take_queries(corpus: Corpus, fold: Fold, events: int, rows: slice | Int64s = slice(None)) -> Queries:
@@ -118,7 +119,7 @@ class Search:
 
         def work_at(batch: Batch) -> list[T]:
             moment = self.at(batch.moment)
-            return [work(moment, rows) for rows in np.array_split(batch.rows, -(-len(batch.rows) // BATCH))]
+            return [work(moment, rows) for rows in np.array_split(batch.rows, -(-len(batch.rows) // BLOCK))]
 
         torch.set_num_threads(1)
         try:
