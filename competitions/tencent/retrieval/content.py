@@ -146,17 +146,22 @@ def _sum_quantized(history: Tensor, weights: Tensor, candidates: Quantized, beta
 
     A float32 of the bits 2^23 (127 + x) is 2^x on the line between two powers of 2: no more than 6 % off (Schraudolph
     1999, "A fast, compact approximation of the exponential function"). So the product in whole numbers, times a whole
-    ``step`` for each event, plus ``ONE``, are the bits of its exponential.
+    ``step`` for each event, plus ``ONE`` and what its weight adds, are the bits of what it counts.
     """
     bits = beta / math.log(2) * MANTISSA / candidates.scale
     # Each event has its own step, the least that keeps its largest number within the levels; a vector of 0 has any.
     step = torch.ceil(history.abs().amax(1, keepdim=True) * (bits / LEVELS)).clamp_(min=1.0)
     values, step = (history * (bits / step)).round_().to(torch.int8), step.to(torch.int32)
+    # An event's weight is added to its exponent. One that cannot reach the floor has the bits of 0.
+    weight, least = weights.reshape(-1, 1).double(), FLOOR * math.exp(-beta)
+    counts = weight > least
+    start = torch.where(counts, (weight.clamp(min=least).log2() * MANTISSA).round() + ONE, 0.0).to(torch.int32)
+    step = torch.where(counts, step, 0)
     total = torch.empty(len(weights), len(candidates.values))
     for part in range(0, len(candidates.values), width := max(CACHED // max(len(history), 1), 1)):
         near = torch._int_mm(values, candidates.values[part : part + width].T)
-        near = near.mul_(step).add_(ONE).view(torch.float32).view(len(weights), -1, near.shape[1])
-        torch.bmm(weights, near, out=total[:, None, part : part + width])
+        near = near.mul_(step).add_(start).view(torch.float32).view(len(weights), -1, near.shape[1])
+        torch.sum(near, 1, out=total[:, part : part + width])
     return total
 
 

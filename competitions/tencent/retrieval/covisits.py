@@ -22,7 +22,7 @@ from competitions.tencent.sequences import Histories
 NAME = "covisits"
 SECONDS = np.int64(MAX_SECONDS + 1)  # more than any time has
 SOURCES, FADE = 5, 0.5  # last events of a query, and what one counts for each event behind it
-VISITS = 200  # of an ad, on either side of the query's time
+VISITS = 200  # of the last ad, on either side of the query's time; of others as many fewer as they count less
 REACH, BACKWARD = 8, 0.5  # steps between the events of a pair; what one counts whose neighbour stood before the ad
 SCALE_S, POWER = 3_600.0, 1.5  # of ``closeness``
 
@@ -61,8 +61,9 @@ class Covisits:
         past = queries.past
         query, position = np.nonzero(past.mask & (past.recency < SOURCES))
         end = np.where(past.mask, past.time, 0).max(1)[query]
-        weight = FADE ** past.recency[query, position] * closeness(end - past.time[query, position])
-        source, visit = self.find_visits(past.item[query, position], end)
+        fade = FADE ** past.recency[query, position]
+        weight = fade * closeness(end - past.time[query, position])
+        source, visit = self.find_visits(past.item[query, position], end, np.ceil(fade * VISITS).astype(np.int64))
         query, weight = query[source], weight[source] * closeness(self.time[visit] - end[source])
         cells, values = [], []
         for gap in (*range(-REACH, 0), *range(1, REACH + 1)):
@@ -76,14 +77,14 @@ class Covisits:
         scores = np.bincount(cell[cell >= 0], value[cell >= 0], len(past.item) * candidates)
         return scores.reshape(len(past.item), candidates).astype(np.float32)
 
-    def find_visits(self, item: Int64s, time: Int64s) -> tuple[Int64s, Int64s]:
-        """The events with each ``item`` that are nearest to a ``time``, int64 [sources] both, at most ``VISITS`` before
-        and as many behind it: the index of the source, and the event.
+    def find_visits(self, item: Int64s, time: Int64s, most: Int64s) -> tuple[Int64s, Int64s]:
+        """The events with each ``item`` that are nearest to a ``time``, at most so many before and as many behind it,
+        int64 [sources] each: the index of the source, and the event.
         """
         first, middle, stop = (
             np.searchsorted(self.keys, item * SECONDS + second, side="right") for second in (-1, time, SECONDS - 1)
         )
-        low, high = np.maximum(first, middle - VISITS), np.minimum(stop, middle + VISITS)
+        low, high = np.maximum(first, middle - most), np.minimum(stop, middle + most)
         source = np.repeat(np.arange(len(item)), high - low)
         at = np.arange(len(source)) - np.repeat(np.cumsum(high - low) - high, high - low)
         return source, self.order[at].astype(np.int64)

@@ -6,6 +6,7 @@ what is shown says what a visit is about. ``lifts`` looks at the last click and 
 ranker.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,9 @@ NAME, SHOWN, SAME = "values", "values shown", "values again"
 OF_MANY = " of many"  # the same of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
 MOST_EVENTS = 10_000_000  # some 20 seconds a fold; of more, evenly spaced histories are counted
+LEAST_EVENT = (
+    0.01  # of what the last one counts: events that count less are left out, whose pairs take most of the time
+)
 PART_PAIRS = 1_000_000  # held at once: each stands for as many as the two ads have pairs of values
 
 
@@ -42,6 +46,15 @@ class ValueSettings(PairSettings):
     power: float = 0.5
     fade: float = 0.5
     to_clicks: bool = False
+
+    @property
+    def last(self) -> int:
+        """How many last events of a query count, 0 for all: those behind weigh less than ``LEAST_EVENT``.
+
+        >>> ValueSettings(fade=0.5).last  # .5^6 is above .01, .5^7 below
+        7
+        """
+        return math.ceil(math.log(LEAST_EVENT, self.fade)) if self.fade < 1 else 0
 
 
 BEHIND_SHOWN = ValueSettings(
@@ -85,11 +98,9 @@ class ValueCounts:
         ads = sparse.narrow_columns(own, number, len(columns))
         if isinstance(table, np.ndarray):
             table = np.ascontiguousarray(table[:, columns])  # rows in a row: a product copies any other order
-        elif table is not None:
-            table = sparse.narrow_columns(sp.csr_array(table), number, len(columns))
 
         def score(queries: Histories) -> Singles:
-            seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade)
+            seen = sparse.weight_histories(queries, attributes.shape[0], settings.weights, settings.fade, settings.last)
             reached = attributes[seen.indices]
             weights = sp.csr_array((seen.data, np.arange(seen.nnz), seen.indptr), (len(queries), seen.nnz))
             if table is None:
@@ -99,7 +110,8 @@ class ValueCounts:
             else:
                 values, column = np.unique(reached.indices, return_inverse=True)
                 reached = sp.csr_array((reached.data, column, reached.indptr), (seen.nnz, len(values)))
-                by_value = (weights @ reached) @ table[values]
+                # Of these rows alone: a large log's whole table takes seconds to narrow, at each moment.
+                by_value = (weights @ reached) @ sparse.narrow_columns(table[values], number, len(columns))
             return sum_values(ads, by_value)
 
         return score
