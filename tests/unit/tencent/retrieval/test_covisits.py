@@ -60,7 +60,8 @@ def score_by_loops(history: Histories, queries: Histories) -> np.ndarray:
     return table[:, ROWS]
 
 
-def test_scores_are_those_of_plain_loops() -> None:
+def test_scores_are_those_of_plain_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(covisits, "VISITS", 10_000)  # all of them, also of the ads before the last one
     history = draw_timed_log(3)
     queries = history.take(np.arange(20))
     np.testing.assert_allclose(score(history, queries), log_share(score_by_loops(history, queries)), atol=1e-4)
@@ -86,11 +87,11 @@ def two_days() -> Histories:
     return whole(Sequences(np.append(np.arange(0, 121, 2), [121, 122]), item, np.ones(122, np.int8), time))
 
 
-def test_the_visits_nearest_in_time_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covisits, "VISITS", 2)
+def test_the_visits_nearest_in_time_are_looked_up() -> None:
     history = two_days()
     table = fit(history, make_catalogue(ITEMS))
-    source, visit = table.find_visits(np.array([1, 7]), np.array([865_810] * 2))
-    assert source.tolist() == [0] * 4  # nobody has seen ad 7
-    assert sorted(table.time[visit].tolist()) == [865_800, 865_800, 865_920, 866_040]  # the first of them: who asks
+    source, visit = table.find_visits(np.array([1, 7, 1]), np.array([865_810] * 3), np.array([2, 2, 1]))
+    assert source.tolist() == [0] * 4 + [2] * 2  # nobody has seen ad 7
+    assert sorted(table.time[visit[:4]].tolist()) == [865_800, 865_800, 865_920, 866_040]  # the first: who asks
+    assert sorted(table.time[visit[4:]].tolist()) == [865_800, 865_920]
     assert (table.log.item[visit] == 1).all()
