@@ -18,9 +18,8 @@ from common.day.record_schema import Row, Scored
 from common.engine.decisions import Decision
 from common.io.notes import Note
 from common.io.submission import Checked
-from common.learning.adversarial_validation import find_drift, refer
 from common.learning.dataset import Matrix, RankingDataset, pick_queries
-from common.learning.diagnostics import Calibration, Curve, Drift, Importance
+from common.learning.diagnostics import Calibration, Curve, Importance
 from common.learning.gbdt import Ranker, score_rows
 from common.learning.listwise_softmax import find_starts, fit_temperatures, log_likelihoods
 from common.learning.metrics import score_log_loss
@@ -46,8 +45,7 @@ class Judged:
     ``summary``: everything else that is worth keeping.
 
     What carries the models, of a whole run alone: ``importance``: ``measure_importance`` of the blend, as a rule;
-    ``drift``: ``measure_drift`` of validation rows and the test's; ``given``: features that are the score of an
-    earlier stage.
+    ``given``: features that are the score of an earlier stage.
     """
 
     metric: str
@@ -65,7 +63,6 @@ class Judged:
     tables: Callable[[], Sequence[tuple[str, Sequence[Row]]]] = tuple
     summary: Callable[[], Row] = dict
     importance: Deferred | None = None
-    drift: Deferred | None = None
     given: Sequence[str] = ()
     curves: Callable[[], Sequence[Curve]] = tuple
     calibration: Callable[[], Sequence[Calibration]] = tuple
@@ -115,26 +112,3 @@ def choose_likelihood(scores: Floats, rows: RankingDataset) -> Metric:
         return lambda scores, scored: -score_log_loss(scored.labels, 1 / (1 + np.exp(-scores)))
     (temperature,) = fit_temperatures(scores[:, None], rows.labels, rows.group_sizes)
     return lambda scores, scored: log_likelihoods(scores * temperature, scored.labels, scored.group_sizes)
-
-
-def measure_drift(
-    labelled: RankingDataset,
-    test: RankingDataset,
-    reference: Drift | None = None,
-    between: str = "",
-    most: int = 10_000,
-) -> Drift | None:
-    """Labelled rows against the test's, about as many of each: the same functions made both.
-
-    ``reference``: how far two times of the labelled data differ, ``between`` in words (see ``refer``).
-    """
-    return refer(find_drift(labelled, test, most), reference, between)
-
-
-def count_first(sizes: NDArray[np.integer], rows: int) -> int:
-    """How many of the first queries have so many ``rows`` together; all, where they have fewer.
-
-    >>> count_first(np.array([3, 4, 5]), 6)
-    2
-    """
-    return min(int(np.searchsorted(np.cumsum(sizes), rows)) + 1, len(sizes))

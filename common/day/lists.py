@@ -13,7 +13,7 @@ from common.arrays import Floats
 from common.day.blend import Blending
 from common.day.evidence import BLEND, MISSED, RANDOM, Evidence
 from common.day.hosts import TRUTH
-from common.day.judged import Judged, measure_drift, measure_importance
+from common.day.judged import Judged, measure_importance
 from common.day.record_schema import Example, Scored
 from common.day.run_record import SimulatedTruth, average_queries
 from common.engine.errors import UserError
@@ -150,12 +150,11 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves beside it: the ``final`` ranker, the test's rows, its candidates with their scores, the
-    checked submission.
+    """What a whole run leaves beside it: the ``final`` ranker, the test's candidates with their scores, the checked
+    submission.
     """
 
     final: Result[Ranker]
-    test_rows: Result[RankingDataset]
     scored: Result[pl.DataFrame]
     checked: Checked
 
@@ -235,7 +234,6 @@ class ListTask:
             judged,
             submissions=[outcome.checked],
             importance=(measure_importance, valid, collect([outcome.early])),
-            drift=(measure_drift, valid, outcome.test_rows),
             curves=lambda: curves({self.model: outcome.early.value}),
         )
 

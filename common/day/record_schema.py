@@ -13,7 +13,7 @@ import msgspec
 from common.day.hosts import Basis, find_basis
 from common.engine.errors import UserError
 from common.engine.stored_entry import StepRecord
-from common.learning.diagnostics import Calibration, Curve, Drift, Importance
+from common.learning.diagnostics import Calibration, Curve, Importance
 
 Row = dict[str, Any]
 
@@ -102,7 +102,6 @@ class Diagnostics(msgspec.Struct, kw_only=True):
 
     importance: list[Importance] = []
     given: list[str] = []
-    drift: Drift | None = None
     curves: list[Curve] = []
     answers: AnswerRecord = msgspec.field(default_factory=AnswerRecord)
     calibration: list[Calibration] = []

@@ -145,9 +145,6 @@ class RecordWriter:
         with self.part("importance", "The importance of features"):
             if judged.importance:
                 self.explain(importance=run.step(*judged.importance, name="insight.importance").value)
-        with self.part("drift", "The drift from train to test"):
-            if judged.drift:
-                self.explain(drift=run.step(*judged.drift, name="insight.drift").value)
         with self.part("curves", "The learning curves"):
             self.explain(curves=list(judged.curves()))
         with self.part("calibration", "The calibration"):

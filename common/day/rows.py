@@ -13,7 +13,7 @@ from common.arrays import Floats
 from common.day.blend import Blending, earn_by
 from common.day.evidence import BLEND, RANDOM, Evidence
 from common.day.hosts import TRUTH
-from common.day.judged import Judged, measure_drift, measure_importance
+from common.day.judged import Judged, measure_importance
 from common.day.record_schema import LABEL, PREDICTED, Row, Scored
 from common.day.run_record import SimulatedTruth, average_queries, score_rows
 from common.engine.run import Result, collect
@@ -173,7 +173,6 @@ class RowTask:
             judged,
             submissions=[outcome.checked],
             importance=(measure_importance, valid, collect([outcome.early])),
-            drift=(measure_drift, valid, outcome.test.field("asked")),
             curves=lambda: curves({self.model: outcome.early.value}),
         )
 

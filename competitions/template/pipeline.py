@@ -61,7 +61,7 @@ def solve(files: reader.RawFiles, config: TemplateConfig, run: Run) -> Outcome:
     scored = step(score_candidates, candidates, rows, final, name="score_test")
     filled = step(submission.fill_lists, judged.test.field("queries"), scored, name="answer")
     checked = submission.check_submission(write_whole(run.folder / SUBMISSION, filled.value.write_csv), files)
-    return Outcome(**vars(judged), final=final, test_rows=rows, scored=scored, checked=checked)
+    return Outcome(**vars(judged), final=final, scored=scored, checked=checked)
 
 
 def list_channels(fold: Result[Fold], config: TemplateConfig, run: Run, side: str) -> Lists:

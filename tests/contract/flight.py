@@ -176,7 +176,7 @@ FLIGHT = Contract(
     ),
     feature_change=Change(
         "competitions/flight/features/build.py:pair_block",
-        frozenset({"train.features"} | FITS | AFTER_FITS | {"insight.drift"}),
+        frozenset({"train.features"} | FITS | AFTER_FITS),
     ),
     kill_after="train.features",
     move=move,

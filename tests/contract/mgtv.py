@@ -180,7 +180,6 @@ MGTV = Contract(
             | {f"{day}.value" for day in (*VALID, "test")}
             | FITS
             | AFTER_FITS
-            | {"insight.drift"}
         ),
     ),
     kill_after="test.list",

@@ -108,7 +108,7 @@ NEWS = Contract(
     model_change=Change("rank.lightgbm_lambdarank.num_leaves=5", frozenset({"make_plan"} | FITS | AFTER_FITS)),
     feature_change=Change(
         "competitions/news/features.py:pair_block",
-        frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS | {"insight.drift"}),
+        frozenset({"labelled.pair_block", "test.pair_block", "gather_rows"} | FITS | AFTER_FITS),
     ),
     kill_after="labelled.pair_block",
     move=move,

@@ -28,7 +28,7 @@ AFTER_FEATURES = {
     "score_test",
     "answer",
 }
-INSIGHT = {"insight.importance", "insight.drift"}
+INSIGHT = {"insight.importance"}
 
 
 def write_raw(raw: Path, truth: Path) -> None:

@@ -12,7 +12,6 @@ from tests.contract.contract import Contract, Finished, solve
 BREAKS = {
     "details": ("list_notes", "note_early", "list_tables"),
     "importance": ("measure_importance", "measure_columns"),
-    "drift": ("measure_drift", "compare_users"),
     "curves": ("curves",),
     "calibration": ("calibrate", "calibrate_days"),
 }

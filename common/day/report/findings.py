@@ -1,22 +1,14 @@
 """What a page says of a run by plain rules: what a person should look at twice, and what is likely to pay next."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from common.day.difference import CLEAR
 from common.day.record_schema import QueryScores, RunRecord
 from common.day.registry import NotedScore
 from common.day.report import formatting as numbers
-from common.learning.diagnostics import Drift, FeatureDrift
 
-DRIFT_AUC = 0.7
-ALIKE = 0.55  # an AUC below which two sets can hardly be told apart
-FEWEST_QUERIES = 300  # of a side: of 100, halves of one set have had an AUC of .43 to .74
 DOMINANT = 0.4
-CALENDAR_MARGIN = 0.03  # of an AUC
-
-DriftKind = Literal["alike", "calendar", "chance", "some", "clear"]
-CALM = ("alike", "calendar", "chance")  # what says nothing of the test
 
 
 class Finding(NamedTuple):
@@ -31,7 +23,6 @@ def find_problems(record: RunRecord, leaderboard: Sequence[NotedScore] = ()) -> 
     return [
         *map(Finding, record.failed),
         *_far_from_other_scores(record, leaderboard),
-        *_drifting(record.insight.drift),
         *_dominant(record),
     ]
 
@@ -73,34 +64,6 @@ def _dominant(record: RunRecord) -> Iterator[Finding]:
             yield Finding(
                 f"{row.feature} alone has {numbers.share(row.gain)} of the gain: check it for a leak.", "features"
             )
-
-
-# --- drift ---
-
-
-def judge_drift(drift: Drift) -> DriftKind:
-    """What the AUC of labelled rows against the test's says: nothing where it is small, that of any two times of the
-    labelled data, or one of few queries.
-    """
-    if drift.auc < ALIKE:
-        return "alike"
-    if follows_from_calendar(drift):
-        return "calendar"
-    if drift.queries < FEWEST_QUERIES:
-        return "chance"
-    return "some" if drift.auc < DRIFT_AUC else "clear"
-
-
-def follows_from_calendar(drift: Drift | FeatureDrift) -> bool:
-    """Whether two times of the labelled data differ as much, in a feature or in all: then it happens every day."""
-    return drift.reference is not None and drift.auc <= drift.reference + CALENDAR_MARGIN
-
-
-def _drifting(drift: Drift | None) -> Iterator[Finding]:
-    if drift is not None and judge_drift(drift) == "clear":
-        worst = next((row for row in drift.features if not follows_from_calendar(row)), None)
-        led = f", most by {worst.feature}" if worst else ""
-        yield Finding(f"Train and test rows differ clearly (AUC {numbers.score(drift.auc, 3)}{led}).", "drift")
 
 
 # --- what to try next ---

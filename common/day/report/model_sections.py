@@ -1,4 +1,4 @@
-"""The parts of a report about what carries the score and what may break it: features, calibration, curves, drift."""
+"""The parts of a report about what carries the score: features, calibration, curves."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,9 @@ from typing import Any
 from common.day.record_schema import NORMAL_95, RunRecord
 from common.day.report import formatting as numbers
 from common.day.report.charts import Dot, Line, Mark, Marks, MarkTable, Scale, make_plot, make_scale, shares
-from common.day.report.findings import CALM, follows_from_calendar, judge_drift
-from common.learning.diagnostics import Bin, Calibration, Curve, Drift, Importance
+from common.learning.diagnostics import Bin, Calibration, Curve, Importance
 
 FEATURES_SHOWN = 30
-DRIFT_SHOWN = 20
 STRONGEST = 3
 APART = 5.0  # times the next: off the scale
 SAME_METRICS = {"QuerySoftMax": "likelihood"}  # one thing under the names of two libraries
@@ -116,24 +114,3 @@ def _curve(metric: str, fit: Curve, values: Sequence[float], scale: Scale) -> di
     points = [(float(number), value) for number, value in enumerate(values, 1)]
     plot = make_plot([Line(points)], [dot], upward=scale)
     return {"name": fit.name, "metric": metric, "caption": caption, "plot": plot}
-
-
-def drift(drift: Drift | None) -> dict[str, Any] | None:
-    """How far train and test rows differ, and by which features, but for what any two times differ by."""
-    if drift is None:
-        return None
-    kind = judge_drift(drift)
-    rows = [row for row in drift.features if kind not in CALM and not follows_from_calendar(row)][:DRIFT_SHOWN]
-    columns = [Marks("AUC alone", [Mark(row.auc, text=numbers.score(row.auc, 3)) for row in rows], reference=0.5)]
-    parts = {"train mean": [row.train for row in rows], "test mean": [row.test for row in rows]}
-    for title, means in parts.items():
-        columns.append(Marks(title, [Mark(text=numbers.significant(mean) or "none") for mean in means], "plain"))
-    missing = {
-        "train missing": [row.train_missing for row in rows],
-        "test missing": [row.test_missing for row in rows],
-    }
-    if any(any(values) for values in missing.values()):
-        for title, values in missing.items():
-            columns.append(Marks(title, [Mark(text=numbers.share(value)) for value in values], "plain"))
-    marks = MarkTable("feature", [row.feature for row in rows], columns) if rows else None
-    return {"known": drift, "kind": kind, "marks": marks}

@@ -45,7 +45,6 @@ def build_page(record: RunRecord, change: Change | None = None, noted: Sequence[
         "features": ("Features", model_sections.features(record)),
         "calibration": ("Calibration", model_sections.calibration(insight.calibration)),
         "curves": ("Learning curves", model_sections.curves(insight.curves)),
-        "drift": ("Drift from train to test", model_sections.drift(insight.drift)),
         "steps": ("Time and memory", score_sections.steps(record.steps)),
         "notes": ("Notes from reading", record.notes),
         "run": ("This run and its settings", score_sections.run(record)),

@@ -1,6 +1,6 @@
 """What a finished flight run reports: models side by side, and why the score is so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from operator import getitem
 from pathlib import Path
@@ -10,32 +10,26 @@ import polars as pl
 
 from common.day.evidence import BLEND
 from common.day.hosts import TRUTH
-from common.day.judged import Judged, count_first, measure_drift, measure_importance
+from common.day.judged import Judged, measure_importance
 from common.day.record_schema import Row, Scored
 from common.day.run_record import SimulatedTruth
 from common.engine.run import collect, derive
 from common.io.notes import Note
 from common.io.tables import scan_csv, scan_parquet
-from common.learning.adversarial_validation import compare_halves
 from common.learning.blending import blend_scores
-from common.learning.dataset import RankingDataset, gather, to_matrix
-from common.learning.diagnostics import Calibration, Drift
+from common.learning.diagnostics import Calibration
 from common.learning.gbdt import Ranker
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
 from competitions.flight import submission
 from competitions.flight.config import XGBOOST, FlightConfig
 from competitions.flight.day.validation import collect_evidence, list_queries, merge_twins
-from competitions.flight.features.booking_history import LOOK_BACK, History
-from competitions.flight.features.build import build_features
-from competitions.flight.io.reader import Searches
 from competitions.flight.io.schema import TEST
 from competitions.flight.metrics import CUTOFF, LARGE, measure
 from competitions.flight.pipeline import Outcome, Validated
 from competitions.flight.plan import LARGE_LOG
 from competitions.flight.ranking.blending import measure_test
 from competitions.flight.ranking.rankers import CrossFit
-from competitions.flight.ranking.training_data import FoldData
 from competitions.flight.split import find_test_start
 
 SECOND = f"{XGBOOST}, the second file"
@@ -43,7 +37,6 @@ METRIC = f"HitRate@{CUTOFF}"
 METRIC_KEY = f"hit_rate@{CUTOFF}"
 MEANING = f"the share of searches with more than {LARGE} options whose booked option is in the first {CUTOFF}"
 SHUFFLED = 200, 12_000  # queries and their options, at most
-DRIFT_ROWS = 40_000  # of the test that are built; fewer are drawn, whole sessions
 Rates = Mapping[str, float]
 
 
@@ -141,22 +134,15 @@ def find_booked(test: Path, truth: Path) -> pl.Series:
 
 
 def explain(judged: Judged, outcome: Outcome) -> Judged:
-    """With its submission, what the blend goes by and how validation and test differ, on the last fold.
-
-    Drift leaves out what is looked up in bookings: validation looks back on fewer than the test, whatever is searched.
-    """
+    """With its submission, what the blend goes by, on the last fold."""
     folds = outcome.data.field("folds")
     rows = derive(getitem, folds, -1).field("valid")
     rankers = collect([derive(getitem, cross.field("rankers"), -1) for cross in outcome.crosses])
-    reference = derive(compare_periods, folds, outcome.train)
-    own = derive(drop_look_back, rows)
-    first = derive(build_first, outcome.test, outcome.history, own)
     names = outcome.data.value.folds[-1].valid.names
     return replace(
         judged,
         submissions=outcome.checked,
         importance=(measure_importance, rows, rankers, *SHUFFLED, blend_scores, outcome.blend),
-        drift=(measure_drift, own, first, reference, "earlier and later validation sessions"),
         given=[name for name in names if name.startswith("taste_")],  # a logit's utilities, before rankers
         curves=lambda: curves(
             {name: watch_folds(cross.value) for name, cross in zip(outcome.names, outcome.crosses, strict=True)}
@@ -172,26 +158,6 @@ def calibrate_bookings(outcome: Validated) -> Calibration:
     return calibrate("P(booked)", booked, data.labels.astype(np.float64))
 
 
-def drop_look_back(rows: RankingDataset) -> RankingDataset:
-    """The rows with the features that are no statistics of other bookings."""
-    blocks = dict.fromkeys(name.partition("_")[0] for name in rows.names)
-    return gather([rows], [name for name in blocks if name not in LOOK_BACK])
-
-
 def watch_folds(cross: CrossFit) -> Ranker:
     """The ranker of the last fold, with the mean curve of the folds and the rounds that it chose."""
     return replace(cross.rankers[-1], curve=cross.curve, rounds=cross.rounds, metric=cross.metric)
-
-
-def compare_periods(folds: Sequence[FoldData], train: Searches) -> Drift | None:
-    """The earlier validation sessions against the later ones: statistics of a period tell any two apart."""
-    return compare_halves(drop_look_back(folds[-1].valid), train.sessions["time"].to_numpy()[folds[-1].sessions])
-
-
-def build_first(test: Searches, history: History, rows: RankingDataset) -> RankingDataset:
-    """The options of the first sessions of the test, with the features of ``rows``."""
-    count = count_first(test.sessions["size"].to_numpy(), DRIFT_ROWS)
-    blocks = list(dict.fromkeys(name.partition("_")[0] for name in rows.names))
-    frame = build_features(test, 0, count, history, blocks)
-    sizes = test.sessions["size"].to_numpy()[:count].astype(np.int32)
-    return RankingDataset(tuple(frame.columns), to_matrix(frame), np.zeros(frame.height, np.float32), sizes)

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from common.day.hosts import TRUTH
-from common.day.judged import Judged, measure_drift, measure_importance
+from common.day.judged import Judged, measure_importance
 from common.day.record_schema import Scored
 from common.day.run_record import SimulatedTruth
-from common.engine.run import collect, derive
+from common.engine.run import collect
 from common.io.notes import Note, pool_notes
-from common.learning.adversarial_validation import find_drift
 from common.learning.diagnostics import Calibration
 from common.learning.model_diagnostics import calibrate, curves
 from common.simulation.oracle import read_oracle
@@ -28,7 +27,6 @@ MEANING = (
     " predicted share), else 0; the mean over devices"
 )
 SHUFFLED = 4_000, 40_000  # queries and their videos, at most
-DRIFT_ROWS = 5_000
 
 
 def judge(outcome: Validated, config: MgtvConfig) -> Judged:
@@ -80,22 +78,13 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(judged: Judged, outcome: Outcome) -> Judged:
-    """With its submission, what the choice goes by, how days differ, what predictions are worth.
-
-    Drift is of the last training day: a statistic of a day has one value on it and tells any two days apart, so that
-    day against the last labelled one stands beside it.
-    """
+    """With its submission, what the choice goes by, what predictions are worth."""
     ready, rankers = outcome.ready, collect([outcome.early.ranker])
-    before, last = ready.plan.train[-1], ready.plan.valid[-1]
-    days = ready.labelled[before], ready.labelled[last], outcome.day
-    train, valid, test = (day.field("rows") for day in days)
-    between = f"the labelled days {before} and {last}"
-    reference = derive(find_drift, train, valid, DRIFT_ROWS)
+    valid = ready.labelled[ready.plan.valid[-1]].field("rows")
     return replace(
         judged,
         submissions=[outcome.checked],
         importance=(measure_importance, valid, rankers, *SHUFFLED),
-        drift=(measure_drift, train, test, reference, between, DRIFT_ROWS),
         curves=lambda: curves({MODEL: outcome.early.ranker.value}),
         calibration=lambda: calibrate_days(outcome),
     )

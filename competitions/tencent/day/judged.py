@@ -6,15 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.arrays import Floats
 from common.day.judged import Judged
 from common.day.record_schema import Row, Scored
 from common.day.run_record import SimulatedTruth, average_queries
 from common.engine.progress import say
-from common.engine.run import collect
-from common.learning.adversarial_validation import find_drift, refer
-from common.learning.dataset import Matrix, RankingDataset
-from common.learning.diagnostics import Drift
 from common.learning.model_diagnostics import share_gains
 from common.simulation.oracle import read_oracle
 from common.time_units import HOUR_S
@@ -22,7 +17,7 @@ from competitions.tencent import metrics, submission
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import Corpus, Int64s
 from competitions.tencent.day.validation import collect_evidence, list_queries, measure_columns
-from competitions.tencent.io.schema import CLICK, TRUTH
+from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
 from competitions.tencent.plan import FAR_APART
 from competitions.tencent.retrieval.search import SEARCH_SCORE
@@ -35,10 +30,6 @@ WHY = "users who click the same ad are right or wrong together"
 FURTHER = ", and the truth is one event later than the hold-out"
 SAMPLE = 10_000  # queries whose histories are compared; sampled before their events are gathered
 SAMPLED_LOG = 100_000  # users in whose events others are counted: nine million of the host's ninety
-DRIFTING = (
-    *("events", "clicks", "click share", "distinct ads"),
-    *("hours between the last two events", "hours of the last ten events", "hours of history"),
-)
 AROUND_H = {"an hour": 1, "a day": 24}
 OTHERS = "others' events within {}"
 COMPARED = ("history, mean", "candidates", OTHERS.format("a day"))
@@ -174,7 +165,7 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
 
 
 def explain(judged: Judged, outcome: Outcome) -> Judged:
-    """With its submission, what the ranker goes by and how the test's users differ."""
+    """With its submission, what the ranker goes by."""
     ready, early, config = outcome.ready, outcome.early, outcome.config
     judged = replace(judged, submissions=outcome.checked)
     if judged.evidence is None:
@@ -184,27 +175,7 @@ def explain(judged: Judged, outcome: Outcome) -> Judged:
         judged,
         importance=(measure_columns, *inputs) if early.ranker.value else None,
         given=(SEARCH_SCORE,),
-        drift=(compare_users, ready.corpus, ready.valid, ready.test, collect(ready.earlier)),
     )
-
-
-def compare_users(corpus: Corpus, valid: Fold, test: Fold, earlier: Sequence[Fold]) -> Drift | None:
-    """The histories of held-out users against those of the test users.
-
-    Beside it those of an ``earlier`` fold against the held-out ones: a later cut sees more.
-    """
-
-    def measure_sample(queries: Histories) -> RankingDataset:
-        rows = measure_histories(queries.take(sample_rows(len(queries), SAMPLE)))
-        return RankingDataset(DRIFTING, rows, np.zeros(len(rows), np.float32), np.ones(len(rows), np.int32))
-
-    held_out, tested = measure_sample(valid.queries(corpus.train)), measure_sample(test.queries(corpus.test))
-    drift = find_drift(held_out, tested, SAMPLE)
-    if not earlier:
-        return drift
-    before = measure_sample(earlier[0].queries(corpus.train))
-    reference = find_drift(before, held_out, SAMPLE)
-    return refer(drift, reference, "the hold-out and an earlier hold-out")
 
 
 def sample_rows(rows: int, most: int) -> Int64s:
@@ -214,24 +185,3 @@ def sample_rows(rows: int, most: int) -> Int64s:
     ([0, 1, 2], 5)
     """
     return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-
-
-def measure_histories(histories: Histories) -> Matrix:
-    """One row per history, the columns of ``DRIFTING``."""
-    sequences, lengths, starts = histories.sequences, histories.lengths, histories.starts
-    events = histories.events()
-    owner = np.repeat(np.arange(len(histories)), lengths)
-    clicks = np.bincount(owner, sequences.action[events] >= CLICK, len(histories))
-    pairs = np.unique(np.column_stack([owner, sequences.item[events]]), axis=0)
-    distinct = np.bincount(pairs[:, 0], minlength=len(histories))
-    filled = lengths > 0
-
-    def hours(back: int) -> Floats:
-        """From the event so many before the last one (the first, of a shorter history) to the last one."""
-        last = np.where(filled, histories.ends - 1, 0)
-        first = np.maximum(last - back, np.where(filled, starts, 0))
-        return np.asarray((sequences.time[last] - sequences.time[first]) / HOUR_S)
-
-    spans = [hours(back) for back in (1, 9, int(lengths.max(initial=1)))]
-    columns = np.column_stack([lengths, clicks, clicks / np.maximum(lengths, 1), distinct, *spans])
-    return np.where(filled[:, None], columns, np.nan).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a run reports of why its score is so: a planted feature, planted drift."""
+"""What a run reports of why its score is so: a planted feature."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.day.judged import measure_drift, measure_importance
-from common.learning.adversarial_validation import find_drift
+from common.day.judged import measure_importance
 from common.learning.dataset import RankingDataset
 from common.learning.fitters import Recipe
 from common.learning.gbdt import Ranker, fit
@@ -48,19 +47,6 @@ def test_the_planted_feature_carries_the_blend_and_a_model_without_weight_has_no
     assert lose(rows, [good], mix, (3.0,)) == pytest.approx(losses, rel=1e-3)
     nothing = RankingDataset(rows.names, rows.features, np.zeros_like(rows.labels), rows.group_sizes)
     assert set(lose(nothing, [good]).values()) == {None}
-
-
-def test_drift_stands_beside_that_of_two_labelled_times() -> None:
-    rows, test, later = draw_rows(1), draw_rows(2, shift=2.0), draw_rows(3, shift=2.0)
-    reference = find_drift(rows, later, 1_000)
-    drift = measure_drift(rows, test, reference, "two days", 1_000)
-    assert drift is not None
-    worst = drift.features[0]
-    assert (worst.feature, worst.auc, worst.reference, drift.between) == ("calendar", 1.0, 1.0, "two days")
-    plain = measure_drift(rows, draw_rows(4), None, "", 1_000)
-    assert plain is not None
-    assert plain.auc < 0.65
-    assert plain.reference is None
 
 
 def test_of_a_yes_or_no_a_row_each_row_has_a_likelihood_that_a_shuffle_costs() -> None:

@@ -24,13 +24,8 @@ def name_importance(feature: str) -> list[Importance]:
     return [Importance(feature)]
 
 
-def find_no_drift() -> None:
-    return None
-
-
 INSIGHT: dict[str, Any] = {
     "importance": (name_importance, "f"),
-    "drift": (find_no_drift,),
     "curves": lambda: [Curve("m", "ndcg", [0.5, 0.6], 2)],
     "calibration": lambda: [Calibration("P", [])],
 }
@@ -56,8 +51,7 @@ BREAKS: dict[str, Callable[[Judged], Judged]] = {
     "details": breaking(tables=fail),
     "evidence": breaking(evidence=fail),
     "answers": breaking(evidence=lambda: make_evidence(example=fail)),
-    "importance": breaking(importance=(fail,)),
-    "drift": breaking(drift=(panic,)),
+    "importance": breaking(importance=(panic,)),
     "curves": breaking(curves=fail),
     "calibration": breaking(calibration=fail),
 }
@@ -82,7 +76,7 @@ def test_what_takes_seconds_to_explain_is_computed_once_and_kept(tmp_path: Path)
     first, again = (write(tmp_path / name)[1] for name in ("one", "two"))
     assert again.insight == first.insight
     assert first.insight.importance == [Importance("f")]
-    assert [(step.name, step.kept) for step in again.steps] == [("insight.importance", True), ("insight.drift", True)]
+    assert [(step.name, step.kept) for step in again.steps] == [("insight.importance", True)]
 
 
 @pytest.mark.parametrize("part", BREAKS)

@@ -1,25 +1,19 @@
-"""The closing summary, by hand: what a fold asks, what retrieval finds, how users differ."""
+"""The closing summary, by hand: what a fold asks, what retrieval finds, and of whom."""
 
 import numpy as np
 import pytest
 
-from common.learning.adversarial_validation import find_drift
-from common.learning.dataset import RankingDataset
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.day import judged
 from competitions.tencent.day.judged import (
-    DRIFTING,
-    compare_users,
     measure_fold,
-    measure_histories,
     measure_recall,
     measure_times,
-    sample_rows,
     warn_of_difference,
 )
 from competitions.tencent.sequences import Histories, last_times, whole
 from competitions.tencent.split import Fold
-from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences, name_users
+from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, name_users
 
 HOUR = 3_600
 TRAIN = make_sequences([(1, 1, 0), (2, 0, HOUR), (3, 1, 90)], [(2, 0, 30), (3, 0, 3 * HOUR), (4, 1, 95)], [(5, 1, 99)])
@@ -85,28 +79,6 @@ def test_of_a_large_log_users_are_sampled_before_their_events_are_gathered(gathe
     assert measure_times(log, log, times, known=True) == row
 
 
-def test_users_are_compared_by_a_sample_that_is_all_of_a_small_log(gathered: list[int]) -> None:
-    def make_folds(users: int) -> tuple[Corpus, Fold, Fold]:
-        """The hold-out sees the first half of each history."""
-        rng, rows = np.random.default_rng(users), np.arange(users)
-        log = make_sequences(*([(1, 1, second) for second in range(rng.integers(1, 9))] for _ in range(users)))
-        corpus, ends = make_corpus(log, 3), log.offsets[1:]
-        half = (ends + log.offsets[:-1] + 1) // 2
-        valid, test = (Fold(end, rows, end, end, corpus.candidates, rows, None, None, None) for end in (half, ends))
-        return corpus, valid, test
-
-    corpus, valid, test = make_folds(60)
-    sides = measure_histories(valid.queries(corpus.train)), measure_histories(test.queries(corpus.test))
-    labels, sizes = np.zeros(60, np.float32), np.ones(60, np.int32)
-    held_out, tested = (RankingDataset(DRIFTING, rows, labels, sizes) for rows in sides)
-    assert compare_users(corpus, valid, test, []) == find_drift(held_out, tested)
-    gathered.clear()
-    corpus, valid, test = make_folds(400)
-    assert compare_users(corpus, valid, test, [valid]) == compare_users(corpus, valid, test, [valid])
-    assert max(gathered) <= 60 * 8
-    assert sample_rows(400, 60).tolist() == sorted(set(sample_rows(400, 60).tolist()))
-
-
 @pytest.mark.parametrize(("events", "said"), [(50, True), (70, False)])
 def test_a_hold_out_that_asks_another_question_is_said(
     events: int, said: bool, capsys: pytest.CaptureFixture[str]
@@ -114,13 +86,6 @@ def test_a_hold_out_that_asks_another_question_is_said(
     asked = {"queries": 3, "history, mean": 4.0, "candidates": 10}
     warn_of_difference([{**asked, "others' events within a day": count} for count in (events, 100)])
     assert ("others' events within a day 50.0, the test's 100.0" in capsys.readouterr().err) == said
-
-
-def test_users_by_hand_and_one_without_a_history() -> None:
-    events = [(1, 1, 0), (1, 0, 2 * HOUR), (2, 0, 3 * HOUR)]
-    one, none = measure_histories(whole(make_sequences(events, [])))
-    assert one.tolist() == pytest.approx([3, 1, 1 / 3, 2, 1, 3, 3])
-    assert np.isnan(none).all()
 
 
 def test_recall_is_by_the_length_of_the_list() -> None:

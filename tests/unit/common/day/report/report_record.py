@@ -67,12 +67,7 @@ def complete() -> Record:
 
 
 def insight() -> Record:
-    """Importance, calibration, curves, drift and right answers, of a few rows each."""
-    drifting: list[tuple[str, float, float | None, float, float]] = [
-        ("video_age", 0.713, 41.3, 63.8, 0.0),
-        ("comment_density", 0.612, 0.0013, 0.0009, 0.44),
-        ("profile_f71", 0.583, None, 12.0, 0.834),
-    ]
+    """Importance, calibration, curves and right answers, of a few rows each."""
     bins = [{"predicted": at / 10, "observed": at / 10 + 0.008, "count": 4520 + at} for at in range(10)]
     curve = [-1.33 - 0.35 * math.exp(-number / 11) for number in range(87)]
     return {
@@ -85,15 +80,6 @@ def insight() -> Record:
         "curves": [
             {"name": "day 29, logit", "metric": "likelihood", "values": curve, "best": best} for best in (57, 87)
         ],
-        "drift": {
-            "auc": 0.738,
-            "rows": 20_000,
-            "queries": 900,
-            "features": [
-                {"feature": name, "auc": auc, "train": train, "test": test, "train_missing": 0.0, "test_missing": gone}
-                for name, auc, train, test, gone in drifting
-            ],
-        },
         "answers": answers(),
     }
 

@@ -39,24 +39,6 @@ def test_features_that_carry_too_much_are_noted_but_for_an_earlier_stage() -> No
         assert says(make(importance=[{"feature": "x", "gain": gain}], given=given)).startswith(said)
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"auc": 0.71}, "AUC .710, most by day"),
-        ({"auc": 0.69}, ""),
-        ({"queries": 299}, ""),  # of few queries that is chance
-        ({"reference": 0.97}, ""),  # any two days differ as much
-        ({"reference": 0.9}, "AUC .990, most by age"),  # what two days do not have led to it
-    ],
-)
-def test_drift_is_noted_but_for_that_of_any_two_days(changed: dict[str, float], said: str) -> None:
-    day = {"feature": "day", "auc": 0.99} | ({"reference": 0.99} if "reference" in changed else {})
-    drift = {"auc": 0.99, "rows": 9, "queries": 300, "features": [day, {"feature": "age", "auc": 0.8}]} | changed
-    found = says(make(drift=drift))
-    assert said in found
-    assert bool(said) == bool(found)
-
-
 # --- what to try next ---
 
 

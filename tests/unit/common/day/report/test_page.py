@@ -19,7 +19,6 @@ IN_RECORD = {
     "tables": ("tables",),
     "calibration": ("insight", "calibration"),
     "curves": ("insight", "curves"),
-    "drift": ("insight", "drift"),
     "answers": ("insight", "answers"),
     "steps": ("steps",),
     "notes": ("notes",),
@@ -102,11 +101,6 @@ def test_the_least_record_is_a_head_and_how_to_run_it_again() -> None:
 COMPLETE = report_record.complete()
 
 
-def drifting(auc: float, **more: Any) -> Record:
-    drift = COMPLETE["insight"]["drift"] | {"auc": auc} | more
-    return COMPLETE | {"insight": COMPLETE["insight"] | {"drift": drift}}
-
-
 STEPS = [
     {"name": "read", "seconds": 200.0, "peak_mib": 100.0, "kept": True},
     {"name": "fit", "seconds": 30.0, "peak_mib": 2048.0, "kept": False},
@@ -131,8 +125,6 @@ SAID: list[tuple[str, Record, str, str]] = [
     ("run", COMPLETE, 'blocks = ["video","device","pair","list"]|num_leaves = 15', ""),
     ("answers", COMPLETE, "100.0 % (6,598)|2e11, 9 videos|Right: video e (not among the v", ""),
     ("features", COMPLETE | {"insight": {}}, "pair_next_episode", ""),
-    ("drift", drifting(0.97), "video_age", ""),
-    ("drift", drifting(0.99, reference=0.98, between="the days 28 and 30"), "Between the days 28 and 30", "video_age"),
     ("steps", COMPLETE | {"steps": STEPS}, "read (kept)|3 min 20 s", "fit (kept)"),
 ]
 
@@ -187,7 +179,7 @@ def test_nothing_in_a_record_becomes_markup() -> None:
     assert "script" not in {name for name, _ in page.elements}
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     assert {name for name, _ in page.elements} == {name for name, _ in clean.elements}
-    for part in ("features", "notes", "models", "folds", "tables", "run", "drift", "steps"):
+    for part in ("features", "notes", "models", "folds", "tables", "run", "steps"):
         assert EVIL in page.texts[part], part
 
 
