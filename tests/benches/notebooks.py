@@ -1,14 +1,11 @@
-"""Run the notebooks and keep them with their output: ``make notebooks``, or ``python -m tests.benches.notebooks``.
-
-Each competitions/learning/notebooks/NAME.py (jupytext's percent format) becomes NAME.ipynb beside it. It needs
-ipykernel and nbclient, which ``make notebooks`` installs.
+"""Run the notebooks of competitions/learning/notebooks, and keep them with their output: ``make notebooks``, which
+installs what it needs (ipykernel, nbclient), or ``python -m tests.benches.notebooks``.
 """
 
 import sys
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 
 from competitions import ROOM
@@ -20,22 +17,20 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 def main() -> int:
     """Run each; the exit code."""
-    for source in sorted(FOLDER.glob("*.py")):
-        notebook = run(source)
-        text = nbformat.writes(notebook) + "\n"
-        assert len(text) <= MOST_BYTES, f"{source} has {len(text)} bytes with its output"
-        assert str(ROOM.parent) not in text, f"{source} prints a path of this machine"
-        target = source.with_suffix(".ipynb")
-        target.write_text(text, encoding="utf-8")
-        print(target.relative_to(ROOM.parent), len(text))
+    for path in sorted(FOLDER.glob("*.ipynb")):
+        text = nbformat.writes(run(path)) + "\n"
+        assert len(text) <= MOST_BYTES, f"{path} has {len(text)} bytes with its output"
+        assert str(ROOM.parent) not in text, f"{path} prints a path of this machine"
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOM.parent), len(text))
     return 0
 
 
-def run(source: Path) -> Any:
-    """The notebook of a script, with the output of every cell and nothing that differs from one machine to another."""
+def run(path: Path) -> Any:
+    """A notebook with the output of every cell, and nothing that differs from one machine to another."""
     from nbclient import NotebookClient
 
-    notebook = jupytext.read(source)
+    notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
     notebook.metadata = {"kernelspec": KERNEL}
     for number, cell in enumerate(notebook.cells):
@@ -44,6 +39,11 @@ def run(source: Path) -> Any:
         if cell.cell_type == "code":  # progress is for the one who waits
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
     return notebook
+
+
+def read_code(path: Path) -> list[str]:
+    """The cells of code, in their order."""
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
 if __name__ == "__main__":
