@@ -82,7 +82,8 @@ $(VENV)/torch: $(VENV)/installed
 
 # What needs PyTorch: tencent, the networks among the methods of news and mgtv, the tests and the linters of all.
 tencent all test test-nightly test-fast lint $(NAMES:%=test-%): $(VENV)/torch
-$(foreach verb,ladder rung,$(verb)-news $(verb)-mgtv) $(filter %-tencent,$(TARGETS)): $(VENV)/torch
+$(foreach verb,ladder rung,$(verb)-news $(verb)-mgtv): $(VENV)/torch
+$(foreach verb,look simulate tune ladder rung ablate blend,$(verb)-tencent): $(VENV)/torch
 
 $(NAMES): $(VENV)/installed
 	@$(ON_CLUSTER) $(CLI) run $@ $(INPUT) $(LAW_OPTION) $(ARGS)

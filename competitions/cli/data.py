@@ -42,14 +42,13 @@ def data(
         client.fetch(source.dataset, fetched_paths(source), folder)
         checks = check_files(folder, source)
     print_table(wide_console(), f"{folder}: the known files and the files found", [vars(row) for row in checks])
-    again = f"remove the files that differ and run make data-{name} again"
-    advice = f"follow the steps of make data-{name}" if source.host == "login" else again
+    advice = f"{'follow the steps of' if source.host == 'login' else 'run'} make data-{name}"
     basis = identify_files(name, folder)
     if any(row.state in (OK, DIFFERS) for row in checks):
         print(f"{folder}: {basis}")
     require_valid(checks, folder, advice)
     if basis.kind in (SIMULATED, STANDIN):
-        raise UserError(f"{folder} holds {basis}; {advice}")
+        raise UserError(f"{folder} holds {basis}; move it away and {advice}")
 
 
 def standin(
@@ -190,7 +189,9 @@ def require_known_files(record: RunRecord, source: Source) -> None:
 
 def identify_files(name: str, folder: Path) -> Basis:
     """Whose files lie in a folder."""
-    competition, sample = find_competition(name), False
-    with contextlib.suppress(UserError):  # files that the reader refuses are no sample that it could read
+    sample = False
+    # Files that the reader refuses are no sample that it could read; tencent's declaration needs PyTorch, its files none.
+    with contextlib.suppress(UserError, ModuleNotFoundError):
+        competition = find_competition(name)
         sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
     return find_basis(folder, sample=sample)

@@ -37,7 +37,7 @@ def name_room(path: str) -> str:
     """The room of a file, by its path from the root.
 
     >>> name_room("competitions/learning/news/als.py"), name_room("competitions/news/split.py")
-    ('the other labs', 'news')
+    ('learning path', 'news')
     """
     return next(room for room, paths, _ in ROOMS if re.match(paths, path))
 

@@ -50,10 +50,11 @@ def check_files(folder: Path, source: Source) -> list[FileCheck]:
 
 def require_valid(checks: Sequence[FileCheck], folder: Path, advice: str) -> None:
     """Refuse a table with a file that differs or is missing; ``advice`` says what to do."""
-    for state, fault in ((DIFFERS, "differ from the known ones"), (MISSING, "are missing")):
+    kinds = (DIFFERS, "differ from the known ones", "remove them and "), (MISSING, "are missing", "")
+    for state, fault, remedy in kinds:
         files = [check.file for check in checks if check.state == state]
         if files:
-            raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {advice}")
+            raise UserError(f"{len(files)} of the files in {folder} {fault} (first: {files[0]}); {remedy}{advice}")
 
 
 def _check(folder: Path, spec: FileSpec, paths: list[Path]) -> FileCheck:

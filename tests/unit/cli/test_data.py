@@ -71,9 +71,9 @@ def test_files_that_are_right_need_no_host(kaggle: list[Any], capsys: pytest.Cap
     data_verbs.data("flight", raw=Path())
     assert capsys.readouterr().out.endswith(".: files in the host's layout\n")
     Path("truth.csv").touch()
-    with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); remove"):
+    with pytest.raises(UserError, match=r"holds a stand-in, not the host's files \(truth\.csv is among them\); move"):
         data_verbs.data("flight", raw=Path())
-    with pytest.raises(UserError, match=r"1 of the files in data/flight/raw are missing \(first: clicks\.parquet\)"):
+    with pytest.raises(UserError, match=r"files in data/flight/raw are missing \(first: clicks\.parquet\); run make"):
         data_verbs.data("flight", check=True)
     assert kaggle == []
 
@@ -82,7 +82,7 @@ def test_a_file_that_differs_is_named_after_the_table_and_left_alone(kaggle: lis
     folder = Path("mine")
     folder.mkdir()
     write_clicks(folder / "clicks.parquet", 2)
-    with pytest.raises(UserError, match=r"1 of the files in mine differ.*clicks\.parquet.*make data-flight again"):
+    with pytest.raises(UserError, match=r"1 of the files in mine differ.*clicks\.parquet.*; remove them and run make"):
         data_verbs.data("flight", raw=folder)
     assert pl.read_parquet(folder / "clicks.parquet").height == 2
 

@@ -44,6 +44,13 @@ finally:
     assert not {*HEAVY, "polars", f"competitions.{name}.pipeline"} & set(told.stdout.split())
 
 
+def test_the_files_of_tencent_are_checked_without_pytorch(tmp_path: Path) -> None:
+    words = ["data", "tencent", "--check", "--raw", str(tmp_path)]
+    script = f"import sys; sys.modules['torch'] = None; from competitions.__main__ import app; app({words})"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "UserError: 4 of the files in" in told.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("words", ["--help", "run --help", "runs", "compare last~1 last"])
 def test_no_heavy_library_is_imported(tmp_path: Path, words: str) -> None:
     for run in ("20260101-000000-000", "20260102-000000-000"):

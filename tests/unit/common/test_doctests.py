@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for room in ("common", "competitions")
+    for room in ("common", "competitions", "tests/benches")
     for path in sorted((ROOT / room).rglob("*.py"))
     if ">>>" in path.read_text(encoding="utf-8")
 ]
