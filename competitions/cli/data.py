@@ -190,7 +190,7 @@ def require_known_files(record: RunRecord, source: Source) -> None:
 def identify_files(name: str, folder: Path) -> Basis:
     """Whose files lie in a folder."""
     sample = False
-    # Files that the reader refuses are no sample that it could read; tencent's declaration needs PyTorch, its files none.
+    # What the reader refuses is no sample that it could read. Tencent's declaration needs PyTorch, its files do not.
     with contextlib.suppress(UserError, ModuleNotFoundError):
         competition = find_competition(name)
         sample = bool(competition.explain_cv_only(competition.locate(folder, competition.load_config([]))))
