@@ -16,23 +16,8 @@ from common.learning.metrics import as_dict, evaluate_ranks
 from common.retrieval.settings import CovisitSettings, FactorSettings
 from competitions.learning.mgtv.calibration import BINS, calibration_error, fit_platt
 from competitions.news.split import cut_history, find_targets
-from tests.benches import model_pictures
-from tests.benches.svg import (
-    BLUE,
-    BOLD,
-    GREY,
-    MIDDLE,
-    ORANGE,
-    PURPLE,
-    SMALL,
-    Text,
-    box,
-    dot,
-    frame,
-    grid,
-    line,
-    text,
-)
+from tests.benches import model_pictures, svg
+from tests.benches.svg import Text, box, dot, frame, grid, line, text
 
 # Hours of the clicks of five users; the host hides what the last two click next.
 HOURS = {"A": (2, 5, 9, 10), "B": (1, 14, 15, 20), "C": (6, 7, 22), "D": (3, 4, 12), "E": (8, 18, 19)}
@@ -57,25 +42,25 @@ def draw_holdout(language: int) -> str:
     def draw() -> Iterator[str]:
         for panel, (title, hidden) in enumerate(zip(titles, (by_time, by_chance), strict=True)):
             left_edge = 60 + 430 * panel
-            yield text(left_edge, 24, title[language], BOLD)
+            yield text(left_edge, 24, title[language], svg.BOLD)
             for place, (user, hours) in enumerate(HOURS.items()):
                 y = 56 + 30 * place
-                yield text(left_edge - 24, y + 4, user, BOLD)
+                yield text(left_edge - 24, y + 4, user, svg.BOLD)
                 yield line(left_edge, y, left_edge + 370, y)
                 for hour in hours:
-                    yield dot(left_edge + 15 * hour, y, ORANGE if (user, hour) in hidden else GREY)
+                    yield dot(left_edge + 15 * hour, y, svg.ORANGE if (user, hour) in hidden else svg.GREY)
                 if user in ASKED:
-                    yield dot(left_edge + 15 * (hours[-1] + 2), y, BLUE, 8, hollow=True)
-                    yield text(left_edge + 15 * (hours[-1] + 2), y + 4, "?", f'{MIDDLE} fill="{BLUE}"')
+                    yield dot(left_edge + 15 * (hours[-1] + 2), y, svg.BLUE, 8, hollow=True)
+                    yield text(left_edge + 15 * (hours[-1] + 2), y + 4, "?", f'{svg.MIDDLE} fill="{svg.BLUE}"')
             for hour in range(0, 25, 6):
-                yield text(left_edge + 15 * hour, 214, f"{hour}:00", f"{MIDDLE} {SMALL}")
+                yield text(left_edge + 15 * hour, 214, f"{hour}:00", f"{svg.MIDDLE} {svg.SMALL}")
         legend: tuple[tuple[str, Text], ...] = (
-            (GREY, ("seen by all: also what others do later", "大家都看得到：包括其他人之后的点击")),
-            (ORANGE, ("hidden: the answers of the hold-out", "隐藏：留出集的答案")),
-            (BLUE, ("hidden by the host", "主办方隐藏的")),
+            (svg.GREY, ("seen by all: also what others do later", "大家都看得到：包括其他人之后的点击")),
+            (svg.ORANGE, ("hidden: the answers of the hold-out", "隐藏：留出集的答案")),
+            (svg.BLUE, ("hidden by the host", "主办方隐藏的")),
         )
         for number, (colour, words) in enumerate(legend):
-            yield dot(66 + 290 * number, 238, colour, 5, hollow=colour == BLUE)
+            yield dot(66 + 290 * number, 238, colour, 5, hollow=colour == svg.BLUE)
             yield text(78 + 290 * number, 242, words[language])
 
     return frame(900, 256, titles[0][language], draw())
@@ -98,25 +83,25 @@ def draw_metrics(language: int) -> str:
     title: Text = ("Scores, the list, the metrics; the answer in colour", "分数、列表、指标；答案着色")
 
     def draw() -> Iterator[str]:
-        yield text(20, 24, title[language], BOLD)
+        yield text(20, 24, title[language], svg.BOLD)
         for x, head in zip((115, 380, 530), heads, strict=True):
-            yield text(x, 54, head[language], f"{MIDDLE} {SMALL}")
+            yield text(x, 54, head[language], f"{svg.MIDDLE} {svg.SMALL}")
         for column, name in enumerate(("MRR@5", "HitRate@3", "NDCG@5")):
-            yield text(610 + 100 * column, 54, name, f"{MIDDLE} {BOLD}")
+            yield text(610 + 100 * column, 54, name, f"{svg.MIDDLE} {svg.BOLD}")
         for query, answer in enumerate(answers):
             y = 66 + 34 * query
             yield from grid(
                 20, y, [[f"{name} {score:.1f}" for name, score in zip(names, scores[query], strict=True)]], 50, 28
             )
-            yield text(283, y + 18, "→", MIDDLE)
+            yield text(283, y + 18, "→", svg.MIDDLE)
             yield from grid(300, y, [list(names[order[query]])], 36, 28, {str(names[answer])})
-            yield text(530, y + 18, str(int(np.flatnonzero(order[query] == answer)[0]) + 1), MIDDLE)
+            yield text(530, y + 18, str(int(np.flatnonzero(order[query] == answer)[0]) + 1), svg.MIDDLE)
             for column, value in enumerate(measure(right.filter(query=query))):
-                yield text(610 + 100 * column, y + 18, value, MIDDLE)
+                yield text(610 + 100 * column, y + 18, value, svg.MIDDLE)
         yield line(20, 172, 860, 172)
-        yield text(530, 194, ("mean", "平均")[language], f"{MIDDLE} {BOLD}")
+        yield text(530, 194, ("mean", "平均")[language], f"{svg.MIDDLE} {svg.BOLD}")
         for column, value in enumerate(measure(right)):
-            yield text(610 + 100 * column, 194, value, f"{MIDDLE} {BOLD}")
+            yield text(610 + 100 * column, 194, value, f"{svg.MIDDLE} {svg.BOLD}")
 
     return frame(880, 210, title[language], draw())
 
@@ -148,19 +133,19 @@ def draw_neighbours(language: int) -> str:
     signs = ("×", "=", "", "×", "=", "")
 
     def draw() -> Iterator[str]:
-        yield text(20, 22, title[language], BOLD)
+        yield text(20, 22, title[language], svg.BOLD)
         x = 30.0
         for (name, values, rows, columns), sign in zip(parts, signs, strict=True):
-            yield text(x + 20 * len(columns), 50, name[language], f"{MIDDLE} {SMALL}")
+            yield text(x + 20 * len(columns), 50, name[language], f"{svg.MIDDLE} {svg.SMALL}")
             for place, word in enumerate(columns):
-                yield text(x + 40 * place + 19, 70, word, f"{MIDDLE} {BOLD}")
+                yield text(x + 40 * place + 19, 70, word, f"{svg.MIDDLE} {svg.BOLD}")
             for place, word in enumerate(rows):
-                yield text(x - 9, 95 + 30 * place, word, f"{MIDDLE} {BOLD}")
+                yield text(x - 9, 95 + 30 * place, word, f"{svg.MIDDLE} {svg.BOLD}")
             digits = 0 if values is seen else 2
             words = [[f"{value:.{digits}f}".replace("-0.00", "0.00") for value in row] for row in values]
             yield from grid(x, 76, words, 40, 30)
             x += 40 * len(columns) + 44
-            yield text(x - 32, 126, sign, MIDDLE)
+            yield text(x - 32, 126, sign, svg.MIDDLE)
         notes: tuple[Text, Text] = (
             ("Neighbours: c read 1, so 2 comes next; 3 gets nothing.", "邻居：c 看过 1，所以接着是 2；3 得不到分。"),
             ("Factors: a number each; 3 gets a score as well.", "因子：各一个数；3 也得到分数。"),
@@ -183,10 +168,10 @@ def draw_calibration(language: int) -> str:
 
     shrunk = squash(0.5)
     shown: tuple[tuple[Text, Floats, str], ...] = (
-        (("the model's own", "模型自己的"), squash(1.0), BLUE),
-        (("logits halved, as by a ridge", "logit 减半（如强正则）"), shrunk, ORANGE),
-        (("logits doubled: too bold", "logit 加倍：过于自信"), squash(2.0), PURPLE),
-        (("halved, then Platt", "减半之后 Platt"), fit_platt(shrunk[half[0]], labels[half[0]])(shrunk), GREY),
+        (("the model's own", "模型自己的"), squash(1.0), svg.BLUE),
+        (("logits halved, as by a ridge", "logit 减半（如强正则）"), shrunk, svg.ORANGE),
+        (("logits doubled: too bold", "logit 加倍：过于自信"), squash(2.0), svg.PURPLE),
+        (("halved, then Platt", "减半之后 Platt"), fit_platt(shrunk[half[0]], labels[half[0]])(shrunk), svg.GREY),
     )
     title: Text = (
         "Predicted and observed in ten bins; the calibration error above",
@@ -194,16 +179,16 @@ def draw_calibration(language: int) -> str:
     )
 
     def draw() -> Iterator[str]:
-        yield text(20, 24, title[language], BOLD)
+        yield text(20, 24, title[language], svg.BOLD)
         for panel, (name, probabilities, colour) in enumerate(shown):
             left, seen, happened = 30 + 220 * panel, probabilities[half[1]], labels[half[1]]
             yield text(left, 52, name[language])
-            yield text(left, 70, f"{calibration_error(seen, happened):.3f}", f'{BOLD} fill="{colour}"')
+            yield text(left, 70, f"{calibration_error(seen, happened):.3f}", f'{svg.BOLD} fill="{colour}"')
             yield box(left, 78, 170, 170, "#fff", "#b8bcc2")
             yield line(left, 248, left + 170, 78)
             for part in np.array_split(np.argsort(seen, kind="stable"), BINS):
                 yield dot(round(left + 170 * seen[part].mean()), round(248 - 170 * happened[part].mean()), colour, 4)
-        yield text(30, 268, ("→ predicted; ↑ observed", "→ 预测；↑ 实际")[language], SMALL)
+        yield text(30, 268, ("→ predicted; ↑ observed", "→ 预测；↑ 实际")[language], svg.SMALL)
 
     return frame(900, 280, title[language], draw())
 

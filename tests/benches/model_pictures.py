@@ -15,23 +15,8 @@ from competitions.learning.tencent.encoders import Bert4Rec, Hstu
 from competitions.learning.tencent.semantic_ids import add_tie_digit, encode, fit_codebooks
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder
-from tests.benches.svg import (
-    BLUE,
-    BOLD,
-    GREY,
-    LIGHT,
-    MIDDLE,
-    ORANGE,
-    PALE,
-    PURPLE,
-    SMALL,
-    Text,
-    box,
-    dot,
-    frame,
-    line,
-    text,
-)
+from tests.benches import svg
+from tests.benches.svg import Text, box, dot, frame, line, text
 
 
 def draw_networks(language: int) -> str:
@@ -59,24 +44,24 @@ def draw_networks(language: int) -> str:
     title: Text = ("One row through four networks", "同一行数据，四种网络")
 
     def draw() -> Iterator[str]:
-        yield text(20, 24, title[language], BOLD)
+        yield text(20, 24, title[language], svg.BOLD)
         for x, head in zip((70, 220, 510, 800), heads, strict=True):
-            yield text(x, 52, head[language], f"{MIDDLE} {SMALL}")
+            yield text(x, 52, head[language], f"{svg.MIDDLE} {svg.SMALL}")
         named = (("user 3", "用户 3"), ("video 7", "视频 7"), ("channel 2", "频道 2"))
         for place, (name, vector) in enumerate(zip(named, vectors, strict=True)):
             y = 82 + 72 * place
             yield box(20, y, 100, 44)
-            yield text(70, y + 27, name[language], MIDDLE)
+            yield text(70, y + 27, name[language], svg.MIDDLE)
             yield line(120, y + 22, 150, y + 22)
             yield box(150, y, 140, 44, "#dbe7f6")
-            yield text(220, y + 27, f"{'uvc'[place]} = ({vector[0]:g}, {vector[1]:g})", MIDDLE)
+            yield text(220, y + 27, f"{'uvc'[place]} = ({vector[0]:g}, {vector[1]:g})", svg.MIDDLE)
         for place, (name, how, example) in enumerate(rows):
             y = 62 + 58 * place
             yield line(290, 176, 320, y + 24)
             yield box(320, y, 380, 50, "#f8e3d4" if place else "#e6dcf3")
-            yield text(330, y + 20, name, BOLD)
+            yield text(330, y + 20, name, svg.BOLD)
             yield text(430, y + 20, how[language])
-            yield text(430, y + 40, example[language], SMALL)
+            yield text(430, y + 40, example[language], svg.SMALL)
             yield line(700, y + 24, 740, 140)
         yield box(320, 298, 380, 36, "#dcefe4")
         yield text(
@@ -85,8 +70,8 @@ def draw_networks(language: int) -> str:
         yield line(290, 176, 320, 316)
         yield line(700, 316, 740, 170)
         yield box(740, 116, 120, 76, "#f3eccb")
-        yield text(800, 148, "Σ → score", MIDDLE)
-        yield text(800, 170, "softmax", f"{MIDDLE} {SMALL}")
+        yield text(800, 148, "Σ → score", svg.MIDDLE)
+        yield text(800, 170, "softmax", f"{svg.MIDDLE} {svg.SMALL}")
 
     return frame(880, 346, title[language], draw())
 
@@ -172,25 +157,28 @@ def draw_sequences(language: int) -> str:
     title: Text = ("Row: the output that predicts an event. Column: an event", "行：预测某个事件的输出。列：事件")
 
     def draw() -> Iterator[str]:
-        yield text(20, 24, title[language], BOLD)
+        yield text(20, 24, title[language], svg.BOLD)
         for panel, (name, (read, trained)) in enumerate(read_models().items()):
             left = 50 + 215 * panel
-            yield text(left, 56, name, BOLD)
+            yield text(left, 56, name, svg.BOLD)
             for event in range(EVENTS):
-                yield text(left + 30 * event + 14, 78, str(event + 1), f"{MIDDLE} {SMALL}")
+                yield text(left + 30 * event + 14, 78, str(event + 1), f"{svg.MIDDLE} {svg.SMALL}")
             for output, row in enumerate(read):
                 y = 84 + 30 * output
-                asked = ORANGE if output in trained else LIGHT if output < EVENTS else BLUE
+                asked = svg.ORANGE if output in trained else svg.LIGHT if output < EVENTS else svg.BLUE
                 yield text(
-                    left - 12, y + 19, "?" if output == EVENTS else str(output + 1), f'{MIDDLE} fill="{asked}" {BOLD}'
+                    left - 12,
+                    y + 19,
+                    "?" if output == EVENTS else str(output + 1),
+                    f'{svg.MIDDLE} fill="{asked}" {svg.BOLD}',
                 )
                 for event, seen in enumerate(row):
-                    yield box(left + 30 * event, y, 28, 28, BLUE if seen else PALE)
-            yield text(left - 20, 256, how[name][language], SMALL)
+                    yield box(left + 30 * event, y, 28, 28, svg.BLUE if seen else svg.PALE)
+            yield text(left - 20, 256, how[name][language], svg.SMALL)
         legend: tuple[tuple[str, Text], ...] = (
-            (BLUE, ("reads this event", "读取这个事件")),
-            (ORANGE, ("row number in colour: trained in one pass", "着色的行号：一遍训练里学习的输出")),
-            (BLUE, ("?: the question behind the last event", "?：最后一个事件之后的提问")),
+            (svg.BLUE, ("reads this event", "读取这个事件")),
+            (svg.ORANGE, ("row number in colour: trained in one pass", "着色的行号：一遍训练里学习的输出")),
+            (svg.BLUE, ("?: the question behind the last event", "?：最后一个事件之后的提问")),
         )
         for x, (colour, words) in zip((40, 220, 580), legend, strict=True):
             yield dot(x, 284, colour)
@@ -214,7 +202,7 @@ def draw_semantic_ids(language: int) -> str:
     left_over = vectors - books[0][encode(vectors, books)[:, 0]]
     books += fit_codebooks(left_over, levels=1, codes=2, seed=0)
     ids = add_tie_digit(encode(vectors, books), np.arange(len(GOODS), 0.0, -1.0))
-    colours = (BLUE, PURPLE, ORANGE)
+    colours = (svg.BLUE, svg.PURPLE, svg.ORANGE)
     title: Text = (
         "From a vector to codes: residual k-means, and the tree of ids",
         "从向量到编码：残差 k-means 与编码树",
@@ -226,20 +214,20 @@ def draw_semantic_ids(language: int) -> str:
     )
 
     def draw() -> Iterator[str]:
-        yield text(20, 22, title[language], BOLD)
+        yield text(20, 22, title[language], svg.BOLD)
         for x, head in zip((20, 320, 560), heads, strict=True):
-            yield text(x, 48, head[language], SMALL)
+            yield text(x, 48, head[language], svg.SMALL)
         for number, (name, x, y) in enumerate(GOODS):
             px, py, colour = 20 + 46 * x, 262 - 46 * y, colours[ids[number, 0]]
             yield dot(px, py, colour, 7 if number == PATH else 5)
-            yield text(px + 10, py - 1, name[language], SMALL)
+            yield text(px + 10, py - 1, name[language], svg.SMALL)
             rx, ry = 420 + 110 * left_over[number, 0], 165 - 110 * left_over[number, 1]
             yield dot(rx, ry, colour, 7 if number == PATH else 5, hollow=bool(ids[number, 1]))
         for level, book in enumerate(books):
             for code, (x, y) in enumerate(book):
                 px, py = (20 + 46 * x, 262 - 46 * y) if not level else (420 + 110 * x, 165 - 110 * y)
-                yield text(px - 5, py + 5, "+", BOLD)
-                yield text(px + 5, py + 16, str(code), f'{BOLD} fill="{colours[code] if not level else GREY}"')
+                yield text(px - 5, py + 5, "+", svg.BOLD)
+                yield text(px + 5, py + 16, str(code), f'{svg.BOLD} fill="{colours[code] if not level else svg.GREY}"')
         places = {tuple(row): 66 + 26 * place for place, row in enumerate(sorted(map(tuple, ids.tolist())))}
         for number, row in enumerate(map(tuple, ids.tolist())):
             y, x, before = places[row], 560, 160.0
@@ -249,8 +237,8 @@ def draw_semantic_ids(language: int) -> str:
                 width = 'stroke-width="3"' if number == PATH else ""
                 colour = colours[row[0]] if number == PATH else "#b8bcc2"
                 yield line(x, before, x + 60, middle, f'stroke="{colour}" fill="none" {width}')
-                yield text(x + 64, middle + 4, str(code), BOLD if number == PATH else "")
+                yield text(x + 64, middle + 4, str(code), svg.BOLD if number == PATH else "")
                 x, before = x + 76, middle
-            yield text(x + 8, y + 4, GOODS[number][0][language], BOLD if number == PATH else "")
+            yield text(x + 8, y + 4, GOODS[number][0][language], svg.BOLD if number == PATH else "")
 
     return frame(900, 292, title[language], draw())
