@@ -82,11 +82,14 @@ def test_score_names_what_it_cannot_use(call: Call, tmp_path: Path) -> None:
 # --- the frame ---
 
 
+def run_python(*words: str, **variables: str) -> CommandResult:
+    command = [sys.executable, *words]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 def test_the_process_ends_with_one_sentence_and_code_1() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "competitions", "run", "chess"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert_refused((ended.returncode, ended.stdout, ended.stderr), "chess", "news")
+    assert_refused(run_python("-m", "competitions", "run", "chess"), "chess", "news")
 
 
 def miss(name: str) -> None:
@@ -116,12 +119,6 @@ def test_waiting_threads_sleep_unless_the_environment_says_otherwise(said: str |
 
 
 # --- where it is typed ---
-
-
-def run_python(*words: str, **variables: str) -> CommandResult:
-    command = [sys.executable, *words]
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout, ended.stderr
 
 
 def test_a_terminal_that_lacks_a_letter_ends_no_command(tmp_path: Path) -> None:
