@@ -21,10 +21,9 @@ from common.io.submission import Checked
 from common.learning.blending import Blend
 from common.learning.chain import Chain
 from common.learning.dataset import Matrix
-from common.learning.gbdt import Ranker
 from competitions.flight import submission
 from competitions.flight.config import NONE, FlightConfig
-from competitions.flight.features.booking_history import BookingLog, History, build_history, collect_bookings
+from competitions.flight.features.booking_history import BookingLog, build_history, collect_bookings
 from competitions.flight.features.build import EXTRA_BLOCKS
 from competitions.flight.io.agreement import compare_files
 from competitions.flight.io.reader import RawFiles, Searches, learn_codes, read_searches, refuse_shared
@@ -85,12 +84,10 @@ class Validated(Prepared):
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """The results of a whole run: ``test_scores`` has a column for each of the ``final_rankers``; ``submitted``: the
-    scores that are handed in; ``history``: the test's.
+    """The results of a whole run: ``test_scores`` has a column for each of ``names``; ``submitted``: the scores that
+    are handed in.
     """
 
-    final_rankers: Sequence[Result[Ranker]]
-    history: Result[History]
     test_scores: Result[Matrix]
     submitted: Result[Floats]
     checked: Sequence[Checked]
@@ -207,8 +204,6 @@ def solve(files: RawFiles, config: FlightConfig, run: Run) -> Outcome:
         paths += submission.write_submission(ranks.value, files.test, run.folder, submission.SECOND)
     return Outcome(
         **vars(judged),
-        final_rankers=fits,
-        history=history,
         test_scores=test_scores,
         submitted=submitted,
         checked=[submission.check_submission(path, files) for path in paths],

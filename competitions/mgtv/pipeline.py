@@ -97,12 +97,8 @@ class Validated:
 
 @dataclass(frozen=True)
 class Outcome(Validated):
-    """What a whole run leaves: the models fitted on every day, the test's ``day``, and of it their predictions and the
-    ``answers``.
-    """
+    """What a whole run leaves: the predictions of the ``test`` day, its ``answers``, and the submission."""
 
-    final: DayModels
-    day: Result[DayFeatures]
     test: Result[Predictions]
     answers: Result[pl.DataFrame]
     checked: Checked
@@ -225,7 +221,7 @@ def solve(files: reader.RawFiles, config: MgtvConfig, run: Run) -> Outcome:
     answers = step(submission.answer, slates, test, fallback, tables.codes, judged.chain.value.answer)
     path = write_whole(run.folder / submission.FILE, answers.value.write_csv)
     checked = submission.check_submission(path, files)
-    return Outcome(**vars(judged), final=final, day=day, test=test, answers=answers, checked=checked)
+    return Outcome(**vars(judged), test=test, answers=answers, checked=checked)
 
 
 def deal_days(plan: DayPlan, folds: int) -> dict[int, int]:
