@@ -1,6 +1,5 @@
 """The bench of real data sets: which folders are sets, what is red, what is run again; no run is made here."""
 
-import doctest
 import json
 from pathlib import Path
 
@@ -9,8 +8,6 @@ import pytest
 from common.engine.errors import UserError
 from tests.benches import real_sets
 from tests.benches.real_sets import Estimate, Figures, RealSet, Result
-
-SHOWN = "news/quarter         hold-out .2501 ± .0050  truth .2704 ± .0060  |  61 s, 118 s CPU, 2.0 GiB"
 
 
 def make_result(holdout: float = 0.2501, truth: float | None = 0.2704, fault: str = "", version: str = "aa") -> Result:
@@ -21,10 +18,6 @@ def make_result(holdout: float = 0.2501, truth: float | None = 0.2704, fault: st
 
 
 LAST = Figures(version="0.20.0", holdout=Estimate(0.26), truth=Estimate(0.2813, 0.0055), seconds=80.0)
-
-
-def test_examples() -> None:
-    assert doctest.testmod(real_sets).failed == 0
 
 
 def test_a_score_two_errors_lower_is_red() -> None:

@@ -25,7 +25,7 @@ from common.io.submission import Checked
 from competitions import NAMES
 from competitions.cli import execution
 from tests.conftest import SIMULATED_REPORT, Call, in_zone, replace_part
-from tests.unit.common.day.test_run_record import QUERIES, make_judged
+from tests.unit.common.day.records import QUERIES, make_judged
 
 
 def fail(*_: object, **__: object) -> NoReturn:
