@@ -106,7 +106,7 @@ def test_no_query_that_judges_is_seen_by_a_trial(tune: Tune, monkeypatch: pytest
 
 
 def test_where_nothing_is_better_nothing_is_judged_and_nothing_written(tune: Tune, tmp_path: Path) -> None:
-    (code, out, err), fits = tune("--minutes", 0.01, "--trials", 2, "recall.candidates=1000")
+    (code, out, err), fits = tune("--minutes", 60, "--trials", 2, "recall.candidates=1000")
     assert code == 0, err
     assert "No trial was better than today's settings" in out
     assert out.endswith("The settings are unchanged\n")
