@@ -39,6 +39,14 @@ class WindowCounts:
         reached = {edge: self._reach(keys, times + int(edge * HOUR_MS)) for edge in edges}
         return np.array([reached[after] - reached[-before] for before, after in windows], np.float32)
 
+    def sort(self, keys: NDArray[Any], times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The order in which neighbouring searches hit neighbouring memory: many are several times faster so.
+
+        >>> count_events(np.array([7]), np.array([0])).sort(np.array([8, 7, 7]), np.array([0, 5, 1])).tolist()
+        [2, 1, 0]
+        """
+        return np.argsort(_pack_event(keys, times - self.start))
+
     def _reach(self, keys: NDArray[Any], times: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many events come before those of a key that are later than a time."""
         return np.searchsorted(self.events, _pack_event(keys, times - self.start), "right")

@@ -70,7 +70,7 @@ def item_columns(queries: Queries, pairs: Pairs, catalogue: Catalogue, clicks: I
     """The columns of ``item_block``."""
     items, times = pairs.items, queries.histories.times[pairs.rows]
     article, clicked = lookup_rows(catalogue.items, items), lookup_rows(clicks.items, items)
-    order = np.lexsort((times, items))  # neighbouring searches hit neighbouring memory: several times faster
+    order = clicks.events.sort(clicked, times)
     windows = np.empty((len(WINDOWS_HOURS), len(items)), np.float32)
 
     def count(first: int, end: int) -> None:

@@ -39,10 +39,22 @@ class KeyedClicks:
         """Clicks of each key in windows around each time: (windows, keys)."""
         rows = lookup_rows(self.keys, keys)
         known = np.flatnonzero(rows >= 0)
-        known = known[np.lexsort((times[known], rows[known]))]  # neighbouring searches hit neighbouring memory
+        known = known[self.events.sort(rows[known], times[known])]
         counts = np.zeros((len(windows), len(keys)), np.float32)
         counts[:, known] = self.events.count(rows[known], times[known], windows)
         return counts
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Clicks of a group on an article, and all of the group, in nested windows, the widest first: (windows, rows)."""
+
+    both: NDArray[np.float32]
+    whole: NDArray[np.float32]
+
+    def share(self, prior: Floats, strength: float | Floats, windows: slice = slice(None)) -> Floats:
+        """The share in the last of the ``windows``, see ``shrink``."""
+        return shrink(self.both[windows], self.whole[windows], prior, strength)
 
 
 @dataclass(frozen=True)
@@ -52,19 +64,15 @@ class Shares:
     both: KeyedClicks
     whole: KeyedClicks
 
-    def near(
-        self,
-        groups: Int64s,
-        times: Int64s,
-        candidates: tuple[Int64s, Ints],
-        prior: Floats,
-        strength: float | Floats,
-        windows: Windows = WINDOWS_HOURS,
-    ) -> Floats:
-        """The share of each of the ``candidates`` (query, article); ``groups`` and ``times`` of the queries."""
+    def count(
+        self, groups: Int64s, times: Int64s, candidates: tuple[Int64s, Ints], windows: Windows = WINDOWS_HOURS
+    ) -> Counted:
+        """What a share of each of the ``candidates`` (query, article) is made of; ``groups`` and ``times`` of the
+        queries.
+        """
         rows, items = candidates
         counts = self.both.count(pack_pairs(groups[rows], items), times[rows], windows)
-        return shrink(counts, self.whole.count(groups, times, windows)[:, rows], prior, strength)
+        return Counted(counts, self.whole.count(groups, times, windows)[:, rows])
 
 
 @dataclass(frozen=True)

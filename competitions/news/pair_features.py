@@ -15,6 +15,8 @@ from competitions.news.lookups import (
 )
 from competitions.news.next_click import ALL_CLICKS, LOCAL, RARE, STEPS, WINDOWS_HOURS, NextClicks
 
+WIDEST, NEARER = slice(1), slice(1, None)  # of the windows that are counted
+CONTEXT_HOURS = WINDOWS_HOURS[0], WINDOWS_HOURS[-1]
 CHUNK_ROWS = 4_000  # 4 MB a gather of 250-wide vectors: more leave the processor's cache, and take three times as long
 
 
@@ -60,19 +62,22 @@ def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
     times, last = histories.times, np.full(len(histories.times), -1, np.int64)
     last[histories.rows[histories.back == 0]] = histories.items[histories.back == 0]
     candidates, everybody = (rows, pairs.items), np.zeros(len(times), np.int64)
-    ever, nearer, hour = WINDOWS_HOURS[:1], WINDOWS_HOURS[1:], WINDOWS_HOURS[-1:]
-    usual = clicks.clicks.near(everybody, times, candidates, np.full(len(rows), RARE), ALL_CLICKS, ever)
-    now = clicks.clicks.near(everybody, times, candidates, usual, ALL_CLICKS, nearer)
+    counted = clicks.clicks.count(everybody, times, candidates)
+    usual = counted.share(np.full(len(rows), RARE), ALL_CLICKS, WIDEST)
+    now = counted.share(usual, ALL_CLICKS, NEARER)
     columns, likely = {"pair_next_all": now}, now.copy()
     for name, table in clicks.contexts.items():
         groups = queries.context[name].astype(np.int64) + 1
-        for kind, share, window in (("lift", usual, ever), ("hour_lift", now, hour)):
-            columns[f"pair_{name}_{kind}"] = table.near(groups, times, candidates, share, 1 / share, window) / share
+        counted = table.count(groups, times, candidates, CONTEXT_HOURS)
+        for kind, share, window in (("lift", usual, WIDEST), ("hour_lift", now, NEARER)):
+            columns[f"pair_{name}_{kind}"] = counted.share(share, 1 / share, window) / share
         if name in LOCAL:
             likely *= columns[f"pair_{name}_hour_lift"]
-    columns["pair_next_step"] = clicks.steps.near(last, times, candidates, now, STEPS)
-    columns["pair_next_step_context"] = clicks.steps.near(last, times, candidates, likely, STEPS)
-    columns["pair_next_last_step"] = clicks.last_steps.near(last, times, candidates, columns["pair_next_step"], STEPS)
+    counted = clicks.steps.count(last, times, candidates)
+    columns["pair_next_step"] = counted.share(now, STEPS)
+    columns["pair_next_step_context"] = counted.share(likely, STEPS)
+    counted = clicks.last_steps.count(last, times, candidates)
+    columns["pair_next_last_step"] = counted.share(columns["pair_next_step"], STEPS)
     return columns
 
 
