@@ -260,9 +260,9 @@ def fit_part(ready: Prepared, number: int, config: NewsConfig, run: Run) -> Fitt
         if folds == 1
         else derive(split.turn_fold, labelled.inputs.fold, number, folds, config.seed)
     )
-    negatives, seed = ready.plan.negatives, config.model_seed
-    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, negatives, seed)
-    recipe = ranking.make_recipe(config.rank, ready.plan.patience, seed)
+    # All fits learn from the same rows, which are put together once.
+    rows = step(ranking.gather_rows, fold, labelled.candidates, labelled.blocks, ready.plan.negatives, config.seed)
+    recipe = ranking.make_recipe(config.rank, ready.plan.patience, config.model_seed)
     ranker = step(fit, recipe, rows.field("train"), rows.field("stop"), name=f"fit.{MODEL}")
     return FittedPart(fold, rows, ranker, step(ranking.score_valid, rows, ranker))
 

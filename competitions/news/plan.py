@@ -19,7 +19,7 @@ from competitions.news.split import FEWEST_USERS, GAP_MS, ends_on_gap, terminal_
 MOST_ROWS = 1_500_000  # of candidates of training queries: twice as many take twice the time and gain nothing
 LEAST_NEGATIVES = 20
 LARGE = 20_000  # training queries of a large log
-PATIENCE, PATIENCE_LARGE = 25, 150
+PATIENCE, PATIENCE_LARGE = 25, 50
 # Each history costs its own channels; fewer queries promise too little to be worth that.
 MOST_HISTORIES = 4
 MOST_HIDDEN = 0.05  # of the clicks, from one history

@@ -7,18 +7,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from common.arrays import Floats
 from common.engine.errors import UserError
 from common.engine.progress import track
 from common.learning.chain import Chain, judge_chain, order_rows, score_rule
-from common.learning.dataset import RankingDataset
+from common.learning.dataset import Matrix, RankingDataset
 from common.learning.fitters import Recipe
-from common.learning.gbdt import Ranker, predict
+from common.learning.gbdt import Ranker, predict, shorten
 from common.learning.metrics import reciprocal_ranks
 from common.learning.split import Fold
+from common.retrieval.lists import count_up
 from competitions.news.config import MODEL, RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
 
-CHUNK_ROWS = 50_000  # whose features are put together at once: more leave the processor's cache, and take twice as long
+CHUNK_ROWS, CHUNK_QUERIES = (
+    50_000,
+    350,
+)  # whose features are put together at once: more leave the processor's cache, and take twice as long
+FIRST_ROUNDS, KEPT = 60, 30  # of a query the best by the first rounds alone are scored by all
 CUTOFF = 5  # of the competition's MRR
 RANKER = "ranker"
 # Orders of the candidates without a ranker, by a feature: the first that there is.
@@ -130,7 +136,24 @@ def make_recipe(settings: RankSettings, patience: int, seed: int) -> Recipe:
 
 def score_valid(labelled: Labelled, ranker: Ranker) -> NDArray[np.float64]:
     """The scores (rows,) of the validation rows, which the ranker was not fitted on."""
-    return predict(ranker, labelled.valid.names, labelled.valid.features)
+    valid = labelled.valid
+    return score_lists(ranker, valid.names, valid.features, valid.group_sizes)
+
+
+def score_lists(ranker: Ranker, names: Sequence[str], features: Matrix, sizes: NDArray[np.int32]) -> Floats:
+    """The scores (rows,) of lists of so many rows, one after the other: of the ``KEPT`` best of each by its first
+    rounds those of the whole ranker; the others stand behind them, in the order of the first rounds.
+    """
+    scores = predict(shorten(ranker, FIRST_ROUNDS), names, features)
+    owner, starts = np.repeat(np.arange(len(sizes)), sizes), np.cumsum(sizes) - sizes
+    place = np.empty(len(scores), np.int64)
+    place[np.lexsort((-scores, owner))] = np.arange(len(scores)) - starts[owner]
+    near = place < KEPT
+    first = np.maximum.reduceat(np.where(near, -np.inf, scores), starts)  # of those that stay behind
+    scores[near] = predict(ranker, names, features[near])
+    last = np.minimum.reduceat(np.where(near, scores, np.inf), starts)
+    scores[~near] += (last - first)[owner[~near]]
+    return scores
 
 
 def rank_valid(labelled: Labelled, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,14 +194,16 @@ def take_scores(labelled: Labelled, scores: NDArray[np.float64], answer: str) ->
 
 
 def score_test(candidates: pl.DataFrame, blocks: Blocks, ranker: Ranker, answer: str = RANKER) -> pl.DataFrame:
-    """The score of every candidate: one row per (query, item, score); rows are put together a slice at a time."""
+    """The score of every candidate, one row per (query, item, score); those of some queries are made at a time."""
     if answer != RANKER:
         name, sign = find_rules(feature_names(blocks))[answer]
         values = next(block[name] for block in blocks.values() if name in block.columns).cast(pl.Float64)
         scores = order_rows(sign * values.fill_null(np.nan).to_numpy(), candidates["query"].to_numpy())
         return candidates.select("query", "item", score=pl.Series(scores))
-    scores, names = np.empty(candidates.height), feature_names(blocks)
-    for start in track(range(0, candidates.height, CHUNK_ROWS), "score_test"):
-        part = slice(start, min(start + CHUNK_ROWS, candidates.height))
-        scores[part] = predict(ranker, names, assemble(blocks, part))
+    scores, names, sizes = np.empty(candidates.height), feature_names(blocks), count_group_sizes(candidates)
+    starts = count_up(sizes)
+    for first in track(range(0, len(sizes), CHUNK_QUERIES), "score_test"):
+        own = sizes[first : first + CHUNK_QUERIES]
+        part = slice(starts[first], starts[first + len(own)])
+        scores[part] = score_lists(ranker, names, assemble(blocks, part), own)
     return candidates.select("query", "item", score=pl.Series(scores))

@@ -17,7 +17,7 @@ import numpy as np
 from common.arrays import Bools, lookup_rows, take_known
 from common.engine.errors import UserError
 from common.learning.dataset import Matrix
-from common.learning.gbdt import Ranker, score_rows
+from common.learning.gbdt import Ranker
 from common.retrieval.fusion import FusedLists, fuse_lists
 from common.retrieval.lists import Histories, Ints, Scorer
 from competitions.news.config import RecallSettings
@@ -25,6 +25,7 @@ from competitions.news.features import build_columns, feature_names
 from competitions.news.io.reader import CLICK_COLUMNS
 from competitions.news.lookups import FeatureTables, Int64s, Queries
 from competitions.news.next_click import EVER, Windows
+from competitions.news.ranking import score_lists
 from competitions.news.split import CONTEXT
 from competitions.news.submission import LENGTH
 
@@ -80,7 +81,7 @@ class NewsService:
         items = candidates.items
         if len(items):
             names, features = self.describe(query, candidates)
-            scores = score_rows(names, features, [self.ranker])[:, 0]
+            scores = score_lists(self.ranker, names, features, np.array([len(items)], np.int32))
             items = items[np.lexsort((items, -scores))]
         best = items[self.can_answer(items, query.histories)][:LENGTH].tolist()
         if len(best) == LENGTH:

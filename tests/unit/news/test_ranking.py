@@ -149,16 +149,27 @@ def pick_column(ranker: Ranker, names: Sequence[str], features: Matrix) -> np.nd
     return features[:, ranker.rounds].astype(np.float64)
 
 
-@pytest.mark.parametrize("chunk", [7, 10_000])
+@pytest.mark.parametrize("chunk", [1, 10_000])
 def test_the_test_has_the_scores_of_its_own_rows_whatever_the_chunk(
     prepared: Rows, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     _, candidates, blocks = prepared
-    monkeypatch.setattr(ranking, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(ranking, "CHUNK_QUERIES", chunk)
     monkeypatch.setattr(ranking, "predict", pick_column)
     scored = ranking.score_test(candidates, blocks, Ranker("x", None, 1, {}))
     assert scored.select("query", "item").rows() == candidates.select("query", "item").rows()
     assert scored["score"].to_list() == blocks["item"]["item_planted"].to_list()
+
+
+def test_all_rounds_order_the_best_of_the_first_and_the_others_stay_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def score(ranker: Ranker, names: Sequence[str], features: Matrix) -> np.ndarray:
+        return features[:, int(ranker.rounds > ranking.FIRST_ROUNDS)].astype(np.float64)
+
+    monkeypatch.setattr(ranking, "predict", score)
+    monkeypatch.setattr(ranking, "KEPT", 2)
+    features = np.array([[9, -5], [1, 99], [8, -3], [2, 98], [7, 4]], np.float32)  # by the first rounds, by all
+    scores = ranking.score_lists(Ranker("x", None, 90, {}), NAMES, features, np.array([4, 1], np.int32))
+    assert scores.tolist() == [-5, -6, -3, -5, 4]
 
 
 def test_a_rule_that_is_handed_in_ranks_the_test_by_its_feature() -> None:

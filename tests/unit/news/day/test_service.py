@@ -117,7 +117,7 @@ def test_what_is_not_listed_or_not_yet_created_is_no_answer_and_five_remain(
     tried: Tried, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ranker prefers high ids; of every eight articles two can be named, and one is created after the request."""
-    monkeypatch.setattr(service, "score_rows", lambda names, features, rankers: wanted[-1][:, None])
+    monkeypatch.setattr(service, "score_lists", lambda *_: wanted[-1])
     wanted, loaded = list[np.ndarray[Any, Any]](), tried.service
     catalogue = loaded.features.catalogue
     short = 0
@@ -143,7 +143,7 @@ def test_what_is_not_listed_or_not_yet_created_is_no_answer_and_five_remain(
 def test_a_reader_in_no_log_reads_at_the_last_click_of_all(
     tried: Tried, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "score_rows", lambda names, features, rankers: np.zeros((len(features), 1)))
+    monkeypatch.setattr(service, "score_lists", lambda ranker, names, features, sizes: np.zeros(len(features)))
     rows = recommend(export.Export(tried.service, tried.bodies, [], world.articles), [110])
     created = dict(world.articles.select("item", "created").iter_rows())
     last = world.clicks.filter("is_target")["time"].to_numpy().max()
