@@ -25,8 +25,8 @@ def recommend(exported: Export, read: Sequence[int]) -> list[dict[str, Any]]:
     clicks = [click for body in exported.bodies for click in msgspec.json.decode(body)["clicks"]]
     unknown = np.setdiff1d(read, exported.articles["item"])
     if len(unknown):
-        known = set(exported.articles["item"])
-        clicked = Counter(click[ARTICLE] for click in clicks if click[ARTICLE] in known)
+        own = set(exported.articles["item"])
+        clicked = Counter(click[ARTICLE] for click in clicks if click[ARTICLE] in own)
         hot = " ".join(str(item) for item, _ in clicked.most_common(NAMED))
         raise UserError(
             f"Article {unknown[0]} is not in the articles.csv of the run: give ids that are, oldest first, "
