@@ -58,13 +58,12 @@ def mean_scores(ranks: Int64s, weights: Floats | None = None, ads: Int64s | None
     """
     weight = np.ones(len(ranks)) if weights is None else weights
     (hit, ndcg), score = hit_and_ndcg(ranks), score_answers(ranks)
-    total, counted = max(float(weight.sum()), 1e-12), weight > 0
-    mean, error = average(score, weight, ads)
+    counted, (mean, error) = weight > 0, average(score, weight, ads)
     means = {
         "score": mean,
         "score_error": error,
-        "hit_rate@10": float((weight * hit).sum() / total),
-        "ndcg@10": float((weight * ndcg).sum() / total),
+        "hit_rate@10": average(hit, weight)[0],
+        "ndcg@10": average(ndcg, weight)[0],
         "users": float(len(ranks)),
     }
     if len(np.unique(weight[counted])) > 1:

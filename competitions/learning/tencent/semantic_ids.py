@@ -26,7 +26,7 @@ from competitions.learning.tencent.encoders import SEQUENCE_RUNGS, WITH_CONTENT
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval.sequence import SequenceTable
-from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
 from competitions.tencent.retrieval.sequence_model.training import Examples, choose_examples
 from competitions.tencent.sequences import Histories, blocks, pad
 from competitions.tencent.split import Fold
@@ -192,8 +192,7 @@ def encode_targets(table: SequenceTable, tower: QueryTower, examples: Examples) 
     hidden, target = [torch.empty(0, table.settings.width)], [torch.empty(0, dtype=torch.int64)]
     for block in track(list(blocks(len(examples.windows), BLOCK)), "encoding"):
         padded = examples.pad(block)
-        ads = table.take(padded.item)
-        outputs = tower.encode_targets(ads, Events.of(padded, ads.device))[0]
+        outputs = tower.encode_targets(table.take(padded.item), padded)[0]
         chosen = torch.from_numpy(padded.clicked)
         hidden.append(outputs[chosen])
         target.append(torch.from_numpy(padded.item)[chosen])

@@ -19,7 +19,7 @@ from competitions.tencent.corpus import Catalogue, CatalogueRows, Halves, Int64s
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.sequence_model import training
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, HistoryEncoder, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, HistoryEncoder, QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemTower
 from competitions.tencent.sequences import Histories, pad
 
@@ -70,9 +70,8 @@ class SequenceTable:
     def encode(self, tower: QueryTower, histories: Histories, action: Int64s) -> Tensor:
         """See ``QueryTower.encode_last``; ``action`` int64 [histories]: of the event to predict."""
         # One less than a window: behind the last event of one nothing is predicted, so that output is never trained.
-        padded, target_action = pad(histories, self.settings.length - 1), torch.from_numpy(action)
-        events = Events.of(padded, target_action.device)
-        return tower.encode_last(self.take(padded.item), events, target_action)
+        events = pad(histories, self.settings.length - 1)
+        return tower.encode_last(self.take(events.item), events, torch.from_numpy(action))
 
 
 def fit(

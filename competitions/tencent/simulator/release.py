@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from common.arrays import Ints, Singles
 from common.day.hosts import TRUTH
+from competitions.tencent.corpus import number_rows
 from competitions.tencent.io import schema
 from competitions.tencent.io.schema import CREATIVE, ITEM_FEATURES, NULL_ACTION
 
@@ -80,8 +81,7 @@ class PublicLog:
         shown[self.events["item"].to_numpy()] = True
         known, unseen = rng.permutation(np.flatnonzero(shown)), self.candidates[~shown[self.candidates]]
         ads = np.append(known, rng.permutation(unseen))
-        row = np.full(len(self.items), -1, np.int32)
-        row[ads] = np.arange(len(ads))
+        row = number_rows(ads, len(self.items))
         candidates = row[rng.permutation(self.candidates)].astype(np.int64)
         code = np.empty((len(ads), len(ITEM_FEATURES)), np.int32)
         original, values = np.empty((len(candidates), len(ITEM_FEATURES)), np.int64), {}

@@ -177,15 +177,6 @@ def test_a_score_of_the_trees_does_not_bring_a_seen_ad_back(monkeypatch: pytest.
     assert ranking.score_candidates(nothing or object(), moment, candidates).tolist() == [[1, NONE, 2]]  # type: ignore[arg-type]
 
 
-def test_of_no_queries_there_are_no_lists_and_no_answers() -> None:
-    corpus, fold = make_world()
-    empty = hide_from(corpus.train, corpus.train.offsets[1:], fold.candidates)
-    tables = fit_fold(corpus, empty, ("values",))
-    assert list_candidates(corpus, empty, tables, CONFIG.ranker.features, 0) is None
-    answers = join_all(corpus, empty, tables, CONFIG.ranker.features)
-    assert (answers.best.rows.shape, answers.known_rank.shape) == ((0, 10), (0,))
-
-
 @pytest.mark.parametrize("times", [True, False])
 def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_seen(times: bool) -> None:
     """By a plain loop over the events that the fold shows."""

@@ -2,8 +2,6 @@
 vectors of ads with what was done, and when.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,22 +16,6 @@ from competitions.tencent.sequences import Padded
 ACTIONS = 4  # exposure, click, conversion, and -1 (null) laid on 3
 BUCKETS = 64  # half octaves of seconds: the last begins at 97 years
 KNOTS = 64
-
-
-class Events(NamedTuple):
-    """What happened when, without the ads: ``action`` and ``time`` (seconds) int64, ``mask`` bool, where there is an
-    event, no gaps; all [histories, length].
-    """
-
-    action: Tensor
-    time: Tensor
-    mask: Tensor
-
-    @classmethod
-    def of(cls, padded: Padded, device: torch.device) -> "Events":
-        """On the ``device`` of a model."""
-        columns = padded.action, padded.time, padded.mask
-        return cls(*(torch.from_numpy(column).to(device) for column in columns))
 
 
 class HistoryEncoder(nn.Module):
@@ -107,31 +89,33 @@ class QueryTower(nn.Module):
         self.by_action = nn.Embedding(schema.CONVERSION, 2 * width)
         nn.init.zeros_(self.by_action.weight)
 
-    def forward(self, ads: Tensor, events: Events, target_action: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, ads: Tensor, events: Padded, target_action: Tensor) -> tuple[Tensor, Tensor]:
         """The ``ads``' vectors [histories, length, width] with what is known of the ``events``, see ``HistoryEncoder``;
         ``target_action`` int64 [histories, length + 1]: the action of the event to predict, a click or more. Outputs
         are moved by the time of the query, which is that of the event before the one to predict, and by the action: a
         factor and a summand of each dimension (FiLM, Perez et al. 2018).
         """
-        tokens = ads + self.action(events.action % ACTIONS) + self.time(events.time)
-        hidden, learned = self.encoder(tokens, events.mask)
-        hidden = hidden + self.query_time(torch.cat([events.time[:, :1], events.time], 1))
+        columns = events.action, events.time, events.mask
+        action, time, mask = (torch.from_numpy(column).to(ads.device) for column in columns)
+        hidden, learned = self.encoder(ads + self.action(action % ACTIONS) + self.time(time), mask)
+        hidden = hidden + self.query_time(torch.cat([time[:, :1], time], 1))
         factor, summand = self.by_action(target_action.clamp(min=schema.CLICK) - schema.CLICK).chunk(2, -1)
         return hidden * (1 + factor) + summand, learned
 
-    def encode_targets(self, ads: Tensor, events: Events) -> tuple[Tensor, Tensor]:
+    def encode_targets(self, ads: Tensor, events: Padded) -> tuple[Tensor, Tensor]:
         """What each of the ``events`` will be, of which only the action is known: [histories, length, width]; bool
         [histories, length]: see ``HistoryEncoder``.
         """
-        hidden, learned = self(ads, events, functional.pad(events.action, (0, 1)))
+        action = torch.from_numpy(events.action).to(ads.device)
+        hidden, learned = self(ads, events, functional.pad(action, (0, 1)))
         return hidden[:, :-1], learned
 
-    def encode_last(self, ads: Tensor, events: Events, target_action: Tensor) -> Tensor:
+    def encode_last(self, ads: Tensor, events: Padded, target_action: Tensor) -> Tensor:
         """What the next event will be, of this ``target_action`` int64 [histories]: the output behind the last event,
         [histories, width].
         """
         hidden: Tensor = self(ads, events, target_action.unsqueeze(1))[0]
-        return hidden[torch.arange(len(hidden), device=hidden.device), events.mask.sum(1)]
+        return hidden[torch.arange(len(hidden)), torch.from_numpy(events.mask.sum(1))]
 
 
 def small_embedding(rows: int, width: int) -> nn.Embedding:

@@ -16,7 +16,7 @@ from competitions.tencent.config import SequenceSettings
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
 from competitions.tencent.io import schema
 from competitions.tencent.retrieval.content import Content, map_tensor
-from competitions.tencent.retrieval.sequence_model.encoder import Events, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import QueryTower
 from competitions.tencent.retrieval.sequence_model.item_tower import ItemInputs, ItemTower
 from competitions.tencent.retrieval.sequence_model.sampled_softmax import Frequencies, sample_negatives, sampled_softmax
 from competitions.tencent.sequences import Histories, Padded, blocks, pad
@@ -178,7 +178,7 @@ def compute_loss(
     rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)
-    hidden, learned = queries.encode_targets(functional.embedding(item, vectors), Events.of(padded, device))
+    hidden, learned = queries.encode_targets(functional.embedding(item, vectors), padded)
     wanted = torch.from_numpy(padded.clicked).to(device)
     chosen = (wanted & learned).flatten().nonzero().squeeze(1)
     encoded = functional.embedding(chosen, hidden.flatten(0, 1))

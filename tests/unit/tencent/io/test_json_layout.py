@@ -108,12 +108,6 @@ def test_actions_of_round_two(tmp_path: Path, users: tuple[str, str]) -> None:
     assert (corpus.actions.dtype, corpus.actions.tolist()) == (np.int8, [1, 2])
 
 
-def test_candidates_as_rows_of_the_catalogue_ascending(tmp_path: Path) -> None:
-    lines = [candidate(BASE + 9), candidate(BASE + 1, features={"100": "x"}), candidate(BASE + 3, retrieval_id=7)]
-    corpus = read_with(tmp_path, write_candidates, lines)
-    assert (corpus.candidates.tolist(), corpus.catalogue.features[4, 0]) == ([2, 3, 4], 10)
-
-
 def candidate(oid: int, **more: Any) -> dict[str, Any]:
     return {"creative_id": oid, "features": {}, **more}
 

@@ -1,5 +1,7 @@
 """Towers: what a position may see, what an ad's vector is made of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ import torch
 from competitions.learning.tencent.encoders import Bert4Rec, Hstu, TwoTower
 from competitions.tencent.config import SequenceSettings
 from competitions.tencent.retrieval.sequence import BuildEncoder
-from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, Events, QueryTime, QueryTower
+from competitions.tencent.retrieval.sequence_model.encoder import CausalEncoder, QueryTime, QueryTower
+from competitions.tencent.sequences import Padded
 
 SMALL = SequenceSettings(width=8, length=6)
 CAUSAL = {"hstu": Hstu, "transformer": CausalEncoder, "two towers": TwoTower}
@@ -27,11 +30,11 @@ def build(build_encoder: BuildEncoder) -> QueryTower:
     return tower
 
 
-def make_events(histories: int, length: int, mask: torch.Tensor | None = None) -> Events:
+def make_events(histories: int, length: int, mask: np.ndarray | None = None) -> Padded:
     """Clicks at any time of a few days."""
-    time = torch.randint(0, 300_000, (histories, length), generator=torch.Generator().manual_seed(3)).cumsum(1)
-    present = torch.ones(histories, length, dtype=torch.bool) if mask is None else mask
-    return Events(torch.ones(histories, length, dtype=torch.int64), time, present)
+    time = np.random.default_rng(3).integers(0, 300_000, (histories, length)).cumsum(1)
+    clicks = np.ones((histories, length), np.int64)
+    return Padded(clicks, clicks.copy(), time, clicks > 0 if mask is None else mask)
 
 
 @pytest.mark.parametrize("name", CAUSAL)
@@ -41,7 +44,7 @@ def test_no_position_sees_its_own_event_or_a_later_one(name: str) -> None:
     assert before.shape == (3, 6, 8)
     assert learned.all()
     ads[:, 4:], events.time[:, 4:] = draw(3, 2, 8, seed=1), events.time[:, 4:] + 40_000
-    events.action[:, 4:] = torch.tensor([1, 0])  # the first is asked for by its action
+    events.action[:, 4:] = 1, 0  # the first is asked for by its action
     after = tower.encode_targets(ads, events)[0]
     torch.testing.assert_close(after[:, :5], before[:, :5])
     assert (after[:, 5] != before[:, 5]).any()
@@ -50,12 +53,12 @@ def test_no_position_sees_its_own_event_or_a_later_one(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_what_stands_behind_the_end_changes_nothing(name: str) -> None:
     tower, asked = build(ALL[name]), torch.ones(3, dtype=torch.int64)
-    mask = torch.arange(6) < torch.tensor([[3], [1], [0]])
-    events = make_events(3, 6, mask)
-    ads = torch.where(mask[:, :, None], draw(3, 6, 8), 0)
-    shorter = Events(*(column[:, :4] * mask[:, :4] for column in events))
+    mask = np.arange(6) < np.array([[3], [1], [0]])
+    events, inside = make_events(3, 6, mask), torch.from_numpy(mask)[:, :, None]
+    ads = torch.where(inside, draw(3, 6, 8), 0)
+    shorter = Padded(*(column[:, :4] * mask[:, :4] for column in vars(events).values()))
     last = tower.encode_last(ads[:, :4], shorter, asked)
-    filled = torch.where(mask[:, :, None], ads, draw(3, 6, 8, seed=1))
+    filled = torch.where(inside, ads, draw(3, 6, 8, seed=1))
     torch.testing.assert_close(tower.encode_last(filled, events, asked)[:2], last[:2])
     assert torch.isfinite(last).all()  # of the empty history, too
 
@@ -66,14 +69,14 @@ def test_order_action_time_and_what_is_asked_for_count(name: str) -> None:
     tower.query_time.set_knots(np.arange(0, 2_000_000, 9))
     asked = torch.ones(2, dtype=torch.int64)
     last = tower.encode_last(ads, events, asked)
-    earlier, hour_later = events.time.clone(), events.time + 3_600
+    earlier, hour_later = events.time.copy(), events.time + 3_600
     earlier[:, 2] -= 500
     others = {
         "order": (ads.flip(1), events, asked),
-        "exposures": (ads, events._replace(action=0 * events.action), asked),
-        "null": (ads, events._replace(action=-events.action), asked),
-        "gaps": (ads, events._replace(time=earlier), asked),
-        "hour": (ads, events._replace(time=hour_later), asked),
+        "exposures": (ads, replace(events, action=0 * events.action), asked),
+        "null": (ads, replace(events, action=-events.action), asked),
+        "gaps": (ads, replace(events, time=earlier), asked),
+        "hour": (ads, replace(events, time=hour_later), asked),
         "asked": (ads, events, 2 * asked),
     }
     for what, inputs in others.items():

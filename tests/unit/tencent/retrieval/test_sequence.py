@@ -125,21 +125,6 @@ def test_a_history_s_last_events_are_read_and_nothing_behind_its_end(table: Sequ
     np.testing.assert_allclose(scores[2], scores[3], atol=1e-5)  # length 6
 
 
-def test_an_empty_history_a_new_ad_and_one_user_are_answered() -> None:
-    catalogue = make_catalogue(ADS, unseen=3)
-    catalogue.features[-1] = 4  # values that the indexer lacks
-    rows = CatalogueRows(np.arange(1, ADS + 4))
-    one_user = make_circle(users=1)
-    empty = Histories(one_user.sequences, one_user.users, one_user.starts)
-    foreign = whole(make_sequences([(ADS + 2, 1, 5), (ADS + 3, -1, 6)]))
-    for history in (make_circle(), one_user, empty):
-        table = fit(history, catalogue, passes=2)
-        for queries in (empty, foreign, one_user):
-            assert np.isfinite(score(table, queries, rows)).all()
-    assert not table.losses  # nothing to learn from
-    assert not score(table, one_user, rows).any()
-
-
 def test_clicks_are_targets_and_frequencies_those_of_the_windows_that_are_trained_on() -> None:
     """Ad 4 stands in a window without a click, ads 1 and 2 in windows that are older than the budget reaches."""
     log = make_sequences([(1, 1, 1), (2, 1, 2), (3, 2, 3), (5, 1, 8)], [(4, 0, 9)], [(5, 0, 7), (5, 1, 9)])
@@ -194,9 +179,3 @@ def test_a_long_history_is_read_in_windows() -> None:
     windows = cut_windows(whole(log), 3)
     assert windows.users.tolist() == [0, 0, 0, 2]
     assert windows.ends.tolist() == [7, 4, 1, 10]
-
-
-def test_a_fit_takes_longer_the_more_it_reads() -> None:
-    sizes = (10**5, 10), (10**6, 10), (10**6, 10**6)
-    seconds = [sequence.estimate_seconds(*each, SequenceSettings(tokens=10_000_000)) for each in sizes]
-    assert seconds[0] < seconds[1] < seconds[2]
