@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Floats
+from common.arrays import Floats, expand_spans
 from common.time_units import HOUR_S
 from competitions.tencent.corpus import Bools, CatalogueRows, Int64s
 from competitions.tencent.sequences import Histories
@@ -97,7 +97,7 @@ def _fill_quotas(values: Int64s, classes: Int64s, quota: Floats, count: int, rng
     shuffled = rng.permutation(len(values))
     order = shuffled[np.argsort(classes[shuffled], kind="stable")]
     sizes = np.bincount(classes, minlength=CLASSES)
-    rank = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # within its class
+    rank = expand_spans(np.zeros_like(sizes), sizes)[0]  # within its class
     with np.errstate(divide="ignore"):
         used = (rank + 0.5) / quota[classes[order]]  # share of the quota; inf: of a class without any
     return np.asarray(values[order[np.lexsort((rng.random(len(used)), used))[:count]]])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from common.arrays import expand_spans
 from competitions.tencent.corpus import Bools, Int64s, Sequences
 from competitions.tencent.io.schema import CLICK
 
@@ -41,9 +42,11 @@ class Histories:
 
     def events(self) -> Int64s:
         """The index of every event in the sequences, history after history."""
-        lengths = self.lengths
-        begins = np.cumsum(lengths) - lengths
-        return np.asarray(np.arange(lengths.sum()) + np.repeat(self.starts - begins, lengths))
+        return self.spans()[0]
+
+    def spans(self) -> tuple[Int64s, Int64s]:
+        """The same, and the history that each is of."""
+        return expand_spans(self.starts, self.lengths)
 
 
 def whole(sequences: Sequences) -> Histories:

@@ -276,9 +276,9 @@ def _is_new(train: Sequences, users: Int64s, event: Int64s) -> Bools:
     seen ads are never recommended again, so that nobody could be right.
     """
     history = Histories(train, users, event)
-    owner = np.repeat(np.arange(len(users)), history.lengths)
+    earlier, owner = history.spans()
     known = np.zeros(len(users), bool)
-    known[owner[train.item[history.events()] == train.item[event[owner]]]] = True
+    known[owner[train.item[earlier] == train.item[event[owner]]]] = True
     return ~known
 
 

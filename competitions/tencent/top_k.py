@@ -69,6 +69,6 @@ def find_seen(histories: Histories, index_of_row: Int32s) -> SeenPairs:
     >>> [part.tolist() for part in seen]  # the first has seen ad 5, the second ad 4
     [[0, 1], [1, 0]]
     """
-    query = np.repeat(np.arange(len(histories)), histories.lengths)
-    index = index_of_row[histories.sequences.item[histories.events()]]
+    event, query = histories.spans()
+    index = index_of_row[histories.sequences.item[event]]
     return query[index >= 0], index[index >= 0].astype(np.int64)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from common.arrays import Singles
+from common.arrays import Singles, lookup_rows
 from common.engine.decisions import choose_names
 from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.features.lifts import DIRECT_CODES
@@ -124,9 +124,7 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Single
     slot, at = before, own
     if most > DIRECT_CODES:
         values, slot = np.unique(np.append(0, before), return_inverse=True)
-        slot, at = slot[1:].reshape(before.shape), np.minimum(np.searchsorted(values, own), len(values) - 1)
-        at[values[at] != own] = 0
-        most = len(values)
+        slot, at, most = slot[1:].reshape(before.shape), lookup_rows(values, own, missing=0), len(values)
     table = torch.zeros(len(own), kinds, most + 1)
     table.scatter_add_(2, torch.from_numpy(slot.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1), weights)
     table[:, :, 0] = 0.0

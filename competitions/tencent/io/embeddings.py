@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.linalg import eigh
 
-from common.arrays import Singles
+from common.arrays import Singles, lookup_rows
 from common.engine.errors import UserError
 from common.engine.progress import say
 from competitions.tencent.corpus import Catalogue, Halves, Int64s
@@ -59,9 +59,9 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
     for oids, block in project(files.read_blocks()):
         if not filled.any():
             vectors = np.zeros((len(order), block.shape[1]), np.float16)
-        at = np.minimum(np.searchsorted(ordered, oids), len(order) - 1)
-        known = (ordered[at] == oids) & (oids > 0)
-        rows = order[at[known]]
+        found = lookup_rows(ordered, oids)
+        known = found > 0  # 0 is padding
+        rows = order[found[known]]
         vectors[rows], filled[rows] = block[known], True
         others += int((~known).sum())
     if files.width > vectors.shape[1]:

@@ -138,8 +138,7 @@ def encode_candidates(source: Source, raw: RawCandidates, indexer: Indexer) -> R
     """The candidates with features as codes; refused: original ids that repeat, and no candidate."""
     if not len(raw.oid):
         raise UserError(f"{source.path} has no candidate; download it again")
-    repeated = np.ones(len(raw.oid), np.bool_)
-    repeated[np.unique(raw.oid, return_index=True)[1]] = False
+    repeated = ~pl.Series(raw.oid).is_first_distinct().to_numpy()
     source.refuse(raw.oid < 1, "{} is not an original id of a candidate; download the file again", raw.oid)
     source.refuse(repeated, "candidate {} is repeated; download the file again", raw.oid)
     return RawCandidates(raw.oid, encode(raw.features, indexer.item_sizes))

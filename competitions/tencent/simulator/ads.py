@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from common.arrays import Bools, Floats, Ints, Singles
-from common.simulation.sampling import draw_columns
+from common.simulation.sampling import draw_between, draw_columns
 
 Codes = NDArray[np.int32]
 
@@ -156,9 +156,8 @@ def make_ads(topics: Topics, scale: float, seed: int) -> Ads:
 
 def _draw(weight: Floats, count: int, rng: np.random.Generator) -> Codes:
     """So many indices by weight."""
-    steps = np.cumsum(weight)
-    drawn = np.searchsorted(steps, steps[-1] * rng.random(count), side="right")
-    return np.asarray(np.minimum(drawn, len(weight) - 1), np.int32)
+    steps = np.append(0.0, np.cumsum(weight))
+    return draw_between(steps, 0, len(weight), rng.random(count)).astype(np.int32)
 
 
 def _draw_shown(style: Codes, advertiser: Codes, kind: Codes, most: float, rng: np.random.Generator) -> Floats:

@@ -32,7 +32,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import Bools, Floats, Ints, Singles, join, take
+from common.arrays import Bools, Floats, Ints, Singles, join, lookup_rows, take
 from common.simulation.oracle import Oracle, summarise
 from competitions.tencent.io.schema import CONVERSION, TOP
 from competitions.tencent.metrics import ACTION_WEIGHTS, HIT_WEIGHT, NDCG_WEIGHT, hit_and_ndcg, score_answers
@@ -113,7 +113,7 @@ def _spread_favourites(env: Environment, ads: Ints, coming: Floats) -> Floats:
     """
     total, groups = np.zeros(len(ads)), env.favourites.shape[1]
     for slot in np.flatnonzero(coming).tolist():
-        column = find_columns(ads, env.favourites[slot])
+        column = lookup_rows(ads, env.favourites[slot])
         total += coming[slot] / groups * np.bincount(column[column >= 0], minlength=len(ads))
     return total * CLICKED[choice.GROUP] / FAVOURITES
 
@@ -130,19 +130,13 @@ def try_probabilities(env: Environment, ads: Ints, queries: Queries) -> tuple[Si
     chance = choice.acceptance_probability(choice.preference_direction(env, queries) @ env.ads.delta[ads].T, env.slope)
     for at, (low, high) in enumerate(pairwise(bounds)):
         chance[:, low:high] *= topic[:, :, at] @ share[:, low:high]
-    favoured, column = np.zeros_like(chance), find_columns(ads, _find_favourites(env, queries))
+    favoured, column = np.zeros_like(chance), lookup_rows(ads, _find_favourites(env, queries))
     row, slot, seat = np.nonzero(column >= 0)
     np.add.at(favoured, (row, column[row, slot, seat]), CLICKED[choice.GROUP] / FAVOURITES * arrival[row, slot])
-    seen = find_columns(ads, queries.past)  # what was shown is never the target
+    seen = lookup_rows(ads, queries.past)  # what was shown is never the target
     row, event = np.nonzero(seen >= 0)
     chance[row, seen[row, event]] = favoured[row, seen[row, event]] = 0.0
     return chance, favoured
-
-
-def find_columns(ads: Ints, wanted: NDArray[np.integer]) -> Ints:
-    """The index of each wanted ad among ``ads``, ascending; -1 where it is none of them."""
-    column = np.minimum(np.searchsorted(ads, wanted), len(ads) - 1)
-    return np.where(ads[column] == wanted, column, -1)
 
 
 def _find_favourites(env: Environment, queries: Queries) -> Codes:
@@ -179,7 +173,7 @@ def _rank_block(
     if env.converts is not None:
         converts = env.converts[env.ads.advertiser[candidates.ads]].astype(np.float32)
         chance *= np.where(queries.action[:, None] == CONVERSION, converts, 1.0 - converts)
-    own = chance[np.arange(len(chance)), find_columns(candidates.ads, queries.ad)]
+    own = chance[np.arange(len(chance)), lookup_rows(candidates.ads, queries.ad)]
     best = np.sort(np.partition(chance, -TOP, axis=1)[:, -TOP:], axis=1)[:, ::-1]
     best = best / chance.sum(axis=1, keepdims=True, dtype=np.float64)
     return OracleRanks(

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from common.arrays import Ints, Singles
+from common.arrays import Ints, Singles, expand_spans
 from common.day.hosts import TRUTH
 from competitions.tencent.corpus import number_rows
 from competitions.tencent.io import schema
@@ -171,7 +171,7 @@ def _sequence_tables(log: PublicLog, order: Ints) -> Iterator[pa.Table]:
     for start in range(0, len(order), ROWS):
         users = order[start : start + ROWS]
         many = lengths[users]
-        at = np.repeat(first[users] - np.cumsum(many) + many, many) + np.arange(many.sum())
+        at = expand_spans(first[users], many)[0]
         columns = [
             pa.array(log.numbers.row[item[at]].astype(np.int64) + 1),
             pa.array(action[at].astype(np.int32), mask=action[at] == NULL_ACTION),

@@ -31,16 +31,6 @@ class Negatives:
     rows: Int64s
     log_inclusion: Tensor
 
-    def find(self, rows: Int64s) -> Int64s:
-        """The column of each of these ads among the negatives; one behind the last where it is none.
-
-        >>> Negatives(np.array([2, 5]), torch.zeros(2)).find(np.array([[5, 3], [2, 9]])).tolist()
-        [[1, 2], [0, 2]]
-        """
-        column = np.searchsorted(self.rows, rows)
-        same = self.rows[np.minimum(column, len(self.rows) - 1)] == rows
-        return np.where(same, column, len(self.rows)).astype(np.int64)
-
 
 @dataclass(frozen=True)
 class Frequencies:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from common.arrays import expand_spans, lookup_rows
 from common.determinism import deterministic_torch
 from common.engine.progress import track
 from competitions.tencent.config import SequenceSettings
@@ -88,15 +89,14 @@ def choose_examples(history: Histories, ads: int, settings: SequenceSettings) ->
 def index_events(windows: Histories, length: int) -> Int64s:
     """The index in the sequences of the last ``length`` events of each window, one after the other."""
     kept = np.minimum(windows.lengths, length)
-    return np.asarray(np.arange(kept.sum()) + np.repeat(windows.ends - np.cumsum(kept), kept))
+    return expand_spans(windows.ends - kept, kept)[0]
 
 
 def cut_windows(history: Histories, length: int) -> Histories:
     """Each history in parts of ``length`` events, from its end on; one of ``Histories`` whose last events are meant."""
     parts = -(-history.lengths // length)
-    number = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    ends = np.repeat(history.ends, parts) - number * length
-    return Histories(history.sequences, np.repeat(history.users, parts), ends)
+    number, row = expand_spans(np.zeros_like(parts), parts)
+    return Histories(history.sequences, history.users[row], history.ends[row] - number * length)
 
 
 def take_inputs(
@@ -185,8 +185,8 @@ def compute_loss(
     own = functional.embedding(item.flatten()[chosen], vectors)
     others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), vectors)
     # The seen positives of a position: all that its user has in the window.
-    masked = torch.from_numpy(negatives.find(np.where(padded.mask, padded.item, -1))).to(device)
-    masked = masked[chosen // item.shape[1]]
+    owned = lookup_rows(negatives.rows, np.where(padded.mask, padded.item, -1), missing=len(negatives.rows))
+    masked = torch.from_numpy(owned).to(device)[chosen // item.shape[1]]
     total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
     return total / max(1, len(chosen))
 

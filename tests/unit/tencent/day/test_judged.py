@@ -56,14 +56,13 @@ def test_events_of_others_leave_out_a_users_own_where_the_log_has_them() -> None
 @pytest.fixture
 def gathered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many events were gathered at once, time after time; at most 60 queries and 100 users of the log are taken."""
-    sizes, events = [], Histories.events
+    sizes, spans = [], Histories.spans
 
-    def count_events(histories: Histories) -> Int64s:
-        rows = events(histories)
-        sizes.append(len(rows))
-        return rows
+    def count_events(histories: Histories) -> tuple[Int64s, Int64s]:
+        sizes.append(int(histories.lengths.sum()))
+        return spans(histories)
 
-    monkeypatch.setattr(Histories, "events", count_events)
+    monkeypatch.setattr(Histories, "spans", count_events)
     monkeypatch.setattr(judged, "SAMPLE", 60)
     monkeypatch.setattr(judged, "SAMPLED_LOG", 100)
     return sizes
