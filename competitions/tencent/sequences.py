@@ -42,11 +42,12 @@ class Histories:
 
     def events(self) -> Int64s:
         """The index of every event in the sequences, history after history."""
-        return self.spans()[0]
+        return expand_events(self)[0]
 
-    def spans(self) -> tuple[Int64s, Int64s]:
-        """The same, and the history that each is of."""
-        return expand_spans(self.starts, self.lengths)
+
+def expand_events(histories: Histories) -> tuple[Int64s, Int64s]:
+    """See ``Histories.events``; and the history that each is of."""
+    return expand_spans(histories.starts, histories.lengths)
 
 
 def whole(sequences: Sequences) -> Histories:

@@ -27,7 +27,7 @@ from common.time_units import DAY_S, HOUR_S
 from competitions.tencent.candidate_sampling import CandidateMix, measure_mix, sample_candidates
 from competitions.tencent.corpus import Bools, CatalogueRows, Int8s, Int64s, Sequences
 from competitions.tencent.io import schema
-from competitions.tencent.sequences import Histories, last_times, whole
+from competitions.tencent.sequences import Histories, expand_events, last_times, whole
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def _is_new(train: Sequences, users: Int64s, event: Int64s) -> Bools:
     seen ads are never recommended again, so that nobody could be right.
     """
     history = Histories(train, users, event)
-    earlier, owner = history.spans()
+    earlier, owner = expand_events(history)
     known = np.zeros(len(users), bool)
     known[owner[train.item[earlier] == train.item[event[owner]]]] = True
     return ~known

@@ -6,7 +6,7 @@ import numpy as np
 
 from common.arrays import Singles
 from competitions.tencent.corpus import CatalogueRows, Int32s, Int64s
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import Histories, expand_events
 
 SeenPairs = tuple[Int64s, Int64s]  # index of the query in a block, index of the ad
 
@@ -69,6 +69,6 @@ def find_seen(histories: Histories, index_of_row: Int32s) -> SeenPairs:
     >>> [part.tolist() for part in seen]  # the first has seen ad 5, the second ad 4
     [[0, 1], [1, 0]]
     """
-    event, query = histories.spans()
+    event, query = expand_events(histories)
     index = index_of_row[histories.sequences.item[event]]
     return query[index >= 0], index[index >= 0].astype(np.int64)

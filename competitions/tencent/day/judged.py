@@ -21,7 +21,7 @@ from competitions.tencent.io.schema import TRUTH
 from competitions.tencent.pipeline import Outcome, RankedFold, Validated
 from competitions.tencent.plan import FAR_APART
 from competitions.tencent.retrieval.search import SEARCH_SCORE
-from competitions.tencent.sequences import Histories
+from competitions.tencent.sequences import Histories, expand_events
 from competitions.tencent.split import Fold
 
 METRIC = "score"
@@ -133,8 +133,8 @@ def measure_times(history: Histories, queries: Histories, times: Int64s, *, know
     chosen, part = sample_rows(len(queries), SAMPLE), history.take(sample_rows(len(history), SAMPLED_LOG))
     queries, times = queries.take(chosen), times[chosen]
     log, share = np.sort(history.sequences.time[part.events()]), len(part) / max(len(history), 1)
-    owner = np.repeat(np.arange(len(queries)), queries.lengths)
-    ago = times[owner] - queries.sequences.time[queries.events()]
+    event, owner = expand_events(queries)
+    ago = times[owner] - queries.sequences.time[event]
     for within, hours in AROUND_H.items():
         first, last = np.searchsorted(log, [times - hours * HOUR_S, times + hours * HOUR_S + 1])
         own = np.bincount(owner[ago <= hours * HOUR_S], minlength=len(queries)) if known else 0

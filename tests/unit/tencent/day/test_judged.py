@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from competitions.tencent import sequences
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int64s
 from competitions.tencent.day import judged
 from competitions.tencent.day.judged import (
@@ -11,7 +12,7 @@ from competitions.tencent.day.judged import (
     measure_times,
     warn_of_difference,
 )
-from competitions.tencent.sequences import Histories, last_times, whole
+from competitions.tencent.sequences import Histories, expand_events, last_times, whole
 from competitions.tencent.split import Fold
 from tests.unit.tencent.training_inputs import make_catalogue, make_sequences, name_users
 
@@ -56,13 +57,14 @@ def test_events_of_others_leave_out_a_users_own_where_the_log_has_them() -> None
 @pytest.fixture
 def gathered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many events were gathered at once, time after time; at most 60 queries and 100 users of the log are taken."""
-    sizes, spans = [], Histories.spans
+    sizes = []
 
     def count_events(histories: Histories) -> tuple[Int64s, Int64s]:
         sizes.append(int(histories.lengths.sum()))
-        return spans(histories)
+        return expand_events(histories)
 
-    monkeypatch.setattr(Histories, "spans", count_events)
+    for module in (judged, sequences):
+        monkeypatch.setattr(module, "expand_events", count_events)
     monkeypatch.setattr(judged, "SAMPLE", 60)
     monkeypatch.setattr(judged, "SAMPLED_LOG", 100)
     return sizes
