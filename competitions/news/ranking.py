@@ -20,10 +20,8 @@ from common.retrieval.lists import count_up
 from competitions.news.config import MODEL, RankSettings
 from competitions.news.features import Blocks, assemble, feature_names
 
-CHUNK_ROWS, CHUNK_QUERIES = (
-    50_000,
-    350,
-)  # whose features are put together at once: more leave the processor's cache, and take twice as long
+# Whose features are put together at once: more leave the processor's cache, and take twice as long.
+CHUNK_ROWS, CHUNK_QUERIES = 50_000, 350
 FIRST_ROUNDS, KEPT = 60, 30  # of a query the best by the first rounds alone are scored by all
 CUTOFF = 5  # of the competition's MRR
 RANKER = "ranker"

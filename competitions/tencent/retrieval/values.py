@@ -27,9 +27,7 @@ NAME, SHOWN, SAME = "values", "values shown", "values again"
 OF_MANY = " of many"  # the same of features of many values
 PAIRED_VALUES = 2_000  # of a feature, counted with those of other features too; of one of more within the feature
 MOST_EVENTS = 10_000_000  # some 20 seconds a fold; of more, evenly spaced histories are counted
-LEAST_EVENT = (
-    0.01  # of what the last one counts: events that count less are left out, whose pairs take most of the time
-)
+LEAST_EVENT = 0.01  # of what the last one counts: of less an event is left out, for its pairs take most of the time
 PART_PAIRS = 1_000_000  # held at once: each stands for as many as the two ads have pairs of values
 
 
