@@ -102,6 +102,14 @@ def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
     assert scores["values"] == pytest.approx(np.log(LEAST), abs=1e-4)  # nobody clicked two
 
 
+def test_what_lies_far_back_is_left_out() -> None:
+    """At a fade of a half seven clicks count: one of ad 1 with seven behind it is as if it had not been."""
+    model = ValueCounts(None, attribute_matrix(OWN), ValueSettings(fade=0.5))
+    scores = score(model, [1, 2], write_log([1] + [2] * 7, [2] * 7, [1] + [2] * 6))
+    assert scores[0].tolist() == scores[1].tolist()
+    assert scores[2, 0] == pytest.approx(0.5**6)
+
+
 @pytest.mark.parametrize("settings", [PLAIN, AGAIN])
 def test_a_pool_gets_what_the_table_of_all_values_gives(settings: ValueSettings) -> None:
     """However the table is held: full, with empty cells left out, or none, where each value speaks for itself."""
