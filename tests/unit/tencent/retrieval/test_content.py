@@ -75,6 +75,14 @@ def test_the_kernel_is_that_of_the_formula_and_in_whole_numbers_nearly(
     assert np.abs(away).max() < 0.25 * max(beta / 12, 1)
 
 
+@pytest.mark.parametrize("light", [0.0, 1e-7, 1e-30])
+def test_an_event_that_weighs_next_to_nothing_adds_as_little_in_whole_numbers(light: float) -> None:
+    weights = WEIGHTS.copy()
+    weights[0, 1:], weights[1] = light, light
+    exact, whole = (score_kernel(HISTORY, weights, each, 12.0) for each in (CANDIDATES, quantize(CANDIDATES)))
+    assert (exact - whole).abs().max() < 0.25
+
+
 def test_the_width_of_the_vectors_costs_no_digits() -> None:
     # A vector of many dimensions has small numbers only, one axis the largest there is.
     wide, axis = draw(50, 1024), torch.eye(1024)[:1]
