@@ -48,19 +48,6 @@ def test_a_run_until_cv_ends_with_the_score_and_is_gone_on_with(
 
 
 @pytest.mark.each_nightly
-def test_fits_by_further_seeds_and_a_note_are_recorded_with_the_score(
-    contract: Contract, finished: Finished, call: Call
-) -> None:
-    options = ["--until", "cv", "--seeds", 2, "--note", "again"]
-    last = solve(call, contract, finished.raw, finished.build, *contract.quick, options=options)
-    record = last.record
-    assert len(record["fits"]) == 2
-    assert record["cv"]["score"] == pytest.approx(sum(record["fits"]) / 2)
-    assert (record["config"]["fits"], record["note"]) == (2, "again")
-    assert "This is the mean of 2 fits with different seeds: " in last.out
-
-
-@pytest.mark.each_nightly
 def test_a_quick_run_scores_every_query_by_several_fits_and_says_what_it_can_see(
     contract: Contract, finished: Finished, call: Call
 ) -> None:

@@ -60,15 +60,6 @@ def test_a_false_sentence_is_found_with_its_cells(false: str) -> None:
     assert "als .1507 ± .0041" in wrong
 
 
-def test_the_list_of_all_marked_sentences_has_each_with_its_cells(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        claims.main()
-    printed = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert "  so      tencent als = transitions in score on simulated: als ." in printed
-    assert printed.endswith(" relations, 0 of them not so.\n")
-
-
 def test_a_mark_that_names_no_cells_is_refused() -> None:
     with pytest.raises(UserError, match="names no cells"):
         list(claims.list_false("news als > nothing on Globo", FIGURES))

@@ -2,11 +2,10 @@
 
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
 from competitions import ROOM
-from tests.benches import lesson_pictures, model_pictures, pictures, svg
+from tests.benches import lesson_pictures, pictures, svg
 
 ROWS, TITLE = pictures.choose_ladder()
 
@@ -35,16 +34,3 @@ def check_kept(name: str, language: int, picture: str) -> None:
     ElementTree.fromstring(picture)
     kept = svg.PICTURES / f"{name}{svg.LANGUAGES[language]}.svg"
     assert kept.read_text() == picture, "python -m tests.benches.pictures"
-
-
-def test_a_causal_model_reads_what_stands_before_and_bert4rec_both_sides() -> None:
-    read = {name: matrix.tolist() for name, (matrix, _) in model_pictures.read_models().items()}
-    before = [[float(event < output) for event in range(4)] for output in range(5)]
-    assert read["GRU4Rec"] == read["SASRec"] == read["HSTU"] == before
-    assert read["BERT4Rec"][1] == [1.0, 0.0, 1.0, 1.0]
-    assert read["BERT4Rec"][4] == [1.0, 1.0, 1.0, 1.0]
-
-
-def test_the_cross_of_vectors_is_the_sum_over_pairs() -> None:
-    vectors = np.array([[1.0, 2.0], [2.0, 0.0], [-1.0, 1.0]])
-    assert model_pictures.cross_vectors(vectors) == 2 + 1 - 2

@@ -8,6 +8,8 @@ import pytest
 from common.day import board as boards
 from common.day.board import Board, KnownScore
 from common.engine.errors import UserError
+from competitions import ROOM, find_competition
+from tests.conftest import FINISHED
 from tests.unit.common.day.records import make_record
 
 BOARD = Board(
@@ -70,6 +72,13 @@ def test_whose_files_they_are_is_one_answer_for_every_verb_and_page(tmp_path: Pa
         assert answers() == (f"a stand-in, not the host's files ({words})", False, False)
     (raw / "simulation.json").write_text("{}")  # beside the truth, as a simulator leaves them
     assert answers() == ("simulated data", False, False)
+
+
+@pytest.mark.parametrize("name", FINISHED)
+def test_every_competition_has_a_board_by_its_own_metric(name: str) -> None:
+    board = boards.read_board(ROOM / name)
+    assert board
+    assert board.metric == find_competition(name).metric
 
 
 @pytest.mark.parametrize("marks", ["[{ score = 7.0 }]", "[]"])  # without a mark a score lies nowhere
