@@ -34,7 +34,7 @@ ON_CLUSTER = $(if $(CLUSTER),RECSYS_CLUSTER="$$CLUSTER")
 STUDY = $${TRIALS:+--trials "$$TRIALS"} $${MINUTES:+--minutes "$$MINUTES"}
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-torch all $(NAMES) notebooks site runs dashboard new test test-nightly test-all test-fast lint format clean
+.PHONY: help install install-torch all $(NAMES) notebooks site runs new test test-nightly test-all test-fast lint format clean
 TARGETS := $(foreach verb,data standin look simulate tune ladder rung ablate compare base blend lb report figures submit recommend serve test,$(NAMES:%=$(verb)-%))
 .PHONY: $(TARGETS)
 
@@ -111,9 +111,6 @@ $(NAMES:%=simulate-%): simulate-%: $(VENV)/installed
 # tune-NAME: ## Tune parameters; gains go to tuned.toml (TRIALS=)
 $(NAMES:%=tune-%): tune-%: $(VENV)/installed
 	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(ON_CLUSTER) $(CLI) tune $* $(STUDY) $(INPUT) $(LAW_OPTION) $(ARGS)
-
-dashboard: $(VENV)/installed ## The studies in optuna-dashboard (ARGS=news)
-	@$(if $(STORAGE),RECSYS_STORAGE="$$STORAGE") $(CLI) dashboard $(ARGS)
 
 # ladder-NAME: ## Every method, from popularity up (minutes)
 $(NAMES:%=ladder-%): ladder-%: $(VENV)/installed

@@ -43,7 +43,6 @@ VERBS = (
     run.check,
     run.score,
     run.tune,
-    runs.dashboard,
     runs.runs,
     runs.compare,
     runs.base,

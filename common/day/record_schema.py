@@ -162,7 +162,7 @@ class Submission(msgspec.Struct):
 class RunStart(msgspec.Struct, kw_only=True):
     """What is known of a run before it is judged. ``note``: what a person calls it; ``stamp``: version, machine and
     load as it began; ``overrides``: the settings that were typed; ``until``: the stage after which it stopped, None for
-    a whole run; ``base``: the run that a person would have it compared with.
+    a whole run; ``base``: the run that it is compared with before any other, of a blend its best.
     """
 
     name: str

@@ -17,7 +17,6 @@ from common.day.hosts import find_basis
 from common.day.hosts.simulated import check_memory, is_simulated
 from common.day.record_schema import RECORD, RunRecord, RunStart, is_quick
 from common.day.record_writer import RecordWriter
-from common.day.registry import find_run
 from common.day.report.page import REPORT_PAGE, write_report
 from common.day.run_record import describe_data, digest_files
 from common.day.stamp import find_revision, make_stamp
@@ -45,7 +44,6 @@ def execute(options: RunOptions) -> None:
     if options.until not in (None, CV):
         raise UserError(f"There is no stage {options.until!r} to stop after: leave --until out, or use --until {CV}.")
     check_memory(find_competition(options.name).under_law(options.law).host, options.raw, options.scale)
-    base = None if options.base is None else find_run(options.build, [options.name], options.base).name
     inputs, build = load_inputs(options), options.build / options.name
     competition, folder, simulated = inputs.competition, inputs.folder, is_simulated(inputs.folder)
     cv_only = competition.explain_cv_only(inputs.files)
@@ -76,7 +74,6 @@ def execute(options: RunOptions) -> None:
                     overrides=options.overrides,
                     tuned=inputs.tuned,
                     until=until,
-                    base=base,
                 )
                 writer.begin(begin, judged)
             if writer.record:

@@ -56,9 +56,6 @@ Runs = Annotated[
         "nothing: its last run beside the run before its edit.",
     ),
 ]
-Storage = Annotated[  # by the environment, since the URL may hold a password
-    str | None, typer.Option(envvar="RECSYS_STORAGE", help="Database URL of the studies; default a file below build/.")
-]
 Submission = Annotated[Path, typer.Argument(help="The submission file.")]
 BUILD = Path("build")
 CV = "cv"  # the stage of a run that ends with the score on validation
@@ -109,7 +106,6 @@ class RunOptions(StepOptions):
         int | None, typer.Option(min=1, max=100, help="The setting `fits`: the score is the mean of this many fits.")
     ] = None
     note: Annotated[str | None, typer.Option(help="A note of yours, shown with the run's name.")] = None
-    base: Annotated[str | None, typer.Option(help="The run to compare with; default the run before the edit.")] = None
 
     @property
     def overrides(self) -> list[str]:
@@ -138,7 +134,10 @@ class TuneOptions(StepOptions):
     minutes: Annotated[float | None, typer.Option(min=0.01, max=100_000, help="No trial starts after this time.")] = (
         None
     )
-    storage: Storage = None
+    storage: Annotated[  # by the environment, since the URL may hold a password
+        str | None,
+        typer.Option(envvar="RECSYS_STORAGE", help="Database URL of the studies; default a file below build/."),
+    ] = None
 
     @property
     def most_trials(self) -> int | None:

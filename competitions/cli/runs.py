@@ -1,8 +1,5 @@
-"""The verbs that read what runs and studies left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes
-a score, ``dashboard`` shows the studies in optuna-dashboard, an optional dependency.
-"""
+"""The verbs that read what runs left: ``runs`` lists them, ``compare`` sets two side by side, ``lb`` notes a score."""
 
-import importlib
 from typing import Annotated
 
 import typer
@@ -11,13 +8,11 @@ from common.day import registry
 from common.day.board import find_board, position
 from common.day.record_schema import RECORD, read_record
 from common.engine.console import print_table, wide_console
-from common.engine.errors import UserError
 from competitions import NAMES, ROOM, check_name
 from competitions.cli.data import require_host_files
-from competitions.cli.options import BUILD, Build, Name, RunName, Runs, Storage
+from competitions.cli.options import BUILD, Build, Name, RunName, Runs
 
 SHOWN = 20  # runs in the terminal; the page has all
-PORT = 8080  # of the dashboard, on this machine
 
 
 def runs(
@@ -107,28 +102,3 @@ def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = 
     from common.day.report.page import write_report
 
     print(f"Report: {write_report(registry.find_run(build, NAMES, run)).resolve().as_uri()}")
-
-
-def dashboard(
-    name: Annotated[str | None, typer.Argument(help="The competition; default: the one tuned last.")] = None,
-    storage: Storage = None,
-    build: Build = BUILD,
-) -> None:
-    """Open optuna-dashboard on the studies: every trial and the importance of each parameter, also while they run."""
-    from common.day.tuning.study import JOURNAL, open_storage, show_storage
-
-    names = [check_name(name)] if name else list(NAMES)
-    journals = [path for each in names if (path := build / each / "tuning" / JOURNAL).is_file()]
-    if storage is None and not journals:
-        raise UserError(f"No study of {' or '.join(names)} in {build} yet: run make tune-{names[0]}.")
-    try:
-        server = importlib.import_module("optuna_dashboard")
-    except ImportError as error:
-        raise UserError(
-            "optuna-dashboard is optional and not installed: run "
-            ".venv/bin/python -m pip install optuna-dashboard, then make dashboard."
-        ) from error
-    newest = max(journals, key=lambda path: path.stat().st_mtime, default=build)
-    opened = open_storage(storage, newest.parent)
-    print(f"http://localhost:{PORT} shows the studies of {show_storage(storage, newest.parent)}; Ctrl-C ends it")
-    server.run_server(opened, host="localhost", port=PORT)

@@ -56,7 +56,7 @@ def tune(options: TuneOptions) -> None:
         found = replace(verdict, params=read_values(verdict.params, type(inputs.config)))
         write_tuned(competition.tuned, options.name, found, f"{'simulated ' * is_simulated(inputs.folder)}{digest}")
     show_verdict(verdict)
-    print(f"\n{time.monotonic() - began:.0f} s; study {title} in {shown} (make dashboard shows it)")
+    print(f"\n{time.monotonic() - began:.0f} s; study {title} in {shown} (optuna-dashboard shows it)")
     print(f"Settings: {competition.tuned}" if verdict and verdict.accepted else "The settings are unchanged")
 
 

@@ -204,19 +204,3 @@ def test_a_run_says_what_it_can_see_before_it_begins_and_at_its_end(
     code, out, err = call("run", "news", "--raw", "mine")
     assert (code, out) == (1, "")
     assert err.partition("error: stopped here")[0].endswith(f"  By the fits of the run before: {reach}\n")
-
-
-def test_a_run_is_compared_with_the_base_that_is_named_and_none_begins_without_it(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand(monkeypatch, judge=judge_fit)
-    run = ["run", "news", "--raw", "mine", "--until", "cv"]
-    for seed in range(3):
-        assert call(*run, f"seed={seed}", "--seeds", 2)[0] == 0
-    first, *_ = names = [folder.name for folder in list_folders()]
-    code, out, err = call(*run, "seed=3", "--seeds", 2, "--base", "last~2")
-    assert (code, f"Against news/{first} (seed 0 -> 3): " in out) == (0, True)
-    assert read_record(list_folders()[-1] / RECORD).base == first
-    code, out, err = call(*run, "--base", "nobody")
-    assert (code, out, err.count("\n"), "nobody matches no run" in err) == (1, "", 1, True)
-    assert len(list_folders()) == len(names) + 1

@@ -1,12 +1,9 @@
-"""What ``tune`` does with a study: what a trial and a judging are given, what is written and said; the dashboard."""
+"""What ``tune`` does with a study: what a trial and a judging are given, what is written and said."""
 
-import re
-import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,6 @@ import polars as pl
 import pytest
 
 from common.competition import Competition
-from common.day.tuning.study import open_storage, open_study
 from common.day.tuning.task import Task, Verdict, judge_trial, split_halves
 from common.engine.errors import UserError
 from competitions.cli import tuning
@@ -137,27 +133,3 @@ def test_the_address_may_be_given_by_the_environment(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(tuning, "open_storage", stop)  # before a file is read, or simulated
     assert call("tune", "news") == (1, "", "error: stopped here\n")
-
-
-def test_the_dashboard_opens_the_journal_that_was_written_last_or_says_how_to_get_it(
-    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task: Any = SimpleNamespace(current={})
-    open_study(open_storage(None, tmp_path / "flight" / "tuning"), "toy:s", task, 0)
-    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
-    code, out, err = call("dashboard", "--build", tmp_path)
-    assert (code, out) == (1, "")
-    assert "pip install optuna-dashboard" in err
-    served: list[tuple[list[str], int]] = []
-
-    def run_server(storage: optuna.storages.BaseStorage, host: str, port: int) -> None:
-        served.append(([study.study_name for study in storage.get_all_studies()], port))
-
-    monkeypatch.setitem(sys.modules, "optuna_dashboard", SimpleNamespace(run_server=run_server))
-    code, out, err = call("dashboard", "--build", tmp_path)
-    assert code == 0, err
-    assert served == [(["toy:s"], 8080)]
-    assert re.search(r"http://localhost:8080 .*flight/tuning/journal\.log", out)
-    code, _, err = call("dashboard", "news", "--build", tmp_path)
-    assert code == 1
-    assert "make tune-news" in err

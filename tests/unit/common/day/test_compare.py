@@ -53,7 +53,7 @@ def test_a_base_that_a_person_chose_rules_where_it_asks_the_same(make: Make, tmp
     assert compare.find_partner(last) == near
     compare.choose_base(far)
     assert compare.find_partner(last) == far
-    assert compare.find_partner(make("5", [0.5], config=WHOLE | {"more": 1}, base="2")) == near  # --base of this run
+    assert compare.find_partner(make("5", [0.5], config=WHOLE | {"more": 1}, base="2")) == near  # as of a blend
     elsewhere = make("3", [0.2], data={"digest": "cd"})
     compare.choose_base(elsewhere)
     assert compare.find_partner(last) == near  # it is of other files
