@@ -98,7 +98,7 @@ def lb(
 
 
 def report(run: Annotated[str, typer.Argument(help="A run, as for compare.")] = "last", build: Build = BUILD) -> None:
-    """Rewrite the report of a run, with newer studies and ladders."""
+    """Rewrite the report of a run: beside the runs that are there now, with the scores that were noted since."""
     from common.day.report.page import write_report
 
     print(f"Report: {write_report(registry.find_run(build, NAMES, run)).resolve().as_uri()}")

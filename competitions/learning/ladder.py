@@ -115,12 +115,13 @@ class Ladder:
     def climb(self, only: str | None = None) -> list[Row]:
         """Measure every method, or the one of the key ``only`` behind that which it builds on; their rows.
 
-        Leaves ladder.json, which the reports draw, in the run's folder: all rows known of these files, in the order of
-        LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever else was
-        recorded (None where a method has no such number), the method that it builds on, the gain over that with its
-        standard error (of the queries, by one fit each; None where too few differ), the score in the last ladder of the
-        same files, seconds, memory (what a step took beyond what the process held as it began, at most; None:
-        not known), the place of its code. ``UserError`` for a key that there is not, or that cannot run on these files.
+        Leaves ladder.json, from which pages are written, in the run's folder: all rows known of these files, in the
+        order of LEARNING.md and with the same columns. A row: rung (its key), title, family, score, error, whatever
+        else was recorded (None where a method has no such number), the method that it builds on, the gain over that
+        with its standard error (of the queries, by one fit each; None where too few differ), the score in the last
+        ladder of the same files, seconds, memory (what a step took beyond what the process held as it began, at most;
+        None: not known), the place of its code. ``UserError`` for a key that there is not, or that cannot run on these
+        files.
         """
         chosen, run = self._choose(only), self.bench.run
         digest = digest_files(self.bench.files, run.cache)

@@ -30,16 +30,6 @@ def test_a_score_two_errors_lower_is_red() -> None:
     assert real_sets.find_reasons(make_result(0.01, 0.01), None) == []
 
 
-def test_what_a_revision_has_finished_is_not_run_again(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    for result in (make_result(version="old"), make_result(fault="killed")):
-        real_sets.append_result(path, result)
-    assert real_sets.read_results(path, "aa") == {}
-    path.write_bytes(path.read_bytes() + b'{"name": "news/qu')  # killed while it wrote
-    real_sets.append_result(path, make_result())
-    assert real_sets.read_results(path, "aa") == {"news/quarter": make_result()}
-
-
 def test_only_what_was_run_is_saved_as_a_release(tmp_path: Path) -> None:
     path = tmp_path / "real_sets.json"
     path.write_text(json.dumps({"news/host": {"version": "0.20.0", "truth": [0.29, 0.003]}}))

@@ -1,6 +1,5 @@
 """What changed from run to run: the partner is the run before the edit; two runs compared, and several beside one."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +133,6 @@ def test_slices_count_won_and_lost_are_weighted_and_tell_no_fold_twice(make: Mak
         frame.rename({"parity": "day"}).write_parquet(path)
     by_slice = {row["slice"]: row["B - A"] for row in compare.compare(*runs).tables[compare.SLICES]}
     assert by_slice == {"fold: even": pytest.approx(0.6 / 3), "fold: odd": pytest.approx(-1.3 / 3)}
-
-
-def test_a_slice_of_one_cluster_is_never_marked(make: Make) -> None:
-    runs = [make("a-1", [0.0] * 50), make("a-2", [0.5, 0.0] * 25)]
-    for run in runs:
-        frame = pl.read_parquet(run / "queries.parquet")
-        frame.with_columns(cluster=pl.when(parity="even").then(0).otherwise("query")).write_parquet(
-            run / "queries.parquet"
-        )
-    rows = {row["slice"]: row for row in compare.compare(*runs).tables[compare.SLICES]}
-    assert (rows["parity: even"]["won"], rows["parity: even"]["error"], rows["parity: even"][""]) == (25, math.inf, "")
 
 
 def test_several_runs_stand_in_one_table_beside_a_base_and_count_each_other(make: Make) -> None:
