@@ -8,7 +8,6 @@ in batches. What the same user has in the same batch is no negative of its posit
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from torch.nn import functional
 from competitions.tencent.corpus import Int64s
 
 EVEN_SHARE = 0.5  # of the negatives: drawn evenly, the others from the batch
-POSITIONS = 256  # whose scores are held at once: they stay in the processor's cache
+POSITIONS = 256  # whose scores are worked on at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -80,42 +79,14 @@ def sampled_softmax(queries: Tensor, targets: Tensor, vectors: Tensor, log_inclu
     >>> round(float(loss), 4)
     0.3133
     """
-    own = (queries * targets).sum(1)
-    total: Tensor = _Softmax.apply(queries, own, vectors, log_inclusion, masked)  # type: ignore[no-untyped-call]
+    own = (queries * targets).sum(1, keepdim=True)
+    # One more, of score -inf: what masked columns that stand for nothing point at.
+    ads, bias = functional.pad(vectors, (0, 0, 0, 1)), functional.pad(-log_inclusion, (0, 1), value=-torch.inf)
+    total = queries.new_zeros(())
+    for query, target, hidden in zip(
+        queries.split(POSITIONS), own.split(POSITIONS), masked.split(POSITIONS), strict=True
+    ):
+        scores = torch.addmm(bias, query, ads.T).scatter_(1, hidden, -torch.inf)
+        first = torch.zeros(len(query), dtype=torch.int64, device=query.device)
+        total = total + functional.cross_entropy(torch.cat([target, scores], 1), first, reduction="sum")
     return total
-
-
-class _Softmax(torch.autograd.Function):
-    """The loss, and its gradient in the same pass, so that scores are never held for all positions: the one array of
-    positions x negatives would be written and read ten times by the plain operations.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, queries: Tensor, own: Tensor, negatives: Tensor, log_inclusion: Tensor, masked: Tensor
-    ) -> Tensor:
-        """``own`` [positions]: the targets' scores."""
-        # One more, of score -inf: what masked columns that stand for nothing point at.
-        ads, bias = functional.pad(negatives, (0, 0, 0, 1)), functional.pad(-log_inclusion, (0, 1), value=-torch.inf)
-        total = own.new_zeros(())
-        by_query, by_own, by_ad = torch.empty_like(queries), torch.empty_like(own), torch.zeros_like(ads)
-        for start in range(0, len(own), POSITIONS):
-            rows = slice(start, start + POSITIONS)
-            scores = torch.addmm(bias, queries[rows], ads.T)
-            scores.scatter_(1, masked[rows], -torch.inf)
-            top = torch.maximum(scores.amax(1), own[rows])
-            scores.sub_(top.unsqueeze(1)).exp_()
-            mine = torch.exp(own[rows] - top)
-            whole = scores.sum(1) + mine
-            total += (torch.log(whole) + top - own[rows]).sum()
-            scores.div_(whole.unsqueeze(1))
-            by_query[rows] = scores @ ads
-            by_ad.addmm_(scores.T, queries[rows])
-            by_own[rows] = mine / whole - 1
-        ctx.gradients = by_query, by_own, by_ad[:-1]
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *above: Tensor) -> Any:
-        """The gradients were computed in the forward pass."""
-        return (*(gradient * above[0] for gradient in ctx.gradients), None, None)
