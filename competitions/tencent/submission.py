@@ -50,6 +50,11 @@ class Expected:
     users: npt.NDArray[np.bytes_]
     candidates: Oids
 
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Expected":
+        """Of the files that were read."""
+        return cls(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
+
 
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
@@ -69,9 +74,8 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
 
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[shared.Checked]:
     """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
-    expected = Expected(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
     paths = write_submissions(corpus.test_users, Oids(np.asarray(ads)), folder)
-    return [check_submission(path, expected) for path in paths]
+    return [check_submission(path, Expected.of(corpus)) for path in paths]
 
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:

@@ -56,11 +56,11 @@ def earn(candidates: pl.DataFrame, sizes: Sizes) -> Floats:
 
 def answer(candidates: pl.DataFrame, files: reader.RawFiles, folder: Path) -> list[Path]:
     """The submission of scored ads, in both forms."""
-    expected = submission.Expected(*reader.read_expected(files))
+    names = reader.read_corpus(files).test_users
     best = pl.col("item").sort_by("score", descending=True, maintain_order=True).head(TOP)
-    users = pl.DataFrame({"query": pl.Series(expected.users).cast(pl.String)})
+    users = pl.DataFrame({"query": pl.Series(names).cast(pl.String)})
     lists = users.join(candidates.group_by("query").agg(best), on="query", how="left", maintain_order="left")
-    return submission.write_submissions(expected.users, Oids(lists["item"].list.to_array(TOP).to_numpy()), folder)
+    return submission.write_submissions(names, Oids(lists["item"].list.to_array(TOP).to_numpy()), folder)
 
 
 BLENDING = Blending(list_test=list_test, list_valid=list_valid, earn=earn, answer=answer, labels=("label", "weight"))

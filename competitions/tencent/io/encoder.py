@@ -57,10 +57,6 @@ class RawSequences:
     new_oid: Int64s
     new_features: Int32s
 
-    def list_users(self) -> Int64s:
-        """The entries that are users: an empty line is none."""
-        return np.flatnonzero((self.rid > 0) | (self.name != b""))
-
 
 @dataclass(frozen=True)
 class RawCandidates:
@@ -162,8 +158,8 @@ def encode_users(
     source: Source, raw: RawSequences, indexer: Indexer, catalogue: Catalogue
 ) -> tuple[Names, Sequences, tuple[Note, ...]]:
     """Users by name in the order of the file, their events as rows of the catalogue by time, and what rules settled."""
-    kept = raw.list_users()
-    names = name_users(source, raw, indexer)
+    kept = np.flatnonzero((raw.rid > 0) | (raw.name != b""))  # an empty line is no user
+    names = name_users(source, raw, kept, indexer)
     item, unseen = raw.item.astype(np.int32, copy=False), raw.item > indexer.known
     item[unseen] = catalogue.rows_of(Oids(raw.item[unseen].astype(np.int64)))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw.lengths)])
@@ -173,12 +169,11 @@ def encode_users(
     return names, replace(sequences, offsets=np.append(offsets[kept], offsets[-1])), notes
 
 
-def name_users(source: Source, raw: RawSequences, indexer: Indexer) -> Names:
-    """The names of all users, also of those by re-id.
+def name_users(source: Source, raw: RawSequences, kept: Int64s, indexer: Indexer) -> Names:
+    """The names of the ``kept`` entries, also of users by re-id.
 
     Refused: a user who occurs twice, and one to train on whom the indexer lacks.
     """
-    kept = raw.list_users()
     rids, names, positions = raw.rid[kept], raw.name[kept], kept + 1
     by_name = rids == 0
     if by_name.any():  # in the release nobody is: the look-up sorts all names

@@ -148,13 +148,6 @@ def read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
     return join_parts(read_batches(paths, ("user_id", "seq"), parse), f"{paths[0].parent} has no event")
 
 
-def read_rids(files: RawFiles, indexer: Indexer) -> Int64s:
-    """The re-ids of the users of seq/, without reading their events."""
-    paths, users = files.files["sequences"], indexer.users
-    rids = read_batches(paths, ("user_id",), lambda batch: batch.rids("user_id", users, "users"))
-    return np.concatenate([[0], *rids])[1:]
-
-
 def _parse_users(batch: Batch, indexer: Indexer) -> RawSequences:
     rids = batch.rids("user_id", indexer.users, "users")
     column = batch.column("seq", EVENTS)

@@ -10,14 +10,14 @@ import polars as pl
 from common.engine.errors import UserError
 from common.io.agreement import MOST, compare
 from common.io.notes import Note
-from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Names, Oids, RawFiles
+from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Oids, RawFiles
 from competitions.tencent.io import encoder, json_layout, parquet_layout
 from competitions.tencent.io.embeddings import read_embedding
 from competitions.tencent.io.encoder import RawCandidates, RawSequences, Source, encode
 from competitions.tencent.io.folder import locate, note_unread
 from competitions.tencent.io.indexer import Indexer, read_indexer
 
-__all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", "read_embedding", "read_expected"]
+__all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", "read_embedding"]
 
 
 UNSEEN_NOTE = "event of an item that is not in the indexer: kept with its original id"
@@ -61,20 +61,6 @@ def read_corpus(files: RawFiles) -> Corpus:
             *Source.of(files, test_role).note(UNSEEN_NOTE, items_of_test[items_of_test > indexer.known], "item"),
         ),
     )
-
-
-def read_expected(files: RawFiles) -> tuple[Names, Oids]:
-    """What a submission is of: the names of the test users, in order, and the candidates, as ``read_corpus`` has them.
-    No history is read that is not needed for that.
-    """
-    indexer = read_indexer(files.files["indexer"][0])
-    if files.layout == "release":
-        names = indexer.names[parquet_layout.read_rids(files, indexer)]
-    else:
-        role = "test_sequences" if files.has_queries else "sequences"
-        raw = _read_users(files, role, indexer)
-        names = encoder.name_users(Source.of(files, role), raw, indexer)
-    return names, Oids(_read_candidates(files, indexer, np.zeros((indexer.known + 1, 0), np.int32)).oid)
 
 
 def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:

@@ -83,10 +83,9 @@ def sampled_softmax(queries: Tensor, targets: Tensor, vectors: Tensor, log_inclu
     # One more, of score -inf: what masked columns that stand for nothing point at.
     ads, bias = functional.pad(vectors, (0, 0, 0, 1)), functional.pad(-log_inclusion, (0, 1), value=-torch.inf)
     total = queries.new_zeros(())
-    for query, target, hidden in zip(
-        queries.split(POSITIONS), own.split(POSITIONS), masked.split(POSITIONS), strict=True
-    ):
-        scores = torch.addmm(bias, query, ads.T).scatter_(1, hidden, -torch.inf)
-        first = torch.zeros(len(query), dtype=torch.int64, device=query.device)
-        total = total + functional.cross_entropy(torch.cat([target, scores], 1), first, reduction="sum")
+    for start in range(0, len(own), POSITIONS):
+        rows = slice(start, start + POSITIONS)
+        scores = torch.addmm(bias, queries[rows], ads.T).scatter_(1, masked[rows], -torch.inf)
+        first = torch.zeros(len(scores), dtype=torch.int64, device=scores.device)
+        total = total + functional.cross_entropy(torch.cat([own[rows], scores], 1), first, reduction="sum")
     return total

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from competitions.tencent.io import schema
-from competitions.tencent.io.reader import locate, read_corpus, read_expected
 from tests.unit.tencent.tencent_files import (
     BASE,
     WORLD,
@@ -21,20 +20,6 @@ from tests.unit.tencent.tencent_files import (
 )
 
 LAYOUTS = {"competition": write_competition, "release": write_release}
-
-
-@pytest.mark.parametrize("layout_name", LAYOUTS)
-def test_what_is_asked_is_read_without_any_history_of_training(tmp_path: Path, layout_name: str) -> None:
-    files = locate(LAYOUTS[layout_name](tmp_path))
-    corpus = read_corpus(files)
-    needed = {"indexer", "test_sequences", "candidates"}
-    needed |= {"sequences"} if layout_name == "release" else set()
-    for role in files.files.keys() - needed:
-        for path in files.files[role]:
-            path.unlink()
-    names, candidates = read_expected(files)
-    assert names.tolist() == corpus.test_users.tolist()
-    assert sorted(candidates.tolist()) == sorted(corpus.catalogue.oid[corpus.candidates].tolist())
 
 
 @pytest.mark.parametrize("layout_name", LAYOUTS)
