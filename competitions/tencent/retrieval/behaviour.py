@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from common.arrays import Singles
+from common.arrays import Singles, normalise_rows
 from competitions.tencent.corpus import Catalogue, number_rows
 from competitions.tencent.retrieval.channel import Channel
 from competitions.tencent.retrieval.content import WIDTHS, Content, name_parts
@@ -31,7 +31,6 @@ DIMENSIONS = 64
 STEPS = PairSettings(reach=5, gap_decay=1.0, backward=0.0)  # between clicks
 SHIFT = 1.0  # nats that a pair must be likelier than chance
 MOST_ADS = 100_000  # those with most clicks; of the others too little is known
-TINY = 1e-9
 
 
 def fit(history: Histories, catalogue: Catalogue) -> Content:
@@ -58,12 +57,7 @@ def average_audience(log: Log, vectors: Singles) -> Singles:
     clicks = sp.csr_array(
         (np.ones(len(log.item), np.float32), log.item, log.offsets), (len(log.offsets) - 1, len(vectors))
     )
-    return scale_to_one(clicks.T @ scale_to_one(clicks @ vectors))
-
-
-def scale_to_one(vectors: Singles) -> Singles:
-    """Rows of length 1, or 0."""
-    return np.asarray(vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + TINY), np.float32)
+    return normalise_rows(clicks.T @ normalise_rows(clicks @ vectors))
 
 
 def weigh_pairs(log: Log, items: int) -> Sparse:
@@ -85,7 +79,7 @@ def factorise(near: Sparse) -> Singles:
     size = min(DIMENSIONS, near.shape[0] - 1)
     with threadpool_limits(1, "blas"):  # which rounds by the number of its threads
         left, values, _ = randomized_svd(sp.csr_matrix(near), size, random_state=0)
-    return scale_to_one(left * np.sqrt(values))
+    return normalise_rows(left * np.sqrt(values))
 
 
 CHANNEL = Channel(NAME, fit, ("history", "catalogue"), name_parts(NAME), described=False, widths=WIDTHS)
