@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from competitions.tencent.config import SequenceSettings
 
 FIELD_WIDTH = 16  # of a feature's vector
-FIELD_ROWS = 20_000  # of a feature's table: larger values are hashed into it
+FIELD_ROWS = 20_000  # of a feature's table: larger values begin again at its first row
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ItemTower(nn.Module):
 
 
 class FieldEmbeddings(nn.Module):
-    """Categorical fields as one vector each, side by side. Values above ``most`` are hashed into it; 0 is missing."""
+    """Categorical fields as one vector each, side by side. Values above ``most`` share rows; 0 is missing."""
 
     def __init__(self, sizes: tuple[int, ...], width: int, most: int) -> None:
         """``sizes``: the largest value of each field."""
@@ -76,13 +76,6 @@ class FieldEmbeddings(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Int64 [n, fields] -> [n, fields x width]; a missing value is a zero vector."""
-        hashed = torch.where(values < self.rows, values, 1 + hash_values(values) % (self.rows - 1).clamp(min=1))
-        embedded: Tensor = self.table(hashed + self.offsets) * (values > 0).unsqueeze(-1)
+        index = self.offsets + 1 + (values - 1) % (self.rows - 1)
+        embedded: Tensor = self.table(index) * (values > 0).unsqueeze(-1)
         return embedded.flatten(1)
-
-
-def hash_values(values: Tensor) -> Tensor:
-    """A hash of non-negative integers (multiply and shift), the same on every device."""
-    mixed = values.long() * 2_654_435_761 % 2**32
-    mixed = (mixed ^ (mixed >> 15)) * 2_246_822_519 % 2**32
-    return mixed ^ (mixed >> 13)
