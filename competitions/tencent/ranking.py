@@ -18,7 +18,7 @@ from competitions.tencent.features.pair_features import pair_features
 from competitions.tencent.features.popularity import ALWAYS, AROUND, MOMENTS
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.io.schema import TOP
-from competitions.tencent.retrieval.channel import Columns, Queries
+from competitions.tencent.retrieval.channel import Columns
 from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates, Moment, Search, take_queries
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
@@ -106,21 +106,14 @@ def split_parts(fold: Fold) -> list[Int64s]:
 
 
 def answer(
-    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: gbdt.Ranker | None, settings: FeatureSettings, part: int
+    corpus: Corpus, fold: Fold, tables: FoldTables, ranker: gbdt.Ranker | None, settings: FeatureSettings, part: int = 0
 ) -> FoldAnswers:
-    """The ten best candidates of the queries of one part."""
+    """The ten best candidates of the queries of one part, in order of time. Features are held for one block of queries
+    at a time.
+    """
     parts = split_parts(fold)
     queries, most = take_queries(corpus, fold, settings.history, parts[part]), max(1, MOMENTS // len(parts))
     target = None if fold.target is None else fold.target[parts[part]]
-    return answer_queries(Search(tables, settings), queries, ranker, target, most)
-
-
-def answer_queries(
-    search: Search, queries: Queries, ranker: gbdt.Ranker | None, target: Int64s | None, most: int = MOMENTS
-) -> FoldAnswers:
-    """The ten best candidates of ``queries``, of ``target`` [queries], a row of the catalogue; None: nobody knows it.
-    Features are held for one block of queries at a time; ``most`` moments are described.
-    """
     ranked, retrieved, popular = (TopK.empty(len(queries), TOP) for _ in WAYS)
     rank = np.zeros(len(queries), np.int64)
 
@@ -134,7 +127,7 @@ def answer_queries(
             missed = np.where(moment.pool.index[target[rows]] < 0, -1, 0)
             rank[rows] = np.where(hit.any(1), hit.argmax(1) + 1, missed)
 
-    for _ in search.each_block(queries, answer_block, "ranking", most):
+    for _ in Search(tables, settings).each_block(queries, answer_block, "ranking", most):
         pass
     return FoldAnswers(dict(zip(WAYS, (ranked, retrieved, popular), strict=True)), None if target is None else rank)
 

@@ -29,7 +29,7 @@ STORY = {
     ),
     "features/pair_features.py": ("pair_features", "popularity_columns"),
     "ranking.py": (
-        *("list_candidates", "choose_rows", "find_hits", "fit", "split_parts", "answer", "answer_queries"),
+        *("list_candidates", "choose_rows", "find_hits", "fit", "split_parts", "answer"),
         *("score_candidates", "join_answers"),
     ),
     "top_k.py": ("TopK", "FoldAnswers"),

@@ -19,7 +19,7 @@ from competitions.tencent.corpus import CatalogueRows, Corpus
 from competitions.tencent.features import pair_features
 from competitions.tencent.features.popularity import cut_batches
 from competitions.tencent.fold_tables import FoldTables
-from competitions.tencent.ranking import answer_queries, choose_rows, fit, list_candidates
+from competitions.tencent.ranking import choose_rows, fit, list_candidates
 from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates, Search, take_queries
 from competitions.tencent.split import Fold
 from competitions.tencent.top_k import FoldAnswers
@@ -158,7 +158,7 @@ def test_without_trees_retrievals_order_is_the_answer_and_ranks_are_counted_in_i
     settings, fold = CONFIG.ranker.features, dataclasses.replace(fold, query_times=np.full(USERS, 7_200))
     tables = fit_fold(corpus, fold, ("values",), list_length=15)
     search, queries = Search(tables, settings), take_queries(corpus, fold, 100)
-    answers = answer_queries(search, queries, None, fold.target)
+    answers = join_all(corpus, fold, tables, settings)
     assert answers.ways["ranker"].rows.tolist() == answers.ways["retrieval"].rows.tolist()
     retrieved = search.at(int(queries.time[0])).retrieve(queries)
     assert answers.best.rows.tolist() == retrieved.item[:, :10].tolist()
@@ -182,7 +182,7 @@ def test_the_most_popular_ads_at_the_time_of_each_query_that_its_user_has_not_se
     """By a plain loop over the events that the fold shows."""
     corpus, fold = make_world()
     tables = fit_fold(corpus, fold, ("values",), list_length=ADS, times=times)
-    popular = answer_queries(Search(tables, CONFIG.ranker.features), take_queries(corpus, fold, 100), None, fold.target)
+    popular = join_all(corpus, fold, tables, CONFIG.ranker.features)
     shown, log = fold.history(corpus.train).events(), corpus.train
     for query, (start, stop) in enumerate(zip(fold.history(log).starts, fold.query_ends, strict=True)):
         (moment,) = (batch.moment for batch in cut_batches(fold.query_times) if query in batch.rows)

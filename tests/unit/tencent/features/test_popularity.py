@@ -22,9 +22,8 @@ from competitions.tencent.features.popularity import (
     sort_log,
 )
 from competitions.tencent.io import schema
-from competitions.tencent.ranking import answer_queries
+from competitions.tencent.ranking import answer, join_answers
 from competitions.tencent.retrieval import search
-from competitions.tencent.retrieval.search import Search, take_queries
 from competitions.tencent.sequences import whole
 from competitions.tencent.split import Fold, Rewind, build_test_fold, rewind
 from tests.unit.tencent.tencent_folds import ask_all, fit_fold
@@ -199,8 +198,7 @@ def test_what_a_user_does_behind_the_own_end_changes_nothing_for_the_own_query(k
     for events in ([], behind):
         corpus, fold = ask(draw_users(events, [(1, 0, NOW + HOUR_S)]), kind)
         tables = fit_fold(corpus, fold, ("counts", "values"))
-        search_by = Search(tables, CONFIG.ranker.features)
-        found = answer_queries(search_by, take_queries(corpus, fold, 100), None, fold.target).best
+        found = join_answers(fold, [answer(corpus, fold, tables, None, CONFIG.ranker.features)]).best
         answers.append((describe_own(corpus, fold), found.rows.tolist(), found.scores.tolist()))
     assert answers[0] == answers[1]
 
