@@ -29,15 +29,15 @@ def explain_cv_only(files: reader.RawFiles) -> str | None:
 
 def check(path: Path, files: reader.RawFiles) -> Checked:
     """Refuse a submission that breaks a rule."""
-    return submission.check_submission(path, submission.Expected.of(reader.read_corpus(files)))
+    return submission.check_submission(path, reader.read_corpus(files))
 
 
 def score(path: Path, truth: Path, files: reader.RawFiles | None) -> dict[str, float]:
     """Every metric of a submission; the raw files, where given, are checked to be its own. A truth with actions is
     weighted by them, as config.toml says.
     """
-    expected = None if files is None else submission.Expected.of(reader.read_corpus(files))
-    return submission.score_submission(path, truth, expected, COMPETITION.load_config(tuned=False).host.weights)
+    corpus = None if files is None else reader.read_corpus(files)
+    return submission.score_submission(path, truth, corpus, COMPETITION.load_config(tuned=False).host.weights)
 
 
 LAWS: dict[str, Writer] = {"round1": simulate, "round2": partial(simulate, round_two=True)}

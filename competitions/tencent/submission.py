@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -43,19 +42,6 @@ class ResultFile(msgspec.Struct):
     user: list[str]
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What a submission is checked against: the names of the test users, in order, and the candidates."""
-
-    users: npt.NDArray[np.bytes_]
-    candidates: Oids
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> "Expected":
-        """Of the files that were read."""
-        return cls(corpus.test_users, Oids(corpus.catalogue.oid[corpus.candidates]))
-
-
 def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s, int]:
     """Ten original ids a user, user after user, and how many users' lists were filled up.
 
@@ -75,7 +61,7 @@ def choose_ads(corpus: Corpus, fold: Fold, answers: FoldAnswers) -> tuple[Int64s
 def write_and_check(corpus: Corpus, ads: Int64s, folder: Path) -> list[shared.Checked]:
     """Write both files, read each back from disk and check it. ``ads``: of ``choose_ads``."""
     paths = write_submissions(corpus.test_users, Oids(np.asarray(ads)), folder)
-    return [check_submission(path, Expected.of(corpus)) for path in paths]
+    return [check_submission(path, corpus) for path in paths]
 
 
 def write_submissions(users: npt.NDArray[np.bytes_], ads: Oids, folder: Path) -> list[Path]:
@@ -131,12 +117,14 @@ def _make_frame(users: list[str], ads: Int64s) -> pl.DataFrame:
     return named.hstack(pl.DataFrame(ads, schema=dict.fromkeys(ADS, pl.Int64)))
 
 
-def check_submission(path: Path, expected: Expected) -> shared.Checked:
-    """Read the file on disk and verify all ``RULES``; a ``UserError`` names what is broken."""
-    answers = read_back(path)
-    required = pl.Series("user", [name.decode() for name in expected.users], dtype=pl.String)
+def check_submission(path: Path, corpus: Corpus) -> shared.Checked:
+    """Read the file on disk and verify all ``RULES``: it answers the test users of the files, in order, by their
+    candidates. A ``UserError`` names what is broken.
+    """
+    answers, candidates = read_back(path), pl.Series(corpus.catalogue.oid[corpus.candidates])
+    required = pl.Series("user", [name.decode() for name in corpus.test_users], dtype=pl.String)
     moved = shared.find_moved(answers["user"], required, SAME_ORDER, "row", answers["row"])
-    known = pl.all_horizontal(pl.col(ADS).is_in(pl.Series(expected.candidates).implode()))
+    known = pl.all_horizontal(pl.col(ADS).is_in(candidates.implode()))
     shared.refuse(path, [*_find_repeats(answers), *moved, *shared.find_rows(answers, KNOWN, ~known)])
     return shared.Checked(path, answers.height, RULES)
 
@@ -149,16 +137,16 @@ def _find_repeats(answers: pl.DataFrame) -> list[shared.Violation]:
 
 
 def score_submission(
-    path: Path, truth: Path, expected: Expected | None = None, weights: Sequence[float] = ACTION_WEIGHTS
+    path: Path, truth: Path, corpus: Corpus | None = None, weights: Sequence[float] = ACTION_WEIGHTS
 ) -> dict[str, float]:
     """Score a submission against a truth file (user, creative_id, and in round 2 the action): see
     ``metrics.mean_scores``.
 
-    ``expected``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
+    ``corpus``: verify all ``RULES`` first. ``weights``: what a user counts by its action; all count the same where
     the truth has no actions. The error counts users who click the same ad as one.
     """
-    if expected is not None:
-        check_submission(path, expected)
+    if corpus is not None:
+        check_submission(path, corpus)
     ranked = _rank_truth(path, truth, weights)
     return mean_scores(*(ranked[name].to_numpy() for name in ("rank", "weight", "creative_id")))
 

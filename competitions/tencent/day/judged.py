@@ -61,9 +61,17 @@ def judge(outcome: Validated, config: TencentConfig) -> Judged:
         tables=lambda: list_tables(outcome, ways),
         notes=lambda: corpus.notes,
         features=lambda: list(early.ranker.value.gain) if early.ranker.value else [],
-        summary=lambda: {"filled": outcome.filled} if isinstance(outcome, Outcome) else {},
     )
-    return explain(judged, outcome) if isinstance(outcome, Outcome) else judged
+    if not isinstance(outcome, Outcome):
+        return judged
+    inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
+    return replace(
+        judged,
+        submissions=outcome.checked,
+        importance=(measure_columns, *inputs) if early.ranker.value and judged.evidence else None,
+        given=(SEARCH_SCORE,),
+        summary=lambda: {"filled": outcome.filled},
+    )
 
 
 def list_tables(outcome: Validated, ways: Mapping[str, Row]) -> list[tuple[str, Sequence[Row]]]:
@@ -159,23 +167,6 @@ def score_truth(outcome: Outcome, raw: Path) -> SimulatedTruth:
     scores = submission.score_submission(path, truth, weights=weights)
     queries = submission.score_queries(path, truth, weights)
     return SimulatedTruth(scores["score"], scores["score_error"], read_oracle(raw).score, scores, queries)
-
-
-# --- why the score is so ---
-
-
-def explain(judged: Judged, outcome: Outcome) -> Judged:
-    """With its submission, what the ranker goes by."""
-    ready, early, config = outcome.ready, outcome.early, outcome.config
-    judged = replace(judged, submissions=outcome.checked)
-    if judged.evidence is None:
-        return judged
-    inputs = (ready.corpus, early.fold, early.tables, early.ranker, config.ranker.features)
-    return replace(
-        judged,
-        importance=(measure_columns, *inputs) if early.ranker.value else None,
-        given=(SEARCH_SCORE,),
-    )
 
 
 def sample_rows(rows: int, most: int) -> Int64s:

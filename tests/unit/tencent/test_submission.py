@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from common.engine.errors import UserError
 from competitions.tencent import submission
 from competitions.tencent.corpus import Oids
 from tests.unit.tencent.tencent_files import refusal
+from tests.unit.tencent.training_inputs import make_catalogue, make_corpus, make_sequences
 
 BASE = 20_000_000_000
 USERS = np.array([b"user_b", b"user_a", b"user_c"])
-CANDIDATES = Oids(BASE + np.arange(40))
 ADS = BASE + np.array([[*range(10)], [*range(20, 30)], [*range(39, 29, -1)]])
-EXPECTED = submission.Expected(USERS, CANDIDATES)
+CATALOGUE = replace(make_catalogue(40), oid=np.append(0, BASE + np.arange(40)))
+CORPUS = replace(make_corpus(make_sequences([], [], []), 40, catalogue=CATALOGUE), test_users=USERS)
 LINES = [f"{user},{','.join(map(str, ads))}" for user, ads in zip(USERS.astype(str), ADS, strict=True)]
 CSV = "\n".join(["user,ad_1,ad_2,ad_3,ad_4,ad_5,ad_6,ad_7,ad_8,ad_9,ad_10", *LINES, ""])
 TRUTH = f"user_id,user,creative_id\n1,user_a,{BASE + 29}\n2,user_b,{BASE}\n3,user_c,{BASE + 1}\n4,user_d,{BASE + 2}\n"
@@ -47,7 +49,7 @@ def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
     names = ["user_b", "user_a", "user_c"]
     assert json.loads(result.read_text()) == {"time": 0.0, "top10s": ADS.tolist(), "user": names}
     for path in written:
-        assert submission.check_submission(path, EXPECTED) == (path, 3, submission.RULES)
+        assert submission.check_submission(path, CORPUS) == (path, 3, submission.RULES)
         assert submission.read_back(path).rows() == [(at + 1, name, *ADS[at]) for at, name in enumerate(names)]
 
 
@@ -61,7 +63,7 @@ def test_each_form_is_exact_and_passes(written: list[Path]) -> None:
 )
 def test_a_file_that_is_none_is_refused(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert message in refusal(tmp_path / name, lambda path: submission.check_submission(path, EXPECTED))
+    assert message in refusal(tmp_path / name, lambda path: submission.check_submission(path, CORPUS))
 
 
 # --- score ---
@@ -113,7 +115,7 @@ def test_what_cannot_be_scored_is_refused_and_all_rules_are_where_the_raw_files_
     written[0].write_text(CSV.replace(f"{BASE + 39},", "17,"))
     assert submission.score_submission(written[0], truth)["hit_rate@10"] == 0.5
     with pytest.raises(UserError, match="by its original id"):
-        submission.score_submission(written[0], truth, EXPECTED)
+        submission.score_submission(written[0], truth, CORPUS)
     for old, new, rule in (("user_c", "user_a", submission.ONCE), (f",{BASE + 1},", f",{BASE},", submission.TEN)):
         written[0].write_text(CSV.replace(old, new))
         with pytest.raises(UserError, match=f"'{rule}' is broken"):
