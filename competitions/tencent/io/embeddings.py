@@ -28,7 +28,6 @@ from competitions.tencent.io.parquet_layout import Batch, read_batches, to_numpy
 from competitions.tencent.io.safe_pickle import brief, read_pickle
 
 Vectors = tuple[Int64s, Halves]  # original ids, their vectors
-Block = tuple[Int64s, Halves, int]  # the same, and how many entries are without one
 LARGEST = float(np.finfo(np.float16).max)
 ROWS = 1 << 12  # vectors that are taken at a time: the widest have 4,096 numbers
 WIDEST, SAMPLE = 128, 20_000  # numbers that are kept of wider vectors; vectors that say which
@@ -50,13 +49,13 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
 
     The first vector says how wide they are, whatever ``name`` says. Of wide ones the directions along which ads differ
     most are kept (``project``). A vector of another width, or with a number that is not finite in float16, is
-    refused; ids that the catalogue lacks and entries without a vector are counted in a line of the log.
+    refused; ids that the catalogue lacks are counted in a line of the log.
     """
     order = np.argsort(catalogue.oid, kind="stable")
     ordered = catalogue.oid[order]
-    files, others, filled = _Files(paths), 0, np.zeros(len(order), np.bool_)
+    others, filled = 0, np.zeros(len(order), np.bool_)
     vectors = np.zeros((len(order), 1), np.float16)
-    for oids, block in project(files.read_blocks()):
+    for oids, block in project(read_blocks(paths), name):
         if not filled.any():
             vectors = np.zeros((len(order), block.shape[1]), np.float16)
         found = lookup_rows(ordered, oids)
@@ -64,41 +63,30 @@ def read_embedding(paths: tuple[Path, ...], catalogue: Catalogue, name: str) -> 
         rows = order[found[known]]
         vectors[rows], filled[rows] = block[known], True
         others += int((~known).sum())
-    if files.width > vectors.shape[1]:
-        say(f"  {name}: {vectors.shape[1]} of its {files.width:,} dimensions are kept (largest variance)")
-    say(
-        f"  {name}: {filled.sum():,} of {len(order) - 1:,} items have a vector; {others:,} vectors are of"
-        " other ids" + (f", {files.without:,} entries have no vector" if files.without else "")
-    )
+    say(f"  {name}: {filled.sum():,} of {len(order) - 1:,} items have a vector; {others:,} vectors are of other ids")
     return vectors
 
 
-class _Files:
-    """The files of an embedding: the ``width`` of its vectors, 0 before the first, and how many entries have none."""
-
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        self.paths, self.width, self.without = paths, 0, 0
-
-    def read_blocks(self) -> Iterator[Vectors]:
-        """The vectors of all files, whose form is known by their suffix."""
-        for path in self.paths:
-            blocks: Iterator[Block]
-            if path.suffix == ".pkl":
-                blocks = _read_pickled(path)
-            elif path.suffix == ".parquet":
-                blocks = read_batches((path,), ("anonymous_cid", "emb"), _parse_batch, ROWS)
-            else:
-                blocks = read_lines(path, parse_lines)
-            for oids, block, without in blocks:
-                self.without += without
-                if len(block):
-                    self.width = self.width or block.shape[1]
-                    if block.shape[1] != self.width:  # the vectors of a block are as wide as its first
-                        raise UserError(f"{path}: {WRONG_WIDTH.format(block.shape[1], self.width)}; download it again")
-                    yield oids, block
+def read_blocks(paths: tuple[Path, ...]) -> Iterator[Vectors]:
+    """The vectors of all files, whose form is known by their suffix. Refused: another width than that of the first."""
+    width = 0
+    for path in paths:
+        blocks: Iterator[Vectors]
+        if path.suffix == ".pkl":
+            blocks = _read_pickled(path)
+        elif path.suffix == ".parquet":
+            blocks = read_batches((path,), ("anonymous_cid", "emb"), _parse_batch, ROWS)
+        else:
+            blocks = read_lines(path, parse_lines)
+        for oids, block in blocks:
+            if len(block):
+                width = width or block.shape[1]
+                if block.shape[1] != width:  # the vectors of a block are as wide as its first
+                    raise UserError(f"{path}: {WRONG_WIDTH.format(block.shape[1], width)}; download it again")
+                yield oids, block
 
 
-def parse_lines(text: bytes) -> Block:
+def parse_lines(text: bytes) -> Vectors:
     """The vectors of some whole lines. An ``emb`` that is no list is no vector, as in the organiser's own loader.
     Raises ``LineError``.
     """
@@ -106,33 +94,28 @@ def parse_lines(text: bytes) -> Block:
     filled = [number for number, line in enumerate(lines) if isinstance(line.emb, list)]
     vectors = [lines[number].emb for number in filled]
     lengths, flat = np.array(list(map(len, vectors)), np.int64), np.fromiter(chain.from_iterable(vectors), np.float64)
-    oids, block = _encode([lines[number].anonymous_cid for number in filled], lengths, flat, filled)
-    return oids, block, len(lines) - len(filled)
+    return _encode([lines[number].anonymous_cid for number in filled], lengths, flat, filled)
 
 
-def _read_pickled(path: Path) -> Iterator[Block]:
+def _read_pickled(path: Path) -> Iterator[Vectors]:
     """``{id: array}``; None is no vector."""
-    entries = read_pickle(path)
-    none = np.empty(0)  # a value that is no array
-    arrays = {
-        key: value if isinstance(value, np.ndarray) else none for key, value in entries.items() if value is not None
-    }
-    yield np.empty(0, np.int64), np.empty((0, 1), np.float16), len(entries) - len(arrays)
-    ids = list(arrays)
+    entries = {key: value for key, value in read_pickle(path).items() if value is not None}
+    ids = list(entries)
     for begin in range(0, len(ids), ROWS):
         chosen = ids[begin : begin + ROWS]
-        vectors = [arrays[key] for key in chosen]
+        vectors = [entries[key] for key in chosen]
         # What is no row of numbers has no width that a vector could have.
-        lengths = np.array([len(one) if one.ndim == 1 and one.dtype.kind in "fiu" else 0 for one in vectors], np.int64)
+        is_row = [isinstance(one, np.ndarray) and one.ndim == 1 and one.dtype.kind in "fiu" for one in vectors]
+        lengths = np.array([len(one) if whole else 0 for one, whole in zip(vectors, is_row, strict=True)], np.int64)
         try:
             refuse_any(lengths == 0, "no vector of numbers")
-            yield *_encode(chosen, lengths, np.concatenate(vectors), range(len(chosen))), 0
+            yield _encode(chosen, lengths, np.concatenate(vectors), range(len(chosen)))
         except LineError as error:
             index, reason = error.args
             raise UserError(f"{path}, id {brief(chosen[index])}: {reason}; download it again") from error
 
 
-def _parse_batch(batch: Batch) -> Block:
+def _parse_batch(batch: Batch) -> Vectors:
     """The vectors of some rows of a parquet file."""
     column = batch.column("emb", pa.list_(pa.float64()))
     valid = pc.is_valid(column)
@@ -140,12 +123,12 @@ def _parse_batch(batch: Batch) -> Block:
     column = column.filter(valid)
     flat = pc.fill_null(column.flatten(), np.nan).to_numpy(zero_copy_only=False)
     lengths, ids = to_numpy(pc.list_value_length(column)), batch.column("anonymous_cid", pa.string()).filter(valid)
-    return *_encode(ids.to_pylist(), lengths, flat, rows.tolist()), len(valid) - len(rows)
+    return _encode(ids.to_pylist(), lengths, flat, rows.tolist())
 
 
 def _encode(
     ids: Sequence[object], lengths: Int64s, flat: npt.NDArray[np.floating[Any]], rows: Sequence[int]
-) -> tuple[Int64s, Halves]:
+) -> Vectors:
     """Original ids, and vectors as one table; ``flat``: the vectors end to end; ``rows``: where they stand, for the
     ``LineError`` of one that is refused.
     """
@@ -162,7 +145,7 @@ def _encode(
     return oids, vectors.astype(np.float16)
 
 
-def project(blocks: Iterable[Vectors]) -> Iterator[Vectors]:
+def project(blocks: Iterable[Vectors], name: str) -> Iterator[Vectors]:
     """Blocks of vectors of one width as they come, no wider than ``WIDEST``: narrower ones stay as they are.
 
     Blocks are held until there are enough of them to fit the projection.
@@ -180,6 +163,8 @@ def project(blocks: Iterable[Vectors]) -> Iterator[Vectors]:
         sample = np.concatenate([vectors for _, vectors in held]).astype(np.float32)
         centre = sample.mean(0)
         directions = fit_directions(sample - centre)
+        kept, width = directions.T.shape
+        say(f"  {name}: {kept} of its {width:,} dimensions are kept (largest variance)")
         del sample
         for oids, vectors in chain(held, blocks):
             yield oids, ((vectors.astype(np.float32) - centre) @ directions).astype(np.float16)

@@ -54,8 +54,7 @@ def test_vectors_by_row(tmp_path: Path, form: str, capsys: pytest.CaptureFixture
     embedding = read(FORMS[form](tmp_path, VECTORS))
     assert embedding.dtype == np.float16
     np.testing.assert_array_equal(embedding, EXPECTED)
-    said = "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids, 1 entries have no vector"
-    assert said in capsys.readouterr().err
+    assert "emb_81_2: 2 of 4 items have a vector; 1 vectors are of other ids" in capsys.readouterr().err
 
 
 def test_files_of_two_widths_and_of_none(tmp_path: Path) -> None:
@@ -115,7 +114,8 @@ def test_a_wide_embedding_keeps_what_tells_ads_apart(size: int, monkeypatch: pyt
     topic = rng.integers(6, size=900)
     vectors = 50 * rng.normal(size=600) + 3 * rng.normal(size=(6, 600))[topic] + 0.3 * rng.normal(size=(900, 600))
     every, halves = np.arange(900), vectors.astype(np.float16)
-    parts = [*project((every[at : at + size], halves[at : at + size]) for at in range(0, 900, size))]
+    blocks = ((every[at : at + size], halves[at : at + size]) for at in range(0, 900, size))
+    parts = [*project(blocks, "wide")]
     ids, projected = (np.concatenate(column) for column in zip(*parts, strict=True))
     assert ids.tolist() == list(range(900))
     assert projected.shape == (900, WIDEST)
