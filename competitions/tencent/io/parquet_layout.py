@@ -86,17 +86,14 @@ def read_batches(
     becomes a ``UserError``. Refused: a file that lacks a column.
     """
     for path in paths:
-        try:
-            file = pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path} is not a parquet file: {str(error).splitlines()[0]}; download it again") from error
-        held = file.schema_arrow.names
-        stored = [OLDER[name] if name not in held and OLDER.get(name) in held else name for name in names]
-        for name in stored:
-            if (count := held.count(name)) != 1:
-                raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
         first = 0
         try:
+            file = pq.ParquetFile(path)
+            held = file.schema_arrow.names
+            stored = [OLDER[name] if name not in held and OLDER.get(name) in held else name for name in names]
+            for name in stored:
+                if (count := held.count(name)) != 1:
+                    raise UserError(f"{path} has {count} columns {name!r} where one is expected; download it again")
             for batch in file.iter_batches(rows or BATCH_ROWS, columns=stored):
                 yield parse(Batch(path, batch.select(stored).rename_columns(list(names))))
                 first += batch.num_rows
@@ -104,7 +101,7 @@ def read_batches(
             row, reason = error.args
             raise UserError(f"{path}, row {first + row + 1}: {reason}; download the file again") from error
         except (pa.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
+            reason = f"no parquet file, or a damaged one ({str(error).splitlines()[0]})"
             raise UserError(f"{path}, behind row {first}: {reason}; download it again") from error
 
 

@@ -105,7 +105,7 @@ def test_a_file_that_is_no_table_and_a_damaged_one(tmp_path: Path) -> None:
     path.write_bytes(stream[:4] + b"\xff" * 60 + stream[64:])
     assert f"{path}, behind row 0: " in refusal(tmp_path)
     path.write_text("no parquet")
-    assert f"{path} is not a parquet file" in refusal(tmp_path)
+    assert f"{path}, behind row 0: no parquet file" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1 << 16])
