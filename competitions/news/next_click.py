@@ -3,7 +3,8 @@
 A share is counted in nested windows around the query's time. Few clicks say little, so each window's share is pulled
 towards that of the window around it, by as many clicks as a constant says; the widest one's towards a coarser share.
 From coarse to fine: the clicks of all users, those that followed the very article that the user clicked last, those
-that followed it and ended a session. Beside them, how much more often users of one context go on to the article.
+that followed it and ended a session, or were of users of the same context. Beside them, how much more often users of
+one context go on to the article.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,18 @@ WINDOWS_HOURS: Windows = ((EVER, EVER), (6.0, 6.0), (1.0, 1.0))  # before and af
 CONTEXTS = ("device_group", "os", "region", "referrer")
 LOCAL = ("region", "referrer")  # those that tell most of the hour
 RARE = 3e-6  # the share that an article has before any click: one of 30,000 articles and more
-ALL_CLICKS, STEPS = 20.0, 5.0  # clicks that a coarser share counts as
+ALL_CLICKS, STEPS, CONTEXT_STEPS = 20.0, 5.0, 10.0  # clicks that a coarser share counts as
+# Of the steps from the last article: what readers of one context did, and what was done before and after, for itself.
+STEP_CONTEXTS = ("device_group", "region", "referrer")
+STEP_CONTEXT_HOURS: Windows = ((EVER, EVER), (3.0, 3.0))
+STEP_HOURS = {
+    "10min": (1 / 6, 1 / 6),
+    "30min": (0.5, 0.5),
+    "m1h": (1.0, 0.0),
+    "p1h": (0.0, 1.0),
+    "m6h": (6.0, 0.0),
+    "p6h": (0.0, 6.0),
+}
 
 
 @dataclass(frozen=True)
@@ -76,13 +88,37 @@ class Shares:
 
 
 @dataclass(frozen=True)
+class ContextSteps:
+    """Steps by the article that they came from and a context of the reader: ``groups`` (ascending) packs both, and
+    ``shares`` is by their number.
+    """
+
+    groups: Int64s
+    shares: Shares
+
+    def count(
+        self, groups: Int64s, times: Int64s, candidates: tuple[Int64s, Ints], known: Int64s, windows: Windows
+    ) -> Counted:
+        """What the shares are made of; ``groups`` of the queries, packed. Only the candidates ``known`` are looked up:
+        those that somebody went on to from the article.
+        """
+        rows, items = candidates
+        numbers = lookup_rows(self.groups, groups)
+        near = self.shares.count(numbers, times, (rows[known], items[known]), windows)
+        both = np.zeros((len(windows), len(rows)), np.float32)
+        both[:, known] = near.both
+        return Counted(both, self.shares.whole.count(numbers, times, windows)[:, rows])
+
+
+@dataclass(frozen=True)
 class NextClicks:
-    """The clicks that went on with a session: by article, by context, and by the click before them."""
+    """The clicks that went on with a session: by article, by context, by the click before them, and by both."""
 
     clicks: Shares
     contexts: Mapping[str, Shares]
     steps: Shares
     last_steps: Shares
+    context_steps: Mapping[str, ContextSteps]
 
 
 def shrink(
@@ -114,7 +150,19 @@ def count_next_clicks(history: pl.DataFrame) -> NextClicks:
         contexts={name: _count_shares(going, pl.col(name).fill_null(-1) + 1) for name in CONTEXTS},
         steps=_count_shares(steps, pl.col("before")),
         last_steps=_count_shares(steps.filter("ends"), pl.col("before")),
+        context_steps={name: _count_context_steps(steps, name) for name in STEP_CONTEXTS},
     )
+
+
+def _count_context_steps(steps: pl.DataFrame, context: str) -> ContextSteps:
+    packed = pack_pairs(steps["before"].to_numpy(), number_context(steps[context].fill_null(-1).to_numpy()))
+    groups, numbers = np.unique(packed, return_inverse=True)
+    return ContextSteps(groups, _count_shares(steps.with_columns(group=pl.Series(numbers)), pl.col("group")))
+
+
+def number_context(values: NDArray[np.integer]) -> Int64s:
+    """The values of a context from 0 on, which is that of an unknown one (-1)."""
+    return values.astype(np.int64) + 1
 
 
 def _count_shares(clicks: pl.DataFrame, group: pl.Expr) -> Shares:

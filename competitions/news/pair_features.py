@@ -13,7 +13,18 @@ from competitions.news.lookups import (
     Queries,
     UnitVectors,
 )
-from competitions.news.next_click import ALL_CLICKS, LOCAL, RARE, STEPS, WINDOWS_HOURS, NextClicks
+from competitions.news.next_click import (
+    ALL_CLICKS,
+    CONTEXT_STEPS,
+    LOCAL,
+    RARE,
+    STEP_CONTEXT_HOURS,
+    STEP_HOURS,
+    STEPS,
+    WINDOWS_HOURS,
+    NextClicks,
+    number_context,
+)
 
 WIDEST, NEARER = slice(1), slice(1, None)  # of the windows that are counted
 CONTEXT_HOURS = WINDOWS_HOURS[0], WINDOWS_HOURS[-1]
@@ -66,16 +77,24 @@ def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
     usual = counted.share(np.full(len(rows), RARE), ALL_CLICKS, WIDEST)
     now = counted.share(usual, ALL_CLICKS, NEARER)
     columns, likely = {"pair_next_all": now}, now.copy()
-    for name, table in clicks.contexts.items():
-        groups = queries.context[name].astype(np.int64) + 1
-        counted = table.count(groups, times, candidates, CONTEXT_HOURS)
+    for name, shares in clicks.contexts.items():
+        groups = number_context(queries.context[name])
+        counted = shares.count(groups, times, candidates, CONTEXT_HOURS)
         for kind, share, window in (("lift", usual, WIDEST), ("hour_lift", now, NEARER)):
             columns[f"pair_{name}_{kind}"] = counted.share(share, 1 / share, window) / share
         if name in LOCAL:
             likely *= columns[f"pair_{name}_hour_lift"]
-    counted = clicks.steps.count(last, times, candidates)
-    columns["pair_next_step"] = counted.share(now, STEPS)
-    columns["pair_next_step_context"] = counted.share(likely, STEPS)
+    counted = clicks.steps.count(last, times, candidates, [*WINDOWS_HOURS, *STEP_HOURS.values()])
+    nested = slice(len(WINDOWS_HOURS))
+    columns["pair_next_step"] = counted.share(now, STEPS, nested)
+    columns["pair_next_step_context"] = step = counted.share(likely, STEPS, nested)
+    for window, name in enumerate(STEP_HOURS, len(WINDOWS_HOURS)):
+        columns[f"pair_next_step_{name}"] = counted.share(step, STEPS, slice(window, window + 1))
+    known = np.flatnonzero(counted.both[0])
+    for name, table in clicks.context_steps.items():
+        groups = pack_pairs(last, number_context(queries.context[name]))
+        of_context = table.count(groups, times, candidates, known, STEP_CONTEXT_HOURS)
+        columns[f"pair_next_step_{name}"] = of_context.share(step, CONTEXT_STEPS)
     counted = clicks.last_steps.count(last, times, candidates)
     columns["pair_next_last_step"] = counted.share(columns["pair_next_step"], STEPS)
     return columns

@@ -186,6 +186,7 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
     steps: list[Event] = []
     last_steps: list[Event] = []
     contexts: dict[str, list[Event]] = {name: [] for name in next_click.CONTEXTS}
+    of_context: dict[str, list[Event]] = {name: [] for name in next_click.STEP_CONTEXTS}
     previous: dict[str, int] = {}
     for row in fold.history.sort("user", "time", "item").iter_rows(named=True):
         if (
@@ -199,6 +200,8 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
             if row["item"] != previous["item"]:
                 steps.append((previous["item"], row["item"], row["time"]))
                 last_steps += steps[-1:] if wait == split.GAP_MS else []
+                for name, events in of_context.items():
+                    events.append((1000 * previous["item"] + row[name], row["item"], row["time"]))
         previous = row
     assert min(map(len, (going, steps, last_steps))) > 100
     last = dict(fold.seen.filter(back=0).select("query", "item").iter_rows())
@@ -220,6 +223,13 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
         assert pair["pair_next_step"][at] == pytest.approx(step)
         expected = share_by_hand(steps, last[query], item, now, likely, next_click.STEPS)
         assert pair["pair_next_step_context"][at] == pytest.approx(expected)
+        for name, window in next_click.STEP_HOURS.items():
+            near = share_by_hand(steps, last[query], item, now, expected, next_click.STEPS, [window])
+            assert pair[f"pair_next_step_{name}"][at] == pytest.approx(near)
+        for name, events in of_context.items():
+            group, hours = 1000 * last[query] + own[name], next_click.STEP_CONTEXT_HOURS
+            share = share_by_hand(events, group, item, now, expected, next_click.CONTEXT_STEPS, hours)
+            assert pair[f"pair_next_step_{name}"][at] == pytest.approx(share)
         expected = share_by_hand(last_steps, last[query], item, now, step, next_click.STEPS)
         assert pair["pair_next_last_step"][at] == pytest.approx(expected)
 
