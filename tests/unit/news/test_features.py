@@ -234,6 +234,21 @@ def test_how_likely_an_article_is_the_next_click_agrees_with_a_loop(
         assert pair["pair_next_last_step"][at] == pytest.approx(expected)
 
 
+def test_what_users_of_the_same_region_read_after_an_article_tells_what_all_users_do_not() -> None:
+    # Twelve users of region 0 go from article 20 to 21 within the hour, as many of region 1 from 20 to 22.
+    readers = [user for user in range(60) if user % 5 < 2]
+    steps = [(user, item, 60 * user + wait) for user in readers for item, wait in ((20, 0), (21 + user % 5, 30))]
+    fold = split.build_test_fold(make_log(*steps, (100, 20, 3600), test=(100,)))  # a user of region 0
+    pair = features.pair_block(fold, SMALL_ARTICLES, SMALL_CANDIDATES.filter(query=0), None)
+    assert pair["pair_next_step"][1] == pytest.approx(pair["pair_next_step"][2])
+    for at, count in ((1, 12), (2, 0)):
+        share = pair["pair_next_step_context"][at]
+        for _ in next_click.STEP_CONTEXT_HOURS:  # all steps lie in both windows
+            share = (count + next_click.CONTEXT_STEPS * share) / (12 + next_click.CONTEXT_STEPS)
+        assert pair["pair_next_step_region"][at] == pytest.approx(share)
+    assert pair["pair_next_step_region"][1] > 3 * pair["pair_next_step_region"][2]
+
+
 def test_shares_are_read_from_a_log_in_which_no_session_goes_on() -> None:
     fold = split.build_test_fold(make_log((1, 20, 0), (2, 21, 50), (5, 22, 60), test=(5,)))
     pair = features.pair_block(fold, SMALL_ARTICLES, SMALL_CANDIDATES.filter(query=0), None)
