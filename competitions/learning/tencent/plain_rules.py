@@ -22,7 +22,8 @@ from competitions.tencent.features.popularity import FLOOR, cut_batches, sort_lo
 from competitions.tencent.io.schema import TOP
 from competitions.tencent.retrieval import sparse_history as sparse
 from competitions.tencent.retrieval.channel import RECENT, weigh_events
-from competitions.tencent.retrieval.content import BETA, Content, score_kernel
+from competitions.tencent.retrieval.content import BETA, Content
+from competitions.tencent.retrieval.content import FLOOR as LEAST_SUM
 from competitions.tencent.retrieval.counts import WHOLE, fit_all_counts
 from competitions.tencent.retrieval.sparse_history import EVENT_WEIGHTS, attribute_matrix, weight_histories
 from competitions.tencent.sequences import Histories, blocks
@@ -172,12 +173,13 @@ def score_mean(content: Tensor, queries: Histories, rows: Int64s) -> Tensor:
 
 
 def score_interests(content: Tensor, queries: Histories, rows: Int64s, beta: float = BETA) -> Tensor:
-    """The kernel over the whole history, see ``score_kernel``, in blocks of queries."""
+    """The kernel over the whole history, of which ``score_kernel`` is the quick form, in blocks of queries."""
     parts, candidates = [], content[torch.from_numpy(rows)]
     for block in blocks(len(queries), BLOCK):
         past = weigh_events(queries.take(block), EVENTS)
         history = content[torch.from_numpy(past.item.reshape(-1))]
-        parts.append(score_kernel(history, past.weights[:, 0].numpy(), candidates, beta))
+        near = torch.exp((history @ candidates.T - 1) * beta).view(len(past.item), -1, len(candidates))
+        parts.append(torch.log(torch.bmm(past.weights[:, :1], near)[:, 0] + LEAST_SUM))
     return torch.cat(parts)
 
 

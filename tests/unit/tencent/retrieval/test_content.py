@@ -9,10 +9,8 @@ from competitions.tencent.corpus import CatalogueRows
 from competitions.tencent.retrieval import content
 from competitions.tencent.retrieval.content import (
     Content,
-    Quantized,
     of_embedding,
     prepare_content,
-    prepare_search,
     quantize,
     score_kernel,
 )
@@ -36,8 +34,8 @@ def test_clicks_speak_for_what_is_like_them_and_now_what_was_shown_in_these_hour
     scores = own.prepare(CatalogueRows(np.array([3, 4])), 12.0)(block)
     assert [*scores] == [*of_embedding("81").parts] == ["81", "81 now"]
     far = np.exp(-12.0)
-    assert scores["81"][0] == pytest.approx(np.log([54 + far, 54 * far + 1]), abs=1e-5)
-    assert scores["81 now"][0] == pytest.approx(np.log([3 / 32 + far, 3 / 32 * far + 1]), abs=1e-5)
+    assert scores["81"][0] == pytest.approx(np.log([54 + far, 54 * far + 1]), abs=0.05)
+    assert scores["81 now"][0] == pytest.approx(np.log([3 / 32 + far, 3 / 32 * far + 1]), abs=0.05)
 
 
 # --- the kernel ---
@@ -55,44 +53,39 @@ HISTORY[4] = 0.0  # padding
 WEIGHTS = torch.rand(QUERIES, EVENTS, generator=GENERATOR).numpy()
 
 
-def by_hand(beta: float) -> np.ndarray:
-    cosine = (HISTORY @ CANDIDATES.T).numpy().astype(np.float64).reshape(QUERIES, EVENTS, -1)
-    return np.asarray(np.log((WEIGHTS[:, :, None] * np.exp(beta * (cosine - 1))).sum(1) + 1e-12))
+def by_hand(history: torch.Tensor, weights: np.ndarray, candidates: torch.Tensor, beta: float = 12.0) -> np.ndarray:
+    cosine = (history @ candidates.T).numpy().astype(np.float64).reshape(*weights.shape, -1)
+    return np.asarray(np.log((weights[:, :, None] * np.exp(beta * (cosine - 1))).sum(1) + 1e-12))
+
+
+def score(history: torch.Tensor, weights: np.ndarray, candidates: torch.Tensor, beta: float = 12.0) -> np.ndarray:
+    return score_kernel(history, weights, quantize(candidates), beta).numpy()
 
 
 @pytest.mark.parametrize("beta", [4.0, 12.0, 30.0])
 @pytest.mark.parametrize("cached", [QUERIES * EVENTS * 64, 2**19])
-def test_the_kernel_is_that_of_the_formula_and_in_whole_numbers_nearly(
-    beta: float, cached: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_kernel_is_nearly_that_of_the_formula(beta: float, cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "CACHED", cached)
-    scores = score_kernel(HISTORY, WEIGHTS, CANDIDATES, beta)
-    assert scores.dtype == torch.float32
-    np.testing.assert_allclose(scores.numpy(), by_hand(beta), atol=1e-4)
-    away = score_kernel(HISTORY, WEIGHTS, quantize(CANDIDATES), beta).numpy() - by_hand(beta)
+    scores = score(HISTORY, WEIGHTS, CANDIDATES, beta)
+    assert scores.dtype == np.float32
+    away = scores - by_hand(HISTORY, WEIGHTS, CANDIDATES, beta)
     assert abs(away.mean()) < 0.01  # the line between powers of 2 alone would be .04 above
     assert away.std() < 0.03 * max(beta / 12, 0.5)
     assert np.abs(away).max() < 0.25 * max(beta / 12, 1)
 
 
 @pytest.mark.parametrize("light", [0.0, 1e-7, 1e-30])
-def test_an_event_that_weighs_next_to_nothing_adds_as_little_in_whole_numbers(light: float) -> None:
+def test_an_event_that_weighs_next_to_nothing_adds_as_little(light: float) -> None:
     weights = WEIGHTS.copy()
     weights[0, 1:], weights[1] = light, light
-    exact, whole = (score_kernel(HISTORY, weights, each, 12.0) for each in (CANDIDATES, quantize(CANDIDATES)))
-    assert (exact - whole).abs().max() < 0.25
+    away = score(HISTORY, weights, CANDIDATES) - by_hand(HISTORY, weights, CANDIDATES)
+    assert np.abs(away).max() < 0.25
 
 
 def test_the_width_of_the_vectors_costs_no_digits() -> None:
     # A vector of many dimensions has small numbers only, one axis the largest there is.
     wide, axis = draw(50, 1024), torch.eye(1024)[:1]
     history, candidates = torch.cat([wide[:4], axis]), torch.cat([wide, axis])
-    exact, whole = (score_kernel(history, WEIGHTS[:1], each) for each in (candidates, quantize(candidates)))
-    assert (exact - whole).abs().max() < 0.5
-    assert whole[0].topk(5).indices.sort().values.tolist() == [0, 1, 2, 3, 50]
-
-
-def test_only_many_candidates_are_made_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert prepare_search(CANDIDATES) is CANDIDATES
-    monkeypatch.setattr(content, "MANY", 699)
-    assert isinstance(prepare_search(CANDIDATES), Quantized)
+    scores = score(history, WEIGHTS[:1], candidates)
+    assert np.abs(scores - by_hand(history, WEIGHTS[:1], candidates)).max() < 0.5
+    assert sorted(np.argsort(-scores[0])[:5].tolist()) == [0, 1, 2, 3, 50]
