@@ -88,8 +88,8 @@ def next_columns(queries: Queries, pairs: Pairs, clicks: NextClicks) -> Columns:
     nested = slice(len(WINDOWS_HOURS))
     columns["pair_next_step"] = counted.share(now, STEPS, nested)
     columns["pair_next_step_context"] = step = counted.share(likely, STEPS, nested)
-    for window, name in enumerate(STEP_HOURS, len(WINDOWS_HOURS)):
-        columns[f"pair_next_step_{name}"] = counted.share(step, STEPS, slice(window, window + 1))
+    for place, name in enumerate(STEP_HOURS, len(WINDOWS_HOURS)):
+        columns[f"pair_next_step_{name}"] = counted.share(step, STEPS, slice(place, place + 1))
     known = np.flatnonzero(counted.both[0])
     for name, table in clicks.context_steps.items():
         groups = pack_pairs(last, number_context(queries.context[name]))
