@@ -52,6 +52,7 @@ class Window(NamedTuple):
 
 
 AROUND = tuple(Window(EVENTS, 24, side) for side in SIDES)  # what is popular at the query's time
+POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly, in a pool and before weights are learned
 
 
 class Batch(NamedTuple):

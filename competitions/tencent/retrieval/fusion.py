@@ -19,7 +19,7 @@ from common.engine.progress import say
 from common.learning.conditional_logit import fit_choices
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import Bools, Corpus, Int64s
-from competitions.tencent.features.popularity import ALWAYS, AROUND
+from competitions.tencent.features.popularity import POPULAR
 from competitions.tencent.fold_tables import FoldTables, Fusion
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries
 from competitions.tencent.retrieval.content import BETA
@@ -31,7 +31,6 @@ QUERIES = 3_000  # that are learned from: fifty weights of 1,000 say .07 nats a 
 FIRST, DRAWN = 200, 100  # candidates that the even sum puts first, and those that stand for all others
 FEWEST = 30  # queries, below which nothing is learned
 WIDTH_QUERIES = 150
-POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly before weights are learned
 RIDGE = 1e-3
 CONSTANT = 1e-5  # a standard deviation that is none
 LEAST_WEIGHT = 0.1  # nats that a standard deviation of a channel's scores moves: of less it leaves. None of four real

@@ -19,7 +19,7 @@ from common.arrays import Floats, Singles
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, number_rows
-from competitions.tencent.features.popularity import ALWAYS, MOMENTS, Batch, cut_batches, describe
+from competitions.tencent.features.popularity import MOMENTS, POPULAR, Batch, cut_batches, describe
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, compare_retrieved
 from competitions.tencent.retrieval.registry import find_channel
@@ -100,7 +100,9 @@ class Search:
         with self._lock:  # one after the other: numbers of all candidates take memory
             columns = describe(log, self.tables.catalogue, time)
             popular = add_up(columns, weights)
-            chosen = choose_pool(popular if popular.any() else columns[ALWAYS], self.settings.pool)
+            # Not by the weights: they are learned among the ads of a pool, and say nothing of those outside. At the
+            # host's size the pool that they choose holds a tenth of the targets, this one two thirds.
+            chosen = choose_pool(add_up(columns, dict.fromkeys(POPULAR, 1.0)), self.settings.pool)
             if not np.array_equal(log.rows[chosen], self._pool.rows):
                 self._pool = self._prepare(CatalogueRows(log.rows[chosen]), [*self.tables.tables])
             own = {name: column[chosen].astype(np.float32) for name, column in columns.items()}
