@@ -42,5 +42,5 @@ def test_the_models_are_worth_their_work(name: str) -> None:
     assert len(rivals) == 3
     assert max(rivals) < best
     assert 0.35 * measured["oracle"] < measured["submission"] < measured["oracle"] + 0.03
-    # The hold-out predicts the truth; three standard errors of 250 to 1,000 queries are about 30 % of a score.
-    assert best == pytest.approx(measured["submission"], rel=0.3)
+    # The hold-out predicts the truth; three errors of both, of 250 to 1,000 queries, are up to 40 % of a score.
+    assert best == pytest.approx(measured["submission"], rel=0.4)
