@@ -24,10 +24,11 @@ def test_a_service_of_lists_recommends_what_the_run_hands_in(
         body = json.dumps({"items": past["item"].to_list(), "times": past["time"].to_list()}).encode()
         assert service.answer(service.parse(body))["items"] == items
     known = [str(item) for item in service.history["item"].head(3)]
-    code, out, err = call("recommend", contract.name, *known, "--build", finished.build)
+    asked = ("--run", finished.folder.name, "--build", finished.build)
+    code, out, err = call("recommend", contract.name, *known, *asked)
     assert code == 0, err
     assert len([line for line in out.splitlines() if line.split()[:1] != [] and line.split()[0].isdigit()]) == len(
         items
     )
-    unknown = call("recommend", contract.name, "2000000000", "--build", finished.build)
+    unknown = call("recommend", contract.name, "2000000000", *asked)
     assert "Item 2000000000 is not in the log of the run" in refusal(unknown)
