@@ -139,7 +139,7 @@ def expect_score(fold: Fold, top: TopK, host: HostSettings, times: bool) -> dict
     return {"score": score, "error": math.hypot(by_ad, further), "error by ad": by_ad}
 
 
-def say_expected(expected: dict[str, float]) -> None:
-    """One line for the console."""
-    score, error, by_ad = expected.values()
-    say(f"  expected Score on the truth: {score:.4f} ± {error:.4f} (by ad ± {by_ad:.4f})")
+def say_expected(expected: dict[str, float], other_question: str) -> None:
+    """One line for the console; ``other_question``: how the hold-out's differs from the test's, if it does."""
+    by_ad, but = expected["error by ad"], f", {other_question}" if other_question else ""
+    say(f"  expected Score on the truth: {expected['score']:.4f} ± {expected['error']:.4f} (by ad ± {by_ad:.4f}){but}")

@@ -105,8 +105,9 @@ def validate(files: RawFiles, config: TencentConfig, run: Run) -> Validated:
         second = rank(ready, before, [ready.valid, *others], config, run, "second").submit(chain.value.answer)
     measured = run.step(metrics.evaluate_ways, ready.valid, early.answers, host, name="measure")
     if len(ready.valid.value.users):
-        best, times = early.answers.value.best, ready.plan.value.times
-        metrics.say_expected(metrics.expect_score(ready.valid.value, best, config.host, times))
+        best, plan = early.answers.value.best, ready.plan.value
+        expected = metrics.expect_score(ready.valid.value, best, config.host, plan.times)
+        metrics.say_expected(expected, plan.other_question)
     return Validated(config, ready, early, second, chain, measured)
 
 

@@ -35,15 +35,17 @@ ORDER_ONLY = 0.95  # of all steps of one length: the times are ranks in the orde
 
 @dataclass(frozen=True)
 class Plan:
-    """What is held out (``rewind``); whether ``times`` say more than the order; whether there are ``exposures`` beside
-    the clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the
-    ``list_length`` that it returns; the settings of the ``sequence`` model and of the ranker's ``trees``, with how many
-    fits are averaged; what was decided, and why.
+    """What is held out (``rewind``), and how ``slow`` the queries of the hold-out and of the test are (``find_slow``),
+    where it goes back by days; whether ``times`` say more than the order; whether there are ``exposures`` beside the
+    clicks; which events are ``counted`` in pairs, "events" or "clicks"; ``channels`` of retrieval, the ``list_length``
+    that it returns; the settings of the ``sequence`` model and of the ranker's ``trees``, with how many fits are
+    averaged; what was decided, and why.
 
     Decided once, of the whole log: a fold that chose for itself would give the ranker other columns.
     """
 
     rewind: Rewind
+    slow: tuple[float, float] | None
     times: bool
     exposures: bool
     counted: str
@@ -52,6 +54,13 @@ class Plan:
     sequence: SequenceSettings
     trees: FitSettings
     decisions: tuple[Decision, ...]
+
+    @property
+    def other_question(self) -> str:
+        """How the hold-out's question differs from the test's, in words; nothing where it hardly does."""
+        if self.slow is None or self.slow[0] >= (1 - FAR_APART) * self.slow[1]:
+            return ""
+        return f"but the hold-out asks another question: {say_slow(self.slow)}"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -74,6 +83,7 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
     counted, of_counts = decide_counted(corpus.train, config.ranker.counted)
     # Whether and how many users can be asked is said by the folds themselves, before anything is fitted.
     rewind, of_rewind = decide_rewind(corpus.train, corpus.test, times, actions, config.split)
+    slow = measure_slow(corpus, rewind)
     channels, of_channels = decide_channels(corpus, embeddings, times, len(rewind.queries) + 1, config)
     length, of_length = decide_list_length(len(corpus.candidates), config.ranker.list_length)
     (networks, trees), of_seeds = decide_seeds(len(corpus.test_users), config.sequence.seeds, config.ranker.fit.seeds)
@@ -84,13 +94,13 @@ def make_plan(corpus: Corpus, embeddings: int, config: TencentConfig) -> Plan:
         Decision("times", "used" if times else "not used", of_times),
         Decision("clicks and exposures", "counted apart" if exposures else "counted alike", of_clicks),
         Decision("ranker.counted", counted, of_counts),
-        Decision("split.kind", rewind.kind, of_rewind + say_slow(corpus, rewind)),
+        Decision("split.kind", rewind.kind, f"{of_rewind}{f'; {say_slow(slow)}' if slow else ''}"),
         Decision("ranker.channels", ", ".join(channels), of_channels),
         Decision("ranker.list_length", str(length), of_length),
         Decision("sequence.seeds, ranker.fit.seeds", f"{networks}, {trees}", of_seeds),
     )
     averaged = structs.replace(config.sequence, seeds=networks), structs.replace(config.ranker.fit, seeds=trees)
-    return Plan(rewind, times, exposures, counted, channels, length, *averaged, decisions)
+    return Plan(rewind, slow, times, exposures, counted, channels, length, *averaged, decisions)
 
 
 def decide_times(train: Sequences) -> tuple[bool, str]:
@@ -158,18 +168,18 @@ def find_slow(log: Sequences, reference: int, days: int = 0) -> float:
     return float(np.quantile(lags, SLOW)) if len(lags) else -np.inf
 
 
-def say_slow(corpus: Corpus, rewind: Rewind) -> str:
-    """How slow the queries of the hold-out and of the test are (``find_slow``), and whether that is another question;
-    nothing where a rewind goes by clicks, or nobody is asked.
-    """
+def measure_slow(corpus: Corpus, rewind: Rewind) -> tuple[float, float] | None:
+    """``find_slow`` of the hold-out and of the test; None where a rewind goes by clicks, or nobody is asked."""
     if rewind.kind != "days":
-        return ""
-    valid, test = find_slow(corpus.train, rewind.reference, rewind.days), find_slow(corpus.test, rewind.reference)
-    if not np.isfinite([valid, test]).all():
-        return ""
-    but = "but the hold-out asks another question: " if valid < (1 - FAR_APART) * test else ""
-    of_valid = f"{SLOW:.0%} of the hold-out's queries lie within {valid:,.0f} h of their own references"
-    return f"; {but}{of_valid}, of the test's within {test:,.0f} h"
+        return None
+    slow = find_slow(corpus.train, rewind.reference, rewind.days), find_slow(corpus.test, rewind.reference)
+    return slow if np.isfinite(slow).all() else None
+
+
+def say_slow(slow: tuple[float, float]) -> str:
+    """Both in words."""
+    of_test = f"of the test's within {slow[1]:,.0f} h"
+    return f"{SLOW:.0%} of the hold-out's queries lie within {slow[0]:,.0f} h of their own references, {of_test}"
 
 
 def decide_channels(

@@ -106,8 +106,9 @@ def test_the_expected_score_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert expected == pytest.approx({"score": 0.75, "error": by_ad, "error by ad": by_ad})
     further = expect_score(fold, top, CONFIG.host, times=False)
     assert further == pytest.approx(expected | {"error": math.hypot(by_ad, 0.11 * 0.75)})
-    say_expected(further)
-    assert capsys.readouterr().err == "  expected Score on the truth: 0.7500 ± 0.2777 (by ad ± 0.2652)\n"
+    for but, said in (("", ""), ("but it asks slow users", ", but it asks slow users")):
+        say_expected(further, but)
+        assert capsys.readouterr().err == f"  expected Score on the truth: 0.7500 ± 0.2777 (by ad ± 0.2652){said}\n"
 
 
 def test_where_nobody_was_asked_every_figure_is_zero_without_a_warning() -> None:
