@@ -240,5 +240,6 @@ def fuse(ready: Folds, folds: Sequence[Result[Fold]], config: TencentConfig, run
     if not folds:
         return even
     tables, kept = fit_tables(ready, folds[0], even, config, run), settings.channels != AUTO
-    features, seed = settings.features, config.model_seed
+    # Not the fits' seed: which queries are learned from is a draw of data, and the same in every fit.
+    features, seed = settings.features, config.seed
     return run.step(learn_fusion, ready.corpus, folds[0], tables, features, kept, seed, name=f"{name}.fusion")
