@@ -24,7 +24,7 @@ STORY = {
     "features/popularity.py": ("Window", "Batch", "cut_batches", "AdLog", "sort_log", "describe", "squeeze"),
     "retrieval/channel.py": ("Queries",),
     "retrieval/search.py": (
-        *("take_queries", "Candidates", "Pool", "Search", "add_up", "choose_pool", "Moment"),
+        *("take_queries", "Candidates", "Pool", "Search", "add_up", "Moment"),
         *("SEARCH_SCORE", "SEEN"),
     ),
     "features/pair_features.py": ("pair_features", "popularity_columns"),

@@ -12,7 +12,7 @@ of a small log.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ class Window(NamedTuple):
 
 
 AROUND = tuple(Window(EVENTS, 24, side) for side in SIDES)  # what is popular at the query's time
-POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly, in a pool and before weights are learned
+POPULAR = (*(window.name for window in AROUND), ALWAYS)  # what counts evenly before weights are learned
 
 
 class Batch(NamedTuple):
@@ -105,19 +105,46 @@ class AdLog:
 
     def count_windows(self, moment: int) -> dict[Window, Floats]:
         """Events, and clicks, around a ``moment`` by the windows of ``EDGES_H``, float64 [rows] each."""
-        here, width, counts = np.searchsorted(self.time, moment, "right"), len(self.rows) + 1, dict[Window, Floats]()
+        here, counts = np.searchsorted(self.time, moment, "right"), dict[Window, Floats]()
         for sign, side in zip((-1, 1), SIDES, strict=True):
             edges = np.searchsorted(self.time, moment + sign * np.array(EDGES_H) * HOUR_S, "right")
-            events = slice(min(here, edges[-1]), max(here, edges[-1]))
+            total = {kind: np.zeros(len(self.rows)) for kind in self.kinds}
             # What lies between two edges is counted once, and added up.
-            ring = np.repeat(np.arange(len(edges)), np.abs(np.diff(edges, prepend=here)))[::sign]
-            cell = ring * width + self.index[self.item[events]] + 1
-            for kind in self.kinds:
-                own = cell if kind == EVENTS else cell[self.clicked[events]]
-                rings = np.bincount(own, minlength=len(edges) * width).reshape(-1, width)[:, 1:]
-                for hours, count in zip(EDGES_H, np.cumsum(rings, 0).astype(float), strict=True):
-                    counts[Window(kind, hours, side)] = count
+            for hours, ring in zip(EDGES_H, pairwise([here, *edges]), strict=True):
+                for kind in self.kinds:
+                    total[kind] = total[kind] + self.count(min(ring), max(ring), kind)
+                    counts[Window(kind, hours, side)] = total[kind]
         return counts
+
+    def count(self, low: int, high: int, kind: str = EVENTS) -> Floats:
+        """The events, or clicks, from index ``low`` to ``high`` of each described ad, float64 [rows]."""
+        events = self.item[low:high]
+        chosen = events if kind == EVENTS else events[self.clicked[low:high]]
+        return np.bincount(self.index[chosen] + 1, minlength=len(self.rows) + 1)[1:].astype(np.float64)
+
+    def narrow(self, moment: int, most: int) -> "AdLog":
+        """The same log that describes at most so many ads: those likeliest at a ``moment`` by their events within a day
+        before and behind it, and in all. Not by fusion weights, which are learned among the ads of a pool and say
+        nothing of those outside: at the host's size the pool that they choose holds a tenth of the targets, this one
+        more than half.
+        """
+        if len(self.rows) <= most:
+            return self
+        counts = [self.total[EVENTS]]
+        if self.kinds:
+            low, here, high = np.searchsorted(self.time, moment + np.array([-24, 0, 24]) * HOUR_S, "right")
+            counts += [self.count(low, here), self.count(here, high)]
+        popular = np.sum(np.log(np.add(counts, FLOOR)), 0)
+        chosen = np.sort(np.argpartition(-popular, most)[:most])
+        rows = CatalogueRows(self.rows[chosen])
+        return replace(
+            self,
+            rows=rows,
+            index=number_rows(rows, len(self.index)),
+            first=self.first[chosen],
+            last=self.last[chosen],
+            total={kind: total[chosen] for kind, total in self.total.items()},
+        )
 
     def count_near(self, moment: int) -> tuple[Int64s, Floats]:
         """The rows of the catalogue with events within a day of a ``moment``, and how many."""
@@ -137,11 +164,8 @@ def sort_log(history: Histories, candidates: CatalogueRows, kinds: Sequence[str]
     own = index[item]
     first, last = np.full(len(candidates) + 1, np.inf), np.full(len(candidates) + 1, -np.inf)
     first[own[::-1]], last[own] = time[::-1], time  # of an ad's events the last one that is set stays; others are -1
-    total = {
-        kind: np.bincount(each + 1, minlength=len(candidates) + 1)[1:].astype(np.float64)
-        for kind, each in ((EVENTS, own), (CLICKS, own[clicked]))
-    }
-    return AdLog(time, item, clicked, candidates, index, first[:-1], last[:-1], total, tuple(kinds))
+    log = AdLog(time, item, clicked, candidates, index, first[:-1], last[:-1], {}, tuple(kinds))
+    return replace(log, total={kind: log.count(0, len(time), kind) for kind in (EVENTS, CLICKS)})
 
 
 def describe(log: AdLog, catalogue: Catalogue, moment: int) -> dict[str, Floats]:

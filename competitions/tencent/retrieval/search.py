@@ -19,7 +19,7 @@ from common.arrays import Floats, Singles
 from common.engine.progress import track
 from competitions.tencent.config import FeatureSettings
 from competitions.tencent.corpus import CatalogueRows, Corpus, Int32s, Int64s, number_rows
-from competitions.tencent.features.popularity import MOMENTS, POPULAR, Batch, cut_batches, describe
+from competitions.tencent.features.popularity import MOMENTS, Batch, cut_batches, describe
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, compare_retrieved
 from competitions.tencent.retrieval.registry import find_channel
@@ -96,17 +96,14 @@ class Search:
 
     def at(self, time: int) -> "Moment":
         """What is known at a ``time``, in seconds, and the candidates that are searched then."""
-        log, weights = self.tables.log, self.tables.fusion.weights
         with self._lock:  # one after the other: numbers of all candidates take memory
+            log = self.tables.log.narrow(time, self.settings.pool)
+            if not np.array_equal(log.rows, self._pool.rows):
+                self._pool = self._prepare(log.rows, [*self.tables.tables])
             columns = describe(log, self.tables.catalogue, time)
-            popular = add_up(columns, weights)
-            # Not by the weights: they are learned among the ads of a pool, and say nothing of those outside. At the
-            # host's size the pool that they choose holds a tenth of the targets, this one two thirds.
-            chosen = choose_pool(add_up(columns, dict.fromkeys(POPULAR, 1.0)), self.settings.pool)
-            if not np.array_equal(log.rows[chosen], self._pool.rows):
-                self._pool = self._prepare(CatalogueRows(log.rows[chosen]), [*self.tables.tables])
-            own = {name: column[chosen].astype(np.float32) for name, column in columns.items()}
-            return Moment(self.tables, self.settings, self._pool, own, torch.from_numpy(popular[chosen]))
+            popular = torch.from_numpy(add_up(columns, self.tables.fusion.weights))
+            own = {name: column.astype(np.float32) for name, column in columns.items()}
+            return Moment(self.tables, self.settings, self._pool, own, popular)
 
     def each_block(
         self, queries: Queries, work: Callable[["Moment", Int64s], T], label: str, most: int = MOMENTS
@@ -143,17 +140,6 @@ def add_up(columns: dict[str, Floats], weights: dict[str, float]) -> Singles:
         if name in weights:
             total += weights[name] * columns[name]
     return total.astype(np.float32)
-
-
-def choose_pool(popular: Singles | Floats, most: int) -> Int64s:
-    """At most so many candidates, by their index, ascending: those that are likeliest by what is ``popular`` [ads].
-
-    >>> choose_pool(np.array([0.1, 0.5, 0.3]), most=2).tolist()
-    [1, 2]
-    """
-    if len(popular) <= most:
-        return np.arange(len(popular))
-    return np.sort(np.argpartition(-popular, most)[:most])
 
 
 @dataclass(frozen=True)
