@@ -63,8 +63,8 @@ class RankerSettings(Settings, frozen=True):
 
 
 class SequenceSettings(Settings, frozen=True):
-    """The sequence model; rungs of the ladder change some. ``content``: whether an ad's features and embeddings go into
-    its vector. ``seeds``: networks whose scores are averaged, "auto": several where few users are asked.
+    """The sequence model; rungs of the ladder change some. ``seeds``: networks whose scores are averaged, "auto":
+    several where few users are asked.
     """
 
     width: Count = 64
@@ -77,7 +77,6 @@ class SequenceSettings(Settings, frozen=True):
     batch: Count = 800
     rate: Positive = 3e-3
     negatives: Count = 1_024
-    content: bool = True
     seeds: Count | Literal["auto"] = 1
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NewType
 import numpy as np
 import numpy.typing as npt
 
+from common.arrays import lookup_rows
 from common.io.notes import Note
 from competitions.tencent.io.schema import ITEM_FEATURES
 
@@ -67,8 +68,7 @@ class Catalogue:
 def find_rows(values: npt.NDArray[Any], among: npt.NDArray[Any]) -> Int64s:
     """The index of each value in ``among``, whose index 0 is padding; 0 where it is missing."""
     order = np.argsort(among, kind="stable")
-    rows = order[np.minimum(np.searchsorted(among, values, sorter=order), len(order) - 1)]
-    return np.where(among[rows] == values, rows, 0).astype(np.int64)
+    return order[lookup_rows(among[order], values, missing=0)]
 
 
 def number_rows(rows: Int64s, size: int) -> Int32s:

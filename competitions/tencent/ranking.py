@@ -22,7 +22,7 @@ from competitions.tencent.retrieval.channel import Columns
 from competitions.tencent.retrieval.search import SEARCH_SCORE, Candidates, Moment, Search, take_queries
 from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import FoldAnswers, TopK
+from competitions.tencent.top_k import FoldAnswers, TopK, find_seen
 
 PART_QUERIES = 125_000  # of a step, at most
 WAYS = ("ranker", "retrieval", "popularity")  # to answer, the end of the chain first
@@ -143,7 +143,7 @@ def take_popular(moment: Moment, histories: Histories) -> tuple[CatalogueRows, S
     their order, -inf for seen ones; [queries, ads] both.
     """
     seen = np.zeros((len(histories), len(moment.pool.rows)), bool)
-    seen[moment.find_seen(histories)] = True
+    seen[find_seen(histories, moment.pool.index)] = True
     length = min(TOP + int(seen.sum(1).max(initial=0)), seen.shape[1])
     listed = np.argsort(-count_events(moment.columns), kind="stable")[:length]
     scores = np.where(seen[:, listed], -np.inf, -np.arange(length)).astype(np.float32)

@@ -8,8 +8,6 @@ from common.arrays import Singles
 from competitions.tencent.corpus import CatalogueRows, Int32s, Int64s
 from competitions.tencent.sequences import Histories, expand_events
 
-SeenPairs = tuple[Int64s, Int64s]  # index of the query in a block, index of the ad
-
 
 @dataclass(frozen=True)
 class TopK:
@@ -60,8 +58,9 @@ class FoldAnswers:
         return self.retrieval_rank
 
 
-def find_seen(histories: Histories, index_of_row: Int32s) -> SeenPairs:
-    """What each query has seen of some ads, query after query. ``index_of_row``: see ``number_rows``.
+def find_seen(histories: Histories, index_of_row: Int32s) -> tuple[Int64s, Int64s]:
+    """What each query has seen of some ads, query after query: its index, that of the ad. ``index_of_row``: see
+    ``number_rows``.
 
     >>> from competitions.tencent.corpus import Sequences
     >>> log = Sequences(np.array([0, 2, 3]), np.int32([5, 2, 4]), np.int8([1, 0, 1]), np.zeros(3, np.int64))

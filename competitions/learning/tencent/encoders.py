@@ -2,6 +2,7 @@
 rungs of the ladder: the channel alone, with one encoder after the other.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -146,28 +147,31 @@ class TwoTower(HistoryEncoder):
 
 
 class SequenceRung(NamedTuple):
-    """The ``title`` of a rung, its encoder, and the settings of its training."""
+    """The ``title`` of a rung, its encoder, the settings of its training; whether ads have more than an id."""
 
     title: str
     build: BuildEncoder
     settings: SequenceSettings
+    content: bool = False
 
 
-IDS = SequenceSettings(content=False)
+IDS = SequenceSettings()
 SEQUENCE_RUNGS = {
     "two-towers": SequenceRung("two towers, ids only", TwoTower, IDS),
     "bert4rec": SequenceRung("BERT4Rec, ids only", Bert4Rec, IDS),
     "hstu": SequenceRung("HSTU, ids only", Hstu, msgspec.structs.replace(IDS, blocks=2)),
     # The channel is SASRec: a dot product with one block's output; arXiv 2508.06450 for the loss.
     "sasrec": SequenceRung("SASRec with sampled softmax, ids only", CausalEncoder, IDS),
-    WITH_CONTENT: SequenceRung("+ content", CausalEncoder, SequenceSettings()),  # the channel, alone
+    WITH_CONTENT: SequenceRung("+ content", CausalEncoder, IDS, content=True),  # the channel, alone
 }
 
 
 def fit_rung(corpus: Corpus, contents: list[Content], fold: Fold, key: str, seed: int) -> SequenceTable:
     """The model of the rung of this ``key``, of what the fold shows."""
-    rung = SEQUENCE_RUNGS[key]
-    return fit(fold.history(corpus.train), corpus.catalogue, contents, rung.settings, seed, rung.build)
+    rung, catalogue = SEQUENCE_RUNGS[key], corpus.catalogue
+    if not rung.content:
+        catalogue, contents = replace(catalogue, sizes=(0,) * len(catalogue.sizes)), []
+    return fit(fold.history(corpus.train), catalogue, contents, rung.settings, seed, rung.build)
 
 
 @torch.inference_mode()

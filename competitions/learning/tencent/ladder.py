@@ -149,7 +149,7 @@ def quantise(bench: TencentBench, key: str) -> Result[tuple[TopK, dict[str, floa
 
 def fit_network(bench: TencentBench, key: str) -> Result[SequenceTable]:
     """A network."""
-    folds, contents = bench.folds, bench.read_contents(encoders.SEQUENCE_RUNGS[key].settings.content)
+    folds, contents = bench.folds, bench.read_contents(encoders.SEQUENCE_RUNGS[key].content)
     inputs = folds.corpus, contents, folds.valid, key, bench.config.model_seed
     return bench.run.step(encoders.fit_rung, *inputs, name=f"ladder.{key}.fit")
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from common.arrays import Singles
 from common.time_units import HOUR_S
-from competitions.tencent.corpus import Bools, CatalogueRows, Int64s
-from competitions.tencent.sequences import Histories, pad
+from competitions.tencent.corpus import CatalogueRows, Int64s
+from competitions.tencent.sequences import Histories, Padded, pad
 
 TINY = 1e-9
 LEAST = 1e-2  # of a query's mean score, that every candidate has: a logarithm of 0 would outvote all other channels
@@ -28,18 +28,12 @@ HALF_LIFE_H, CLICKED_NOW = 6.0, 3.0  # of what is seen now: the hours by which i
 
 
 @dataclass(frozen=True)
-class WeightedHistories:
-    """The last events of queries: ``item`` int64 [queries, events], rows of the catalogue, 0 for none.
-
-    ``time`` int64 [queries, events], seconds; ``recency`` int64: 0 for the last event, 1 for the one before it.
+class WeightedHistories(Padded):
+    """The last events of queries. ``recency`` int64 [queries, events]: 0 for the last event, 1 for the one before it;
     ``weights`` float32 [queries, kinds, events] of ``KINDS``; ``last_click`` int64 [queries]: the row of the ad
     clicked last, 0 for none; ``last_position`` its index among the events, -1 for none.
     """
 
-    item: Int64s
-    mask: Bools
-    clicked: Bools
-    time: Int64s
     recency: Int64s
     weights: Tensor
     last_click: Int64s
@@ -63,8 +57,9 @@ def weigh_events(queries: Histories, events: int) -> WeightedHistories:
     weights = np.stack([recent, lasting * clicked, lasting * (mask & ~clicked), now], 1).astype(np.float32)
     position = np.where(clicked.any(1), width - 1 - clicked[:, ::-1].argmax(1), -1)
     last_click = np.where(position >= 0, padded.item[np.arange(len(position)), np.maximum(position, 0)], 0)
-    kinds = torch.from_numpy(weights)
-    return WeightedHistories(padded.item, mask, clicked, padded.time, back, kinds, last_click, position)
+    return WeightedHistories(
+        **vars(padded), recency=back, weights=torch.from_numpy(weights), last_click=last_click, last_position=position
+    )
 
 
 def heaviest_events(history: WeightedHistories, events: int, kind: str = "recent") -> tuple[Int64s, Singles]:
@@ -117,16 +112,29 @@ class Table(Protocol):
         """
 
 
+class Sums(Protocol):
+    """A table that adds up what each event of a history says of an ad."""
+
+    def prepare_sums(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
+        """What scores histories against these rows of the catalogue, float32 [histories, candidates]."""
+
+
 @dataclass(frozen=True)
 class Tables:
-    """A channel of several tables, each with columns of its own."""
+    """A channel of several ``tables`` of sums, by the name of the column; those of ``logs`` are logarithms already."""
 
-    tables: tuple[Table, ...]
+    tables: dict[str, Sums]
+    logs: tuple[str, ...] = ()
 
     def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Table``."""
-        scorers = [table.prepare(candidates, width) for table in self.tables]
-        return lambda queries: {name: own for score in scorers for name, own in score(queries).items()}
+        """See ``Table``, there is no kernel."""
+        scorers = {name: table.prepare_sums(candidates) for name, table in self.tables.items()}
+
+        def score_queries(queries: Queries) -> Columns:
+            sums = {name: score(queries.histories) for name, score in scorers.items()}
+            return {name: own if name in self.logs else log_share(own) for name, own in sums.items()}
+
+        return score_queries
 
 
 def log_share(scores: Singles) -> Singles:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, Tables, log_share
+from competitions.tencent.retrieval.channel import Channel, Tables
 from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
 
@@ -89,21 +89,9 @@ class Counts:
     by_value: sparse.Sparse | None
     settings: CountSettings
     targets: Int64s
-    name: str = ""
-
-    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Table``, there is no kernel; the column ``name``."""
-        score = self.prepare_sums(candidates)
-
-        def score_queries(queries: Queries) -> Columns:
-            sums = score(queries.histories)
-            return {self.name: sums if self.settings.lift else log_share(sums)}  # lifts are logarithms
-
-        return score_queries
 
     def prepare_sums(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
-        """What scores histories against these rows of the catalogue, float32 [queries, candidates]; an ad that is no
-        target has what its attributes give it.
+        """See ``Sums``; an ad that is no target has what its attributes give it.
 
         Smoothed through attributes A, scores s become s + ``to_attributes`` * s A A': an ad gains from what all ads
         with its attributes were given, an unseen one too. With ``from_attributes`` a query takes 4 bytes a target on
@@ -133,11 +121,9 @@ class Counts:
 
 def fit(history: Histories, catalogue: Catalogue, candidates: CatalogueRows, counted: str) -> Tables:
     """Co-occurrence in these histories with the candidates. ``counted``: which tables of ``COUNTED``."""
-    settings = COUNTED[counted]
-    tables = fit_all_counts(
-        history, catalogue, sparse.attribute_matrix(catalogue), tuple(settings.values()), candidates
-    )
-    return Tables(tuple(replace(table, name=name) for name, table in zip(settings, tables, strict=True)))
+    settings, attributes = COUNTED[counted], sparse.attribute_matrix(catalogue)
+    tables = fit_all_counts(history, catalogue, attributes, tuple(settings.values()), candidates)
+    return Tables(dict(zip(settings, tables, strict=True)), logs=(LIFTED_COUNTS,))
 
 
 def fit_all_counts(

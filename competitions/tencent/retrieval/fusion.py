@@ -26,6 +26,7 @@ from competitions.tencent.retrieval.content import BETA
 from competitions.tencent.retrieval.registry import find_channel
 from competitions.tencent.retrieval.search import Moment, Search, take_queries
 from competitions.tencent.split import Fold
+from competitions.tencent.top_k import find_seen
 
 QUERIES = 3_000  # that are learned from: fifty weights of 1,000 say .07 nats a query less of those to come
 FIRST, DRAWN = 200, 100  # candidates that the even sum puts first, and those that stand for all others
@@ -196,7 +197,7 @@ def _collect_block(moment: Moment, queries: Queries, target: Int64s, draws: Floa
     for _, name, column in moment.score(queries):
         parts[name] = column
         total.add_(torch.from_numpy(column), alpha=moment.tables.fusion.weights.get(name, 0.0))
-    seen = moment.find_seen(queries.histories)
+    seen = find_seen(queries.histories, moment.pool.index)
     total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
     sampled, weight = draw_sample(total.numpy(), moment.pool.index[target].astype(np.int64), draws)
     scored = [np.take_along_axis(each, sampled, 1) for each in parts.values()]

@@ -23,9 +23,8 @@ from competitions.tencent.features.popularity import MOMENTS, Batch, cut_batches
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import Channel, Columns, Queries, Scorer, compare_retrieved
 from competitions.tencent.retrieval.registry import find_channel
-from competitions.tencent.sequences import Histories
 from competitions.tencent.split import Fold
-from competitions.tencent.top_k import SeenPairs, find_seen
+from competitions.tencent.top_k import find_seen
 
 T = TypeVar("T")
 
@@ -154,10 +153,6 @@ class Moment:
     columns: Columns
     popular: Tensor
 
-    def find_seen(self, histories: Histories) -> SeenPairs:
-        """What each query has seen of the pool, as pairs: index of the query, index in the pool."""
-        return find_seen(histories, self.pool.index)
-
     def score(self, queries: Queries) -> Iterator[tuple[Channel, str, Singles]]:
         """Each column of each channel, float32 [queries, pool]."""
         for channel, scorer in self.pool.channels:
@@ -173,7 +168,7 @@ class Moment:
                 total.add_(torch.from_numpy(column), alpha=weights[name])
             if channel.described:
                 described[name] = column
-        seen = self.find_seen(queries.histories)
+        seen = find_seen(queries.histories, self.pool.index)
         total[torch.from_numpy(seen[0]), torch.from_numpy(seen[1])] = -torch.inf
         best = total.topk(min(self.tables.list_length, total.shape[1]), 1)
         retrieved = best.indices.numpy()

@@ -84,33 +84,23 @@ def fit(
 ) -> SequenceTable:
     """Learn to tell each click of the ``history`` from what stands before it; ``settings.seeds`` times."""
     assert isinstance(settings.seeds, int), "the plan decides"
-    inputs = history, catalogue, contents, settings
-    first, *others = [fit_once(*inputs, seed + number, build_encoder) for number in range(settings.seeds)]
-    return replace(first, others=tuple(others))
-
-
-def fit_once(
-    history: Histories,
-    catalogue: Catalogue,
-    contents: list[Content],
-    settings: SequenceSettings,
-    seed: int,
-    build_encoder: BuildEncoder,
-) -> SequenceTable:
-    """One network."""
     device = training.choose_device()
     examples = training.choose_examples(history, len(catalogue.oid), settings)
+    inputs = training.take_inputs(catalogue, contents, examples.known, device)
     passes = int(np.clip(round(settings.tokens / max(1, int(examples.lengths.sum()))), 1, settings.passes))
     # What is read once cannot be overfitted.
-    dropout = settings.dropout * passes / settings.passes
-    settings = msgspec.structs.replace(settings, passes=passes, dropout=dropout)
-    with training.seeded(seed, device):
-        inputs = training.take_inputs(catalogue, contents, examples.known, settings, device)
-        ads, queries = ItemTower(settings, inputs).to(device), QueryTower(settings, build_encoder(settings)).to(device)
-        losses = training.descend(examples, ads, queries, settings, seed)
-        vectors = training.encode_ads(ads) if losses else np.zeros((len(catalogue.oid), settings.width), np.float16)
-    weights = {name: value.cpu().numpy() for name, value in queries.state_dict().items()}
-    return SequenceTable(vectors, weights, losses, settings)
+    own = msgspec.structs.replace(settings, passes=passes, dropout=settings.dropout * passes / settings.passes)
+
+    def fit_network(seed: int) -> SequenceTable:
+        with training.seeded(seed, device):
+            ads, queries = ItemTower(own, inputs).to(device), QueryTower(own, build_encoder(own)).to(device)
+            losses = training.descend(examples, ads, queries, own, seed)
+            vectors = training.encode_ads(ads) if losses else np.zeros((len(catalogue.oid), own.width), np.float16)
+        weights = {name: value.cpu().numpy() for name, value in queries.state_dict().items()}
+        return SequenceTable(vectors, weights, losses, own)
+
+    first, *others = [fit_network(seed + number) for number in range(settings.seeds)]
+    return replace(first, others=tuple(others))
 
 
 def estimate_seconds(events: int, ads: int, settings: SequenceSettings) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
-from competitions.tencent.corpus import Bools, Catalogue, Field, Int8s, Int32s, Int64s
+from competitions.tencent.corpus import Bools, Catalogue, Field, Int32s, Int64s
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.sequences import Histories
 
@@ -54,16 +54,12 @@ class Log:
         return np.asarray(other < self.offsets[owner + 1] if gap > 0 else other >= self.offsets[owner])
 
 
-def weight_actions(action: Int8s, weights: ActionWeights) -> Singles:
-    """The weight of each event, float32."""
-    return np.where(action >= CLICK, np.float32(weights.clicked), np.float32(weights.shown))
-
-
 def flatten_log(histories: Histories, weights: ActionWeights) -> Log:
     """The events of these histories that weigh anything: 12 bytes each, and 24 of each event while they are picked."""
     events = histories.events()
     owner = np.repeat(np.arange(len(histories), dtype=np.int32), histories.lengths)
-    weight = weight_actions(histories.sequences.action[events], weights)
+    is_click = histories.sequences.action[events] >= CLICK
+    weight = np.where(is_click, np.float32(weights.clicked), np.float32(weights.shown))
     if not weight.all():
         events, owner, weight = events[weight > 0], owner[weight > 0], weight[weight > 0]
     return Log(_offsets(owner, len(histories)), owner, histories.sequences.item[events], weight)

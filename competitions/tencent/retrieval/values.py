@@ -8,7 +8,7 @@ ranker.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,7 +18,7 @@ from torch.nn import functional
 from common.arrays import Singles
 from competitions.tencent.corpus import Catalogue, CatalogueRows, number_rows
 from competitions.tencent.retrieval import sparse_history as sparse
-from competitions.tencent.retrieval.channel import Channel, Scorer, Tables, log_share
+from competitions.tencent.retrieval.channel import Channel, Sums, Tables
 from competitions.tencent.retrieval.counts import unpack_full
 from competitions.tencent.retrieval.pairs import PairSettings, sum_pairs
 from competitions.tencent.sequences import Histories
@@ -76,15 +76,9 @@ class ValueCounts:
     table: Singles | sparse.Sparse | None
     attributes: sparse.Sparse
     settings: ValueSettings
-    name: str = ""
-
-    def prepare(self, candidates: CatalogueRows, width: float) -> Scorer:
-        """See ``Table``, there is no kernel; the column ``name``."""
-        score = self.prepare_sums(candidates)
-        return lambda queries: {self.name: log_share(score(queries.histories))}
 
     def prepare_sums(self, candidates: CatalogueRows) -> Callable[[Histories], Singles]:
-        """What scores histories against these rows of the catalogue, float32 [queries, candidates].
+        """See ``Sums``.
 
         Only the values that the candidates have are columns. Of the millions of values a block of queries reaches
         thousands, and gives something to most columns: no array as long as all values is made for it.
@@ -139,13 +133,13 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> Tables:
     """
     many = [sparse.one_feature(field) for field in catalogue.fields if field.size > PAIRED_VALUES]
     groups = {"": [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]} | ({OF_MANY: many} if many else {})
-    tables = dict[str, ValueCounts]()
+    tables = dict[str, Sums]()
     for which, own in groups.items():
         tables[NAME + which] = fit_value_counts(history, own, ValueSettings())
         if exposures:
             tables[SHOWN + which] = fit_value_counts(history, own, BEHIND_SHOWN)
             tables[SAME + which] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
-    return Tables(tuple(replace(table, name=name) for name, table in tables.items()))
+    return Tables(tables)
 
 
 def fit_value_counts(histories: Histories, groups: Sequence[sparse.Sparse], settings: ValueSettings) -> ValueCounts:

@@ -22,16 +22,6 @@ POSITIONS = 256  # whose scores are worked on at once: they stay in the processo
 
 
 @dataclass(frozen=True)
-class Negatives:
-    """The negatives of a batch: ``rows`` of the catalogue, int64 [negatives], ascending without repeats, and the
-    ``log_inclusion`` probability of each, float32 [negatives].
-    """
-
-    rows: Int64s
-    log_inclusion: Tensor
-
-
-@dataclass(frozen=True)
 class Frequencies:
     """How often ads stand in the windows that are trained on: ``rows`` int64, those that do, and the ``share`` of all
     events of these windows, float64 [rows of the catalogue].
@@ -47,8 +37,11 @@ class Frequencies:
         return cls(np.flatnonzero(counts), counts / max(1, len(items)))
 
 
-def sample_negatives(events: Int64s, known: Frequencies, negatives: int, rng: np.random.Generator) -> Negatives:
-    """The negatives of a batch. ``events``: the ads of the batch's events, repeats included.
+def sample_negatives(
+    events: Int64s, known: Frequencies, negatives: int, rng: np.random.Generator
+) -> tuple[Int64s, Tensor]:
+    """The negatives of a batch, rows of the catalogue, ascending without repeats, and the logarithm of each one's
+    probability of being drawn, float32. ``events``: the ads of the batch's events, repeats included.
 
     A part of them are drawn evenly from the ads ``known``, the others are ads of the batch. All known ads, pi = 1,
     where these are no more than so many ``negatives``.
@@ -57,14 +50,14 @@ def sample_negatives(events: Int64s, known: Frequencies, negatives: int, rng: np
     too: events of a batch count as draws by ``known.share``, which holds as long as both are of the same windows.
     """
     if negatives >= len(known.rows):
-        return Negatives(known.rows, torch.zeros(len(known.rows)))
+        return known.rows, torch.zeros(len(known.rows))
     even = math.ceil(negatives * EVEN_SHARE)
     in_batch = rng.choice(events, min(negatives - even, len(events)), replace=False)
     drawn = known.rows[rng.integers(0, len(known.rows), even)]
     rows = np.unique(np.concatenate([in_batch, drawn]))
     missed = len(in_batch) * np.log1p(-np.minimum(known.share[rows], 1 - 1e-12))
     missed += even * np.log1p(-1.0 / len(known.rows))
-    return Negatives(rows, torch.from_numpy(np.log(-np.expm1(missed)).astype(np.float32)))
+    return rows, torch.from_numpy(np.log(-np.expm1(missed)).astype(np.float32))
 
 
 def sampled_softmax(queries: Tensor, targets: Tensor, vectors: Tensor, log_inclusion: Tensor, masked: Tensor) -> Tensor:

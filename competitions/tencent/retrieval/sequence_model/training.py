@@ -99,13 +99,9 @@ def cut_windows(history: Histories, length: int) -> Histories:
     return Histories(history.sequences, history.users[row], history.ends[row] - number * length)
 
 
-def take_inputs(
-    catalogue: Catalogue, contents: list[Content], known: Frequencies, settings: SequenceSettings, device: torch.device
-) -> ItemInputs:
+def take_inputs(catalogue: Catalogue, contents: list[Content], known: Frequencies, device: torch.device) -> ItemInputs:
     """What the tower of ads reads."""
     trained = torch.from_numpy(known.share > 0).to(device)
-    if not settings.content:
-        return ItemInputs(trained, trained.new_empty(0), (), ())
     vectors = tuple(map_tensor(content.vectors).to(device) for content in contents)
     kept = [at for at, size in enumerate(catalogue.sizes) if size]
     features = torch.from_numpy(np.asarray(catalogue.features)[:, kept]).to(device)
@@ -174,8 +170,8 @@ def compute_loss(
     """The mean loss of a batch's targets. Every ad of the batch and of the negatives goes through the tower once."""
     settings, device = queries.settings, ads.ids.weight.device
     padded = examples.pad(batch)
-    negatives = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, rng)
-    rows, index = np.unique(np.concatenate([padded.item.ravel(), negatives.rows]), return_inverse=True)
+    drawn, log_inclusion = sample_negatives(padded.item[padded.mask], examples.known, settings.negatives, rng)
+    rows, index = np.unique(np.concatenate([padded.item.ravel(), drawn]), return_inverse=True)
     vectors = ads(torch.from_numpy(rows).to(device))
     item = torch.from_numpy(index[: padded.item.size].reshape(padded.item.shape)).to(device)
     hidden, learned = queries.encode_targets(functional.embedding(item, vectors), padded)
@@ -185,9 +181,9 @@ def compute_loss(
     own = functional.embedding(item.flatten()[chosen], vectors)
     others = functional.embedding(torch.from_numpy(index[padded.item.size :]).to(device), vectors)
     # The seen positives of a position: all that its user has in the window.
-    owned = lookup_rows(negatives.rows, np.where(padded.mask, padded.item, -1), missing=len(negatives.rows))
+    owned = lookup_rows(drawn, np.where(padded.mask, padded.item, -1), missing=len(drawn))
     masked = torch.from_numpy(owned).to(device)[chosen // item.shape[1]]
-    total = sampled_softmax(encoded, own, others, negatives.log_inclusion.to(device), masked)
+    total = sampled_softmax(encoded, own, others, log_inclusion.to(device), masked)
     return total / max(1, len(chosen))
 
 

@@ -43,9 +43,9 @@ def test_negatives_estimate_the_sum_over_all_ads_without_bias() -> None:
     events = rng.choice(40, 4000, p=share)
     estimates = []
     for _ in range(3000):
-        drawn = sample_negatives(rng.choice(events, 64), known, 16, rng)
-        assert (share[drawn.rows] > 0).all()
-        estimates.append(float((value[drawn.rows] / np.exp(drawn.log_inclusion.numpy())).sum()))
+        drawn, log_inclusion = sample_negatives(rng.choice(events, 64), known, 16, rng)
+        assert (share[drawn] > 0).all()
+        estimates.append(float((value[drawn] / np.exp(log_inclusion.numpy())).sum()))
     truth = float(value[share > 0].sum())
     error = np.std(estimates) / len(estimates) ** 0.5
     assert abs(np.mean(estimates) - truth) < 4 * error + 0.02 * truth

@@ -38,6 +38,10 @@ def fit(history: Histories, catalogue: Catalogue | None = None, seed: int = 0, *
     return sequence.fit(history, catalogue, make_contents(len(catalogue.oid)), settings, seed)
 
 
+def fit_ids(history: Histories) -> SequenceTable:
+    return sequence.fit(history, make_catalogue(ADS, columns={}), [], SMALL, 0)
+
+
 def make_contents(rows: int) -> list[Content]:
     vectors = np.random.default_rng(0).standard_normal((rows, 4)).astype(np.float16)
     vectors[0] = 0
@@ -85,7 +89,7 @@ def test_what_is_shown_when_a_query_comes_counts() -> None:
         )
     )
     queries = Histories(log.sequences, log.users, log.ends - 1)
-    best = score(fit(log, content=False), queries)[:, :10].argmax(1)  # without the seen ad
+    best = score(fit_ids(log), queries)[:, :10].argmax(1)  # without the seen ad
     assert ((best >= 5) == np.array(months)).all()
 
 
@@ -102,7 +106,7 @@ def test_the_action_that_is_asked_for_counts() -> None:
     rng = np.random.default_rng(0)
     drawn = [(int(action), int(3 * action - 1 + rng.integers(0, 3))) for action in rng.integers(1, 3, 300)]
     log = whole(make_sequences(*([(1, 0, 0), (ad, action, 0)] for action, ad in drawn)))
-    table, queries = fit(log, content=False), Histories(log.sequences, log.users, log.ends - 1)
+    table, queries = fit_ids(log), Histories(log.sequences, log.users, log.ends - 1)
     clicks, conversions = (
         set((score(table, queries, action=action)[:, 1:].argmax(1) + 2).tolist()) for action in (1, 2)
     )
