@@ -13,7 +13,6 @@ from competitions.tencent.retrieval.sparse_history import CLICK_WEIGHTS, Sparse,
 from competitions.tencent.sequences import Histories
 
 Codes = npt.NDArray[np.signedinteger]
-DIRECT_CODES = 10_000  # up to so many, a code is an index into a dense row; among many it is searched
 NEXT = PairSettings(reach=1, backward=0.0)  # the click behind a click
 SHRINK = 20.0  # pairs that are added as chance would have them
 
@@ -36,14 +35,10 @@ class Lift:
         The rows of ``before`` are picked first: they are few, where all would not stay in the cache.
         """
         own, size = self.more[before], len(self.never)
-        if size <= DIRECT_CODES:
-            more = np.take_along_axis(own.toarray(), after, 1)
-        else:
-            row = index_rows(own)
-            keys = np.append(row * size + own.indices, len(before) * size)
-            pairs = np.arange(len(before))[:, None] * size + after
-            at = np.searchsorted(keys, pairs)
-            more = np.where(keys[at] == pairs, np.append(own.data, 0)[at], 0)
+        keys = np.append(index_rows(own) * size + own.indices, len(before) * size)
+        pairs = np.arange(len(before))[:, None] * size + after
+        at = np.searchsorted(keys, pairs)
+        more = np.where(keys[at] == pairs, np.append(own.data, 0)[at], 0)
         lifts = self.never[before][:, None] + more.astype(np.float32)
         return np.where((before > 0)[:, None] & self.known[after], lifts, np.float32(0.0))
 

@@ -24,7 +24,6 @@ from torch.nn import functional
 from common.arrays import Singles, lookup_rows
 from common.engine.decisions import choose_names
 from common.time_units import DAY_S, HOUR_S
-from competitions.tencent.features.lifts import DIRECT_CODES
 from competitions.tencent.features.popularity import squeeze
 from competitions.tencent.fold_tables import FoldTables
 from competitions.tencent.retrieval.channel import KINDS, Columns
@@ -117,18 +116,17 @@ def share_values(weights: Tensor, before: np.ndarray, own: np.ndarray) -> Single
     >>> share_values(weights, np.array([[4, 9, 4]]), np.array([[4, 5, 0]])).astype(float).round(2).tolist()
     [[[0.8, 0.0, 0.0]]]
 
-    The weights are summed by code, and looked up: quicker than to compare every event with every candidate. Few codes
-    are indices into the table themselves, many are numbered first.
+    The weights are summed by code, and looked up: quicker than to compare every event with every candidate.
     """
-    kinds, most = weights.shape[1], int(max(before.max(initial=0), own.max(initial=0)))
-    slot, at = before, own
-    if most > DIRECT_CODES:
-        values, slot = np.unique(np.append(0, before), return_inverse=True)
-        slot, at, most = slot[1:].reshape(before.shape), lookup_rows(values, own, missing=0), len(values)
-    table = torch.zeros(len(own), kinds, most + 1)
-    table.scatter_add_(2, torch.from_numpy(slot.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1), weights)
+    values, slot = np.unique(np.append(0, before), return_inverse=True)
+    slots, at = (
+        torch.from_numpy(each).unsqueeze(1).expand(-1, weights.shape[1], -1)
+        for each in (slot[1:].reshape(before.shape), lookup_rows(values, own, missing=0))
+    )
+    table = torch.zeros(*weights.shape[:2], len(values))
+    table.scatter_add_(2, slots, weights)
     table[:, :, 0] = 0.0
-    return np.asarray(table.gather(2, torch.from_numpy(at.astype(np.int64)).unsqueeze(1).expand(-1, kinds, -1)).numpy())
+    return np.asarray(table.gather(2, at).numpy())
 
 
 def follows_columns(tables: FoldTables, candidates: Candidates) -> Columns:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.arrays import Floats, Singles
+from common.arrays import Floats, Singles, expand_spans
 from competitions.tencent.corpus import Catalogue, CatalogueRows, Int32s, Int64s, number_rows
 from competitions.tencent.io.schema import MAX_SECONDS
 from competitions.tencent.retrieval.channel import Channel, Queries, Scorer, log_share
@@ -85,8 +85,7 @@ class Covisits:
             np.searchsorted(self.keys, item * SECONDS + second, side="right") for second in (-1, time, SECONDS - 1)
         )
         low, high = np.maximum(first, middle - most), np.minimum(stop, middle + most)
-        source = np.repeat(np.arange(len(item)), high - low)
-        at = np.arange(len(source)) - np.repeat(np.cumsum(high - low) - high, high - low)
+        at, source = expand_spans(low, high - low)
         return source, self.order[at].astype(np.int64)
 
 

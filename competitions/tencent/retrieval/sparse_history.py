@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.arrays import Singles
+from common.retrieval.lists import count_up
 from competitions.tencent.corpus import Bools, Catalogue, Field, Int32s, Int64s
 from competitions.tencent.io.schema import CLICK
 from competitions.tencent.sequences import Histories
@@ -62,7 +63,7 @@ def flatten_log(histories: Histories, weights: ActionWeights) -> Log:
     weight = np.where(is_click, np.float32(weights.clicked), np.float32(weights.shown))
     if not weight.all():
         events, owner, weight = events[weight > 0], owner[weight > 0], weight[weight > 0]
-    return Log(_offsets(owner, len(histories)), owner, histories.sequences.item[events], weight)
+    return Log(count_up(np.bincount(owner, minlength=len(histories))), owner, histories.sequences.item[events], weight)
 
 
 def number_items(log: Log, number: Int32s) -> Log:
@@ -70,11 +71,8 @@ def number_items(log: Log, number: Int32s) -> Log:
     item = number[log.item]
     known = item >= 0
     owner = log.owner[known]
-    return Log(_offsets(owner, len(log.offsets) - 1), owner, item[known], log.weight[known])
-
-
-def _offsets(owner: Int32s, histories: int) -> Int64s:
-    return np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=histories))])
+    offsets = count_up(np.bincount(owner, minlength=len(log.offsets) - 1))
+    return Log(offsets, owner, item[known], log.weight[known])
 
 
 def weight_histories(
@@ -125,8 +123,7 @@ def narrow_columns(table: Sparse, number: Int32s, columns: int) -> Sparse:
 
 def split_by_cost(cost: Int64s, most: int) -> Iterator[tuple[int, int]]:
     """Ranges of consecutive indices whose costs add up to ``most`` at most, or that hold one index."""
-    total = np.concatenate([[0], np.cumsum(cost)])
-    start = 0
+    total, start = count_up(cost), 0
     while start < len(cost):
         stop = int(np.searchsorted(total, total[start] + most, side="right")) - 1
         stop = min(max(stop, start + 1), len(cost))

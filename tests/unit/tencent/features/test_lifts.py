@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from competitions.tencent.corpus import Catalogue
-from competitions.tencent.features import lifts
 from competitions.tencent.features.lifts import fit_lifts
 from competitions.tencent.sequences import whole
 from tests.unit.tencent.training_inputs import make_sequences
@@ -30,7 +29,6 @@ def test_pairs_of_consecutive_clicks_are_counted() -> None:
     np.testing.assert_allclose(lift.never, np.log(20 / (20 + np.array([0, 2, 0, 1, 0]))), rtol=1e-6)
 
 
-@pytest.mark.parametrize("direct", [0, lifts.DIRECT_CODES])  # pairs that are searched, and looked up
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
@@ -45,10 +43,7 @@ def test_pairs_of_consecutive_clicks_are_counted() -> None:
         (1, 4, 1.0),
     ],
 )
-def test_a_lift_is_shrunk_to_chance(
-    before: int, after: int, expected: float, direct: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lifts, "DIRECT_CODES", direct)
+def test_a_lift_is_shrunk_to_chance(before: int, after: int, expected: float) -> None:
     (lift,) = fit_lifts(whole(CLICKS), CATALOGUE)
     table = lift.of(np.array([2, before]), np.array([[1, 1], [after, 1]]))  # each query has a row
     assert (table.dtype, table[1, 0]) == (np.float32, pytest.approx(np.log(expected), abs=1e-6))
