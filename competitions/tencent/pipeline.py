@@ -10,6 +10,7 @@ on. All go through the same functions. Channels retrieve a few hundred candidate
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from common.engine.decisions import AUTO, say_decisions
@@ -37,7 +38,7 @@ from competitions.tencent.top_k import FoldAnswers
 @dataclass(frozen=True)
 class Folds:
     """The log, and the folds: ``test`` the organiser's, ``valid`` the hold-out, ``earlier`` those behind it, from the
-    latest to the earliest; ``contents``: the embeddings of the ads by name, once they are read.
+    latest to the earliest; ``embeddings``: files of the embeddings that are read, by name.
     """
 
     corpus: Result[Corpus]
@@ -45,7 +46,7 @@ class Folds:
     test: Result[Fold]
     valid: Result[Fold]
     earlier: list[Result[Fold]]
-    contents: dict[str, Result[Content]]
+    embeddings: dict[str, tuple[Path, ...]]
 
 
 @dataclass(frozen=True)
@@ -125,30 +126,15 @@ def solve(files: RawFiles, config: TencentConfig, run: Run) -> Outcome:
 
 
 def prepare(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
-    """From raw files to the folds, and the embeddings."""
-    return add_embeddings(prepare_folds(files, config, run), files, config, run)
-
-
-def add_embeddings(folds: Folds, files: RawFiles, config: TencentConfig, run: Run) -> Folds:
-    """The folds with the embeddings of their ads."""
-    catalogue = folds.corpus.field("catalogue")
-    contents = {
-        name: run.step(read_content, files.embeddings[name], catalogue, name, name=f"embedding.{name}")
-        for name in name_embeddings(files, config)
-    }
-    return dataclasses.replace(folds, contents=contents)
-
-
-def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
-    """From raw files to the folds, without the embeddings, of which their number is enough."""
-    step = run.step
+    """From raw files to the folds; of the embeddings their number is enough."""
+    step, embeddings = run.step, {name: files.embeddings[name] for name in name_embeddings(files, config)}
     for note in reader.note_unread(files):
         say(f"  {note.file}: {note.rows} {note.what}: {note.done}")
     corpus = step(reader.read_corpus, dataclasses.replace(files, embeddings={}))  # another embedding is no other corpus
     say_unread(files, config)
     run.warn(step(reader.compare_files, corpus).value)
 
-    plan = step(make_plan, corpus, len(name_embeddings(files, config)), config)
+    plan = step(make_plan, corpus, len(embeddings), config)
     say_decisions(plan.value.decisions)
 
     train, queries, candidates, actions = (corpus.field(name) for name in ("train", "test", "candidates", "actions"))
@@ -157,7 +143,7 @@ def prepare_folds(files: RawFiles, config: TencentConfig, run: Run) -> Folds:
     folds = step(split.rewind, train, test, plan.value.rewind, config.seed)
     split.say_folds(test.value, folds.value)
     taken = [step(split.take_fold, folds, at, name=f"ask{at}") for at in range(len(folds.value))]
-    return Folds(corpus, plan, test, taken[0], taken[1:], {})
+    return Folds(corpus, plan, test, taken[0], taken[1:], embeddings)
 
 
 def name_embeddings(files: RawFiles, config: TencentConfig) -> list[str]:
@@ -173,6 +159,15 @@ def say_unread(files: RawFiles, config: TencentConfig) -> None:
         is_read = "not read: host.embeddings does not name it"
         is_there = "not in the files; the content of an ad comes from the others"
         say(f"  {name} is {is_read if name in present else is_there}")
+
+
+def read_contents(ready: Folds, run: Run) -> dict[str, Result[Content]]:
+    """The embeddings of the ads, by name."""
+    catalogue, step = ready.corpus.field("catalogue"), run.step
+    return {
+        name: step(read_content, paths, catalogue, name, name=f"embedding.{name}")
+        for name, paths in ready.embeddings.items()
+    }
 
 
 def rank(
@@ -211,14 +206,14 @@ def fit_tables(
     the content of what they take, so that folds whose histories end alike share what is fitted on them.
     """
     step, plan, corpus, candidates = run.step, ready.plan.value, ready.corpus, fold.value.candidates
-    catalogue = corpus.field("catalogue")
+    catalogue, contents = corpus.field("catalogue"), read_contents(ready, run)
     history = derive(take_history, corpus.field("train"), fold.value.train_ends)
     log = step(sort_log, history, candidates, plan.kinds, name="popularity")
     inputs = {
         "history": history,
         "catalogue": catalogue,
         "candidates": candidates,
-        "contents": collect([*ready.contents.values()]),
+        "contents": collect([*contents.values()]),
         "counted": plan.counted,
         "exposures": plan.exposures,
         "settings": plan.sequence,
@@ -228,14 +223,14 @@ def fit_tables(
     for name in fusion.value.channels:
         channel = find_channel(name)
         taken = (inputs[each] for each in channel.takes)
-        tables[name] = ready.contents.get(name) or step(channel.fit, *taken, name=name)
+        tables[name] = contents.get(name) or step(channel.fit, *taken, name=name)
     lifts = step(fit_lifts, history, catalogue, name="lifts")
     return derive(FoldTables, catalogue, log, collect(tables), lifts, fusion, plan.list_length)
 
 
 def fuse(ready: Folds, folds: Sequence[Result[Fold]], config: TencentConfig, run: Run, name: str) -> Result[Fusion]:
     """The channels' fusion weights by the latest earlier fold; even ones where there is none."""
-    settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.contents)
+    settings, channels = config.ranker, name_channels(ready.plan.value.channels, ready.embeddings)
     even = derive(weigh_evenly, channels)
     if not folds:
         return even

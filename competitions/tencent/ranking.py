@@ -115,7 +115,7 @@ def answer(
     queries, most = take_queries(corpus, fold, settings.history, parts[part]), max(1, MOMENTS // len(parts))
     target = None if fold.target is None else fold.target[parts[part]]
     ranked, retrieved, popular = (TopK.empty(len(queries), TOP) for _ in WAYS)
-    rank = np.zeros(len(queries), np.int64)
+    rank = np.zeros(0 if target is None else len(queries), np.int64)
 
     def answer_block(moment: Moment, rows: Int64s) -> None:
         candidates = moment.retrieve(queries.take(rows))
@@ -129,7 +129,7 @@ def answer(
 
     for _ in Search(tables, settings).each_block(queries, answer_block, "ranking", most):
         pass
-    return FoldAnswers(dict(zip(WAYS, (ranked, retrieved, popular), strict=True)), None if target is None else rank)
+    return FoldAnswers(dict(zip(WAYS, (ranked, retrieved, popular), strict=True)), rank)
 
 
 def count_events(columns: Columns) -> Singles:
@@ -165,5 +165,5 @@ def join_answers(fold: Fold, parts: Sequence[FoldAnswers]) -> FoldAnswers:
     """The answers of all parts in the order of the queries."""
     order = np.argsort(np.concatenate(split_parts(fold)))
     ways = {name: take(join([part.ways[name] for part in parts]), order) for name in WAYS}
-    ranks = [part.retrieval_rank for part in parts if part.retrieval_rank is not None]
-    return FoldAnswers(ways, np.concatenate(ranks)[order] if ranks else None)
+    ranks = np.concatenate([part.known_rank for part in parts])
+    return FoldAnswers(ways, ranks[order] if len(ranks) else ranks)

@@ -1,6 +1,6 @@
 """The ten best candidates of each query: kept, joined; and what its user has seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,12 +35,12 @@ class TopK:
 class FoldAnswers:
     """A fold's queries answered in one way or more: ``ways`` by name, the one that is submitted first.
 
-    ``retrieval_rank`` int64 [queries]: the rank of each target among the candidates retrieved, from 1; 0 where it was
-    searched and not retrieved, -1 where it was not in the pool. None where the host has the answers.
+    ``known_rank`` int64 [queries]: the rank of each target among the candidates retrieved, from 1; 0 where it was
+    searched and not retrieved, -1 where it was not in the pool. Empty where the host has the answers.
     """
 
     ways: dict[str, TopK]
-    retrieval_rank: Int64s | None = None
+    known_rank: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def best(self) -> TopK:
@@ -49,13 +49,7 @@ class FoldAnswers:
 
     def submit(self, way: str) -> "FoldAnswers":
         """The same with another way first."""
-        return FoldAnswers({way: self.ways[way]} | self.ways, self.retrieval_rank)
-
-    @property
-    def known_rank(self) -> Int64s:
-        """``retrieval_rank`` of a fold with known targets."""
-        assert self.retrieval_rank is not None, "the host has the answers"
-        return self.retrieval_rank
+        return FoldAnswers({way: self.ways[way]} | self.ways, self.known_rank)
 
 
 def find_seen(histories: Histories, index_of_row: Int32s) -> tuple[Int64s, Int64s]:

@@ -30,7 +30,7 @@ from competitions.learning.tencent.plain_rules import (
 from competitions.tencent import metrics, ranking
 from competitions.tencent.config import TencentConfig
 from competitions.tencent.corpus import RawFiles
-from competitions.tencent.pipeline import Folds, add_embeddings, fuse, name_embeddings, prepare_folds, rank
+from competitions.tencent.pipeline import Folds, fuse, name_embeddings, prepare, rank, read_contents
 from competitions.tencent.retrieval.content import Content
 from competitions.tencent.retrieval.counts import count_neighbours
 from competitions.tencent.retrieval.search import Search
@@ -65,16 +65,11 @@ class TencentBench(Bench[RawFiles, TencentConfig]):
     @cached_property
     def folds(self) -> Folds:
         """The log and its folds."""
-        return prepare_folds(self.files, self.config, self.run)
-
-    @cached_property
-    def ready(self) -> Folds:
-        """The same with the embeddings."""
-        return add_embeddings(self.folds, self.files, self.config, self.run)
+        return prepare(self.files, self.config, self.run)
 
     def read_contents(self, needed: bool) -> Result[list[Content]] | list[Content]:
         """The embeddings; without a look at them none where a method needs none."""
-        return collect([*self.ready.contents.values()]) if needed else []
+        return collect([*read_contents(self.folds, self.run).values()]) if needed else []
 
     @property
     def given(self) -> list[Result[Any]]:
@@ -168,7 +163,7 @@ def generate(bench: TencentBench) -> Result[TopK]:
 
 def answer_by_pipeline(bench: TencentBench, ranked: bool) -> Result[TopK]:
     """The pipeline's answer, or that of its retrieval alone, for which no list is described and no tree fitted."""
-    ready, config, run = bench.ready, bench.config, bench.run
+    ready, config, run = bench.folds, bench.config, bench.run
     fusion = fuse(ready, ready.earlier[:1], config, run, "valid")
     name, earlier = ("valid", ready.earlier) if ranked else ("retrieval", [])
     best: Result[TopK] = rank(ready, ready.valid, earlier, config, run, name, fusion).answers.field("best")
