@@ -6,7 +6,7 @@ import pytest
 
 from competitions.learning.tencent import encoders as rungs
 from competitions.learning.tencent import semantic_ids
-from competitions.learning.tencent.encoders import SEQUENCE_RUNGS, SequenceRung, answer_rung, fit_rung
+from competitions.learning.tencent.encoders import SEQUENCE_RUNGS, answer_rung, fit_rung
 from competitions.learning.tencent.semantic_ids import answer_generatively
 from competitions.tencent.corpus import Corpus
 from competitions.tencent.split import Fold
@@ -23,9 +23,8 @@ def make_fold() -> tuple[Corpus, Fold]:
 
 def shrink(key: str, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rung = SEQUENCE_RUNGS[key]
-    own = {name: getattr(rung.settings, name) for name in ("blocks", "content")}
-    small = SequenceRung(rung.title, rung.build, msgspec.structs.replace(SMALL, passes=passes, **own))
-    monkeypatch.setitem(rungs.SEQUENCE_RUNGS, key, small)
+    small = msgspec.structs.replace(SMALL, passes=passes, blocks=rung.settings.blocks)
+    monkeypatch.setitem(rungs.SEQUENCE_RUNGS, key, rung._replace(settings=small))
 
 
 @pytest.mark.parametrize("key", SEQUENCE_RUNGS)
