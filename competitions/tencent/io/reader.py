@@ -21,8 +21,10 @@ __all__ = ["RawFiles", "compare_files", "locate", "note_unread", "read_corpus", 
 
 
 UNSEEN_NOTE = "event of an item that is not in the indexer: kept with its original id"
-# Each reads blocks of re-ids and their features as the host's numbers; all candidates; all users of a role.
-LAYOUTS = {"competition": json_layout, "release": parquet_layout}
+# By layout: blocks of re-ids and their features as the host's numbers; all candidates; all users of a role.
+READ_ITEMS = {"competition": json_layout.read_items, "release": parquet_layout.read_items}
+READ_CANDIDATES = {"competition": json_layout.read_candidates, "release": parquet_layout.read_candidates}
+READ_USERS = {"competition": json_layout.read_users, "release": parquet_layout.read_users}
 
 
 def read_corpus(files: RawFiles) -> Corpus:
@@ -31,7 +33,7 @@ def read_corpus(files: RawFiles) -> Corpus:
     ``train`` has the users with events by re-id; ``test`` all users in the order of the predict file, or of ``seq``.
     """
     indexer = read_indexer(files.files["indexer"][0])
-    blocks = LAYOUTS[files.layout].read_items(files, indexer)
+    blocks = READ_ITEMS[files.layout](files, indexer)
     numbers, item_notes = encoder.fill_table(Source.of(files, "items"), blocks, indexer.known)
     items = encode(numbers, indexer.item_sizes)
     test_role = "test_sequences" if "test_sequences" in files.files else "sequences"
@@ -62,7 +64,7 @@ def read_corpus(files: RawFiles) -> Corpus:
 
 
 def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
-    raw = LAYOUTS[files.layout].read_users(files, role, indexer)
+    raw = READ_USERS[files.layout](files, role, indexer)
     if role == "sequences" and not len(raw.item):
         raise UserError(f"{Source.of(files, role).path} has no event; download it again")
     return raw
@@ -71,7 +73,7 @@ def _read_users(files: RawFiles, role: str, indexer: Indexer) -> RawSequences:
 def _read_candidates(files: RawFiles, indexer: Indexer, items: Int32s) -> RawCandidates:
     """The candidates; where there are no predict files, any known item could be the target."""
     if files.has_queries:
-        raw = LAYOUTS[files.layout].read_candidates(files)
+        raw = READ_CANDIDATES[files.layout](files)
         return encoder.encode_candidates(Source.of(files, "candidates"), raw, indexer)
     return RawCandidates(indexer.oid[1:], items[1:])
 
