@@ -184,7 +184,7 @@ def keep_top(table: sparse.Sparse, top: int) -> sparse.Sparse:
     row = sparse.index_rows(table)
     order = np.lexsort((-table.data, row))  # stable: the columns of a row ascend
     kept = np.sort(order[np.arange(len(row)) - table.indptr[row] < top])
-    shorter = np.concatenate([[0], np.cumsum(np.minimum(lengths, top))])
+    shorter = np.concatenate([[0], np.cumsum(np.minimum(lengths, top))]).astype(table.indptr.dtype)
     return sp.csr_array((table.data[kept], table.indices[kept], shorter), table.shape)
 
 

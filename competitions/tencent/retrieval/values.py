@@ -8,7 +8,7 @@ ranker.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -135,10 +135,10 @@ def fit(history: Histories, catalogue: Catalogue, exposures: bool) -> Tables:
     groups = {"": [sparse.attribute_matrix(catalogue, PAIRED_VALUES)]} | ({OF_MANY: many} if many else {})
     tables = dict[str, Sums]()
     for which, own in groups.items():
-        tables[NAME + which] = fit_value_counts(history, own, ValueSettings())
-        if exposures:
-            tables[SHOWN + which] = fit_value_counts(history, own, BEHIND_SHOWN)
-            tables[SAME + which] = ValueCounts(None, sp.hstack(own, format="csr", dtype=np.float32), AGAIN)
+        tables[NAME + which] = first = fit_value_counts(history, own, ValueSettings())
+        if exposures:  # with the first one's attributes: what is one object is stored once
+            tables[SHOWN + which] = replace(fit_value_counts(history, own, BEHIND_SHOWN), attributes=first.attributes)
+            tables[SAME + which] = ValueCounts(None, first.attributes, AGAIN)
     return Tables(tables)
 
 

@@ -102,6 +102,17 @@ def test_the_channel_has_more_parts_where_anything_is_shown_only() -> None:
     assert scores["values"] == pytest.approx(np.log(LEAST), abs=1e-4)  # nobody clicked two
 
 
+def test_tables_share_attributes_and_index_by_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large log's tables are gigabytes on disk; what is one object is stored once."""
+    monkeypatch.setattr(value_counts, "PAIRED_VALUES", 2)
+    monkeypatch.setattr(value_counts, "unpack_full", lambda table: table)
+    tables = fit(draw_log(60, 6, seed=3), CATALOGUE, exposures=True).tables.values()
+    assert len(tables) == 6
+    assert len({id(table.attributes) for table in tables}) == 2
+    parts = [part for table in tables for part in (table.table, table.attributes) if part is not None]
+    assert {part.indices.dtype for part in parts} == {np.dtype(np.int32)}
+
+
 def test_what_lies_far_back_is_left_out() -> None:
     """At a fade of a half seven clicks count: one of ad 1 with seven behind it is as if it had not been."""
     model = ValueCounts(None, attribute_matrix(OWN), ValueSettings(fade=0.5))
