@@ -105,13 +105,14 @@ def fit_choices(
     what: str,
     bounds: Bounds | None = None,
     offset: Singles | None = None,
+    start: Floats | None = None,
 ) -> Floats:
     """The weights (d,) of the columns of ``rows`` (n, d) that minimise -mean log likelihood per query + ridge / 2 *
     |weights|^2.
 
     Columns should be of one scale. ``labels`` (n,): 1 for what was chosen; queries without any say nothing. ``what`` is
     fitted, for the sentence that says that it did not converge. ``offset`` (n,): of utilities, with the weight 1; the
-    logarithm of how many a row stands for, where rows are a draw.
+    logarithm of how many a row stands for, where rows are a draw. ``start`` (d,): weights to begin with, 0 without.
 
     >>> rows, labels = np.tile(np.float32([[1], [0]]), (4, 1)), np.float32([1, 0, 1, 0, 1, 0, 0, 1])
     >>> fit_choices(rows, np.full(4, 2, np.int32), labels, 0.0, "it").round(2).tolist()  # log(3 / 1)
@@ -134,7 +135,7 @@ def fit_choices(
         count = max(len(sizes), 1)
         return total / count + ridge / 2 * float(weights @ weights), gradient / count + ridge * weights
 
-    return minimise(loss, np.zeros(rows.shape[1]), what, bounds)
+    return minimise(loss, np.zeros(rows.shape[1]) if start is None else start, what, bounds)
 
 
 def _cut_queries(sizes: Sizes) -> Iterator[tuple[slice, slice]]:

@@ -80,14 +80,14 @@ class ChannelScores:
         return np.asarray(ahead < length)
 
 
-def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
+def fit_weights(scores: ChannelScores, what: str = "fusion weights", start: Singles | None = None) -> Singles:
     """The weights of the likeliest targets, with a small ridge: none below 0 but those of ``popular`` columns; 0 for a
-    column that does not vary.
+    column that does not vary. ``start``: weights near these, which save half of the time.
     """
-    scale = scores.deviations()
+    deviations = scores.deviations()
     # Of a column without variation every weight is as likely; divided by nothing, it would decide where the column
     # does vary: "unseen" in the organiser's fold alone, say.
-    scale = np.where(scale > CONSTANT, scale, np.float32(np.inf))
+    scale: Singles = np.where(deviations > CONSTANT, deviations, np.float32(np.inf))
     possible = scores.stands_for > 0
     rows = ((scores.values - scores.values[:, :1]) / scale)[possible]
     labels = np.zeros(possible.shape, np.float32)
@@ -95,7 +95,9 @@ def fit_weights(scores: ChannelScores, what: str = "fusion weights") -> Singles:
     # A candidate that stands for n counts n times in the sum over all.
     bounds = [(None if name in scores.popular else 0.0, None) for name in scores.names]
     sizes, offset = possible.sum(1).astype(np.int32), np.log(scores.stands_for[possible])
-    return np.asarray(fit_choices(rows, sizes, labels[possible], RIDGE, what, bounds, offset) / scale, np.float32)
+    near = None if start is None else (start * deviations).astype(np.float64)
+    weights = fit_choices(rows, sizes, labels[possible], RIDGE, what, bounds, offset, near)
+    return np.asarray(weights / scale, np.float32)
 
 
 def log_likelihoods(scores: ChannelScores, weights: Singles) -> Singles:
@@ -118,14 +120,19 @@ def choose_channels(
     kept = [name for name in members if keep or weight[name] >= LEAST_WEIGHT]
     gone = {part for name, parts in members.items() if name not in kept for part in parts}
     left = [name for name in scores.names if name not in gone]
-    final = dict(zip(left, (fit_weights(scores.take(left)) if gone else first).tolist(), strict=True))
+    beside = first[np.isin(scores.names, left)]
+    weights = fit_weights(scores.take(left), start=beside) if gone else first
 
     def measure_recall(own: Sequence[str]) -> float:
         alone = np.where(np.isin(scores.names, [*own, *scores.popular]), first, np.float32(0.0))
         return float(scores.find_within(alone, length).mean())
 
     return Fusion(
-        weights={name: each for name, each in final.items() if each or (keep and name not in scores.popular)},
+        weights={
+            name: each
+            for name, each in zip(left, weights.tolist(), strict=True)
+            if each or (keep and name not in scores.popular)
+        },
         widths={name: width for name, width in widths.items() if name in kept},
         channels=tuple(kept),
         rows=tuple(

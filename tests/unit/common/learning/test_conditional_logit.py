@@ -68,6 +68,9 @@ def test_a_row_that_stands_for_many_counts_as_they_do() -> None:
     offset = np.tile(np.log(np.float32([1, 3])), 400)
     drawn = fit_choices(rows.reshape(-1, 2), np.full(400, 2, np.int32), labels.reshape(-1), 0.01, "it", None, offset)
     np.testing.assert_allclose(drawn, plain, atol=1e-4)
+    sizes, far = np.full(400, 2, np.int32), np.array([3.0, -2.0])
+    again = fit_choices(rows.reshape(-1, 2), sizes, labels.reshape(-1), 0.01, "it", None, offset, far)
+    np.testing.assert_allclose(again, drawn, atol=1e-4)  # wherever it starts
 
 
 def test_a_constant_of_all_rows_or_per_query_is_dropped_and_changes_nothing() -> None:
