@@ -82,7 +82,7 @@ class ChannelScores:
 
 def fit_weights(scores: ChannelScores, what: str = "fusion weights", start: Singles | None = None) -> Singles:
     """The weights of the likeliest targets, with a small ridge: none below 0 but those of ``popular`` columns; 0 for a
-    column that does not vary. ``start``: weights near these, which save half of the time.
+    column that does not vary. ``start``: weights to begin with.
     """
     deviations = scores.deviations()
     # Of a column without variation every weight is as likely; divided by nothing, it would decide where the column

@@ -54,6 +54,8 @@ def test_bounds_hold_and_without_an_answer_no_column_weighs_anything() -> None:
     assert fit_choices(-rows, sizes, labels, 0.01, "it", [(0.0, None)] * 2)[0] == 0
     assert fit_choices(rows, sizes, 0 * labels, 0.1, "it").tolist() == [0, 0]
     assert fit_choices(rows[:0], sizes[:0], labels[:0], 0.1, "it").tolist() == [0, 0]
+    near = np.array([3.0, -2.0])
+    assert fit_choices(rows, sizes, 0 * labels, 0.0, "it", start=near).tolist() == [3, -2]  # nothing moves them
 
 
 def test_a_row_that_stands_for_many_counts_as_they_do() -> None:
